@@ -1,0 +1,1 @@
+//! A physical machine: board, devices, firmware, loaders.
