@@ -52,7 +52,7 @@ _LONGEST_TEXT = 64
 _LIMIT = 2**63  # results hold 64-bit columns
 
 
-class _Unit(Quantity):  # type: ignore[misc]
+class _Unit(Quantity):
     """A quantiphy quantity that knows the units which only look like a prefix and a unit."""
 
 

@@ -1,0 +1,28 @@
+"""Scenario files: the models, the strict reader, the JSON Schema.
+
+:func:`load_scenario` reads a file and reports every problem with its place;
+:class:`Scenario` is what a run is built from.
+"""
+
+from dcsim.scenario.expect import Expectation
+from dcsim.scenario.hosts import Disk, Fabric, Host, Link, SharedStorage, Storage
+from dcsim.scenario.policies import Consolidation, Migration, Placement
+from dcsim.scenario.scenario import Scenario
+from dcsim.scenario.vms import Requests, VirtualDisk, Vm
+
+__all__ = [
+    "Consolidation",
+    "Disk",
+    "Expectation",
+    "Fabric",
+    "Host",
+    "Link",
+    "Migration",
+    "Placement",
+    "Requests",
+    "Scenario",
+    "SharedStorage",
+    "Storage",
+    "VirtualDisk",
+    "Vm",
+]

@@ -1,0 +1,80 @@
+"""Hosts, and the network and storage between them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dcsim.scenario.model import Items, Model, Name
+from dcsim.units import Bandwidth, Bytes, Duration
+
+__all__ = ["Disk", "Fabric", "Host", "Link", "SharedStorage", "Storage"]
+
+
+class Disk(Model):
+    """A host's own disk."""
+
+    latency_ns: Duration = Field(default=80_000, alias="latency")
+    """Time from a request to its first byte."""
+    bandwidth_bits_per_second: Bandwidth = Field(default=4_000_000_000, alias="bandwidth")
+    """Rate at which the bytes of a request move."""
+
+
+class Host(Model):
+    """One physical machine, or several alike."""
+
+    name: Name
+    """With `count`, the hosts are called `name-0`, `name-1`, ..."""
+    count: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """How many hosts alike; one, called exactly `name`, when left out."""
+    hardware: str
+    """A hardware profile: clock, cycles of each instruction class, TLBs, page walks."""
+    hypervisor: Literal["type1", "type2"]
+    """`type1` owns the machine; `type2` is a process on a host operating system."""
+    pcpus: Annotated[int, Field(ge=1, le=64)]
+    """Physical CPUs."""
+    memory_bytes: Bytes = Field(alias="memory")
+    """Physical memory, of which the hypervisor's own tables take their part."""
+    power: str
+    """A power curve: watts at each utilisation, off and while starting."""
+    disk: Disk = Disk()
+    """The disk behind `on: local` and behind a type 2 hypervisor's host files."""
+
+
+class Link(Model):
+    """A two-way link."""
+
+    between: Annotated[tuple[Name, Name], Field(strict=False)]
+    """Its two ends: hosts, or switches; a name that is no host's is a switch."""
+    latency_ns: Duration = Field(alias="latency")
+    """Time that a byte is on its way."""
+    bandwidth_bits_per_second: Bandwidth = Field(alias="bandwidth")
+    """Capacity in each direction."""
+
+
+class Fabric(Model):
+    """The network: every host on one switch, or the links that are listed."""
+
+    switch_latency_ns: Duration = Field(default=5_000, alias="switch_latency")
+    """Latency from a host to the one switch; unused with `links`."""
+    bandwidth_bits_per_second: Bandwidth = Field(default=10_000_000_000, alias="bandwidth")
+    """Capacity from a host to the one switch, each direction; unused with `links`."""
+    links: Items[Link] = ()
+    """A topology of your own; it must connect every host."""
+
+
+class SharedStorage(Model):
+    """A disk array that every host reaches, so that a VM on it can move without its disk."""
+
+    name: Name
+    latency_ns: Duration = Field(alias="latency")
+    """Time from a request to its first byte."""
+    bandwidth_bits_per_second: Bandwidth = Field(alias="bandwidth")
+    """Rate at which the bytes of a request move."""
+
+
+class Storage(Model):
+    """Storage outside the hosts."""
+
+    shared: Items[SharedStorage] = ()

@@ -1,0 +1,73 @@
+"""Virtual machines: what they run, on what memory and disk, and the requests that reach them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from dcsim.scenario.model import Model, Name
+from dcsim.units import Bytes, Duration, Rate
+
+__all__ = ["Requests", "VirtualDisk", "Vm"]
+
+BootArguments = Annotated[
+    str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[\x20-\x7e]+$")
+]
+"""Printable ASCII, as the guest finds it in its device tree."""
+
+
+class VirtualDisk(Model):
+    """A VM's disk."""
+
+    size_bytes: Bytes = Field(alias="size")
+    """Capacity; a whole number of 512-byte sectors."""
+    on: str = "local"
+    """`local`: on the host's disk, which ties the VM to its host; or a shared storage's name."""
+
+
+class Requests(Model):
+    """Requests that arrive for a VM's server program over the network."""
+
+    rate_millihertz: Rate = Field(alias="rate")
+    """Mean number of arrivals per second."""
+    size_bytes: Bytes = Field(default=256, alias="size")
+    """Bytes of one request."""
+    arrival: Literal["uniform", "poisson"] = "poisson"
+    """`uniform`: evenly spaced; `poisson`: exponential gaps from the VM's own random stream."""
+    first_ns: Duration = Field(default=0, alias="first")
+    """When the first request may arrive, after the VM's start."""
+    count: Annotated[int, Field(ge=1, le=10_000_000)]
+    """How many requests arrive at most."""
+
+
+class Vm(Model):
+    """One virtual machine, or several alike."""
+
+    name: Name
+    """With `count`, the VMs are called `name-0`, `name-1`, ..."""
+    count: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """How many VMs alike; one, called exactly `name`, when left out."""
+    program: BootArguments
+    """The guest's first program and its arguments: `server`, `compute rounds=100`."""
+    image: str | None = None
+    """A kernel of your own (ELF, raw or Linux `Image`), relative to the scenario file; the
+    guest kernel that comes with dcsim when left out."""
+    memory_bytes: Bytes = Field(alias="memory")
+    """Guest-physical memory; a whole number of 4 KiB pages."""
+    technique: Literal["bare-metal", "trap-and-emulate"] = "trap-and-emulate"
+    """How privileged instructions are virtualised; `bare-metal` is the reference without a VMM."""
+    paging: Literal["shadow"] = "shadow"
+    """How guest-physical memory is mapped."""
+    weight: Annotated[int, Field(ge=1, le=65_535)] = 256
+    """Share of the CPU under contention, in proportion to the other weights."""
+    cap: Annotated[int, Field(ge=0, le=100)] = 0
+    """At most this many percent of one physical CPU; 0 for no cap."""
+    host: Name | None = None
+    """The host on which it starts; the placement policy decides when left out."""
+    start_ns: Duration = Field(default=0, alias="start")
+    """When it is powered on."""
+    disk: VirtualDisk | None = None
+    """Its disk; none when left out."""
+    requests: Requests | None = None
+    """The requests that reach it; without them it has no network device."""
