@@ -1,0 +1,234 @@
+"""What a run hands over: plain records, filled by the model, written and summarised here.
+
+Records hold what was counted. Whatever follows from the counts (shares, percentiles, totals) is
+computed once, in :mod:`dcsim.results.metrics`, so that a table, a file and an expectation never
+disagree.
+
+Invariants, checked by :func:`dcsim.results.checks.check_result` at the end of every run: the
+cycles by cause of a VM add up to its total; nothing arrived in a vCPU's past; both digests of a
+migration are equal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dcsim.scenario import Scenario
+
+__all__ = [
+    "Constant",
+    "DirtySample",
+    "EventRecord",
+    "HostRecord",
+    "HostSample",
+    "HostsUsedSample",
+    "MigrationRecord",
+    "RequestRecord",
+    "RunResult",
+    "VmRecord",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """One entry of the ledger: a figure on which the result rests."""
+
+    name: str
+    """A dotted name, such as ``hardware.generic.trap_cycles``."""
+    value: int | float | str
+    unit: str
+    """The unit of the value, such as ``cycles``; empty for a plain number or a text."""
+    kind: Literal["assumed", "scenario"]
+    """``assumed``: a figure that comes with dcsim; ``scenario``: written in the scenario file."""
+    source: str
+    """Where the figure comes from: a publication, a data sheet, or the reason for the choice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """One request to a server VM."""
+
+    number: int
+    """Counted from 0 in order of arrival."""
+    arrived_ns: int
+    """When it reached the host's network, in simulated time."""
+    answered_ns: int | None
+    """When its answer left the VM; None when it had none by the end of the run."""
+    dropped: bool = False
+    """The VM had no receive buffer free, or was not running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirtySample:
+    """Pages written since the sample before."""
+
+    time_ns: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmRecord:
+    """One VM over the whole run, on whichever hosts it was."""
+
+    name: str
+    program: str
+    technique: str
+    paging: str
+    memory_bytes: int
+    host: str
+    """The host it is on at the end, or was on last; empty when it was never placed."""
+    state: Literal["waiting", "running", "off", "failed"]
+    """``waiting``: not started yet; ``running``; ``off``: powered itself off; ``failed``."""
+    exit_status: int | None
+    """What the guest gave as it powered off; None when it did not."""
+    started_ns: int | None
+    """When it was powered on."""
+    ended_ns: int | None
+    """When it powered off or failed."""
+    instructions_direct: int
+    """Guest instructions that the hart itself executed."""
+    instructions_emulated: int
+    """Guest instructions that the monitor carried out for the guest."""
+    total_cycles: int
+    """The pCPUs' own cycle counters while they held its vCPU."""
+    cycles: Mapping[str, int]
+    """Cycles by innermost cause: ``guest``, ``guest_walk``, ``transition``, ``handler:<reason>``,
+    ``handler_walk``, ``host:<path>``; their sum is `total_cycles`."""
+    exits: Mapping[str, int]
+    """Exits by reason."""
+    pages_touched: int
+    """Distinct guest pages that were ever mapped for it."""
+    dirty: tuple[DirtySample, ...]
+    """Pages written, interval by interval."""
+    run_ns: int
+    """Time on a pCPU."""
+    steal_ns: int
+    """Time runnable while others ran."""
+    halted_ns: int
+    """Time in wait-for-interrupt."""
+    lateness_ns: int
+    """The latest that anything arrived in its past; 0 unless dcsim is wrong."""
+    disk_reads: int = 0
+    disk_writes: int = 0
+    disk_bytes: int = 0
+    packets_received: int = 0
+    packets_sent: int = 0
+    requests: tuple[RequestRecord, ...] = ()
+    console: bytes = b""
+    """Everything that it wrote to its console."""
+    message: str = ""
+    """Why it failed; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSample:
+    """A host from one moment to the next sample: a step function of time."""
+
+    time_ns: int
+    state: Literal["on", "off", "starting", "stopping"]
+    utilisation: float
+    """Share of its pCPUs' time that was busy over the step that begins here."""
+    power_milliwatts: int
+    """Power over the step that begins here."""
+    vms: int
+    """VMs on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRecord:
+    """One host over the whole run."""
+
+    name: str
+    hardware: str
+    hypervisor: str
+    pcpus: int
+    memory_bytes: int
+    busy_ns: int
+    """Time during which a pCPU was busy, added over its pCPUs."""
+    powered_ns: int
+    """Time during which it was not off."""
+    energy_millijoules: int
+    state: Literal["on", "off", "starting", "stopping"]
+    """Its state at the end."""
+    vms: int
+    """VMs on it at the end."""
+    memory_peak_bytes: int
+    """The most of its frames that were in use at once: guest pages, shadow tables, monitor."""
+    samples: tuple[HostSample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostsUsedSample:
+    """How many hosts were in use from this moment to the next sample."""
+
+    time_ns: int
+    used: int
+    """Hosts with at least one VM."""
+    powered: int
+    """Hosts that were not off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationRecord:
+    """One stop-and-copy move of a VM."""
+
+    vm: str
+    source: str
+    destination: str
+    reason: str
+    """What asked for it: a consolidation policy's name, or ``scheduled``."""
+    requested_ns: int
+    stopped_ns: int
+    """When the VM stopped executing."""
+    resumed_ns: int
+    """When it could execute again."""
+    memory_pages: int
+    """Pages whose content crossed the link."""
+    zero_pages: int
+    """Pages that were all zero, of which only the number crossed."""
+    device_bytes: int
+    """Registers and device state."""
+    disk_bytes: int
+    """Bytes of a local disk that crossed too; 0 on shared storage."""
+    transferred_bytes: int
+    """Everything that crossed the link, headers included."""
+    source_digest: str
+    """SHA-256 of memory and device state before the move."""
+    destination_digest: str
+    """The same of what was restored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """Something worth telling that happened once."""
+
+    time_ns: int
+    kind: str
+    """``vm-started``, ``vm-placed``, ``vm-ended``, ``migration``, ``host-off``, ``host-on``, ..."""
+    subject: str
+    """The VM or the host."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Everything that came out of one run; equal for equal scenario, seed and version."""
+
+    scenario: Scenario
+    seed: int
+    """The seed that was used, which may replace the scenario's."""
+    ended_ns: int
+    """Simulated time at the end."""
+    vms: tuple[VmRecord, ...]
+    """In the scenario's order."""
+    hosts: tuple[HostRecord, ...]
+    """In the scenario's order."""
+    hosts_used: tuple[HostsUsedSample, ...]
+    migrations: tuple[MigrationRecord, ...] = ()
+    events: tuple[EventRecord, ...] = ()
+    ledger: tuple[Constant, ...] = field(default=())
+    """Every constant that the run used, with its source."""
