@@ -3,6 +3,7 @@
 //! The crate knows one hart, its memory management and its cost model. It knows nothing of devices
 //! (they are behind the bus trait), of machines or of monitors.
 
+pub mod float;
 pub mod isa;
 
 pub use isa::InstructionClass;

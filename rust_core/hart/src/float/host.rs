@@ -1,0 +1,210 @@
+//! Arithmetic by the host's own floating-point unit, where that provably gives the same encoding
+//! and the same flags as the definition.
+//!
+//! Under the default control word the host rounds to nearest, ties to even, and IEEE 754 leaves
+//! it no choice of a finite result. So only the rounding mode, the flags and NaN results need
+//! care, and every function here declines (`None`) unless
+//!
+//! - the mode is [`RoundingMode::NearestEven`];
+//! - the result is finite, which excludes overflow, division by zero, invalid operations and NaN;
+//! - the result is above the least normal number in magnitude, which excludes underflow, or is a
+//!   kind of result that cannot underflow;
+//! - inexactness is known: it is already flagged, or an exact check tells.
+
+use super::environment::{Flags, RoundingMode};
+use super::format::{Double, Format, Single};
+use super::host_control;
+
+/// The host's operations on encodings widened to `u64`.
+pub trait HostFloat {
+    /// `a + b`.
+    fn host_add(a: u64, b: u64) -> u64;
+    /// `a * b`.
+    fn host_mul(a: u64, b: u64) -> u64;
+    /// `a / b`.
+    fn host_div(a: u64, b: u64) -> u64;
+    /// The square root of `a`.
+    fn host_sqrt(a: u64) -> u64;
+    /// `a * b + c` rounded once; `None` if the host has no such instruction.
+    fn host_mul_add(a: u64, b: u64, c: u64) -> Option<u64>;
+    /// Whether the finite `sum` is `a + b` exactly; `None` if the check itself overflows.
+    fn host_sum_is_exact(a: u64, b: u64, sum: u64) -> Option<bool>;
+}
+
+macro_rules! host_float {
+    ($format:ty, $host:ty, $bits:ty, $fused:path) => {
+        impl HostFloat for $format {
+            #[inline]
+            fn host_add(a: u64, b: u64) -> u64 {
+                (<$host>::from_bits(a as $bits) + <$host>::from_bits(b as $bits)).to_bits().into()
+            }
+
+            #[inline]
+            fn host_mul(a: u64, b: u64) -> u64 {
+                (<$host>::from_bits(a as $bits) * <$host>::from_bits(b as $bits)).to_bits().into()
+            }
+
+            #[inline]
+            fn host_div(a: u64, b: u64) -> u64 {
+                (<$host>::from_bits(a as $bits) / <$host>::from_bits(b as $bits)).to_bits().into()
+            }
+
+            #[inline]
+            fn host_sqrt(a: u64) -> u64 {
+                <$host>::from_bits(a as $bits).sqrt().to_bits().into()
+            }
+
+            #[inline]
+            fn host_mul_add(a: u64, b: u64, c: u64) -> Option<u64> {
+                let operand = |raw: u64| <$host>::from_bits(raw as $bits);
+                $fused(operand(a), operand(b), operand(c)).map(|r| r.to_bits().into())
+            }
+
+            #[inline]
+            fn host_sum_is_exact(a: u64, b: u64, sum: u64) -> Option<bool> {
+                let operand = |raw: u64| <$host>::from_bits(raw as $bits);
+                let (a, b, sum) = (operand(a), operand(b), operand(sum));
+                // Knuth's error-free transformation: the sum of the two differences is the
+                // rounding error of `sum`, itself without error unless something overflows.
+                let b_rounded = sum - a;
+                let error = (a - (sum - b_rounded)) + (b - b_rounded);
+                error.is_finite().then_some(error == 0.0)
+            }
+        }
+    };
+}
+
+host_float!(Single, f32, u32, host_control::fused_single);
+host_float!(Double, f64, u64, host_control::fused_double);
+
+/// `a + b`.
+#[inline]
+pub(super) fn add<F: Format>(
+    a: u64,
+    b: u64,
+    rounding: RoundingMode,
+    flags: &mut Flags,
+) -> Option<u64> {
+    if !is_usable(rounding) {
+        return None;
+    }
+    let sum = F::host_add(a, b);
+    // A sum below the normal range is exact: it is a multiple of the least subnormal.
+    if !is_finite::<F>(sum) {
+        return None;
+    }
+    if !flags.contains(Flags::INEXACT) && !F::host_sum_is_exact(a, b, sum)? {
+        flags.raise(Flags::INEXACT);
+    }
+    Some(sum)
+}
+
+/// `a * b`.
+#[inline]
+pub(super) fn mul<F: Format>(
+    a: u64,
+    b: u64,
+    rounding: RoundingMode,
+    flags: &mut Flags,
+) -> Option<u64> {
+    if !is_usable(rounding) {
+        return None;
+    }
+    let product = F::host_mul(a, b);
+    if !is_safely_normal::<F>(product) {
+        return None;
+    }
+    if !flags.contains(Flags::INEXACT) && !product_is_exact::<F>(a, b, product)? {
+        flags.raise(Flags::INEXACT);
+    }
+    Some(product)
+}
+
+/// `a / b`.
+#[inline]
+pub(super) fn div<F: Format>(
+    a: u64,
+    b: u64,
+    rounding: RoundingMode,
+    flags: &mut Flags,
+) -> Option<u64> {
+    if !is_usable(rounding) {
+        return None;
+    }
+    let quotient = F::host_div(a, b);
+    if !is_safely_normal::<F>(quotient) {
+        return None;
+    }
+    if !flags.contains(Flags::INEXACT) && !product_is_exact::<F>(quotient, b, a)? {
+        flags.raise(Flags::INEXACT);
+    }
+    Some(quotient)
+}
+
+/// The square root of `a`.
+#[inline]
+pub(super) fn sqrt<F: Format>(a: u64, rounding: RoundingMode, flags: &mut Flags) -> Option<u64> {
+    if !is_usable(rounding) {
+        return None;
+    }
+    let root = F::host_sqrt(a);
+    if !is_safely_normal::<F>(root) {
+        return None;
+    }
+    if !flags.contains(Flags::INEXACT) && !product_is_exact::<F>(root, root, a)? {
+        flags.raise(Flags::INEXACT);
+    }
+    Some(root)
+}
+
+/// `a * b + c`, rounded once.
+#[inline]
+pub(super) fn mul_add<F: Format>(
+    a: u64,
+    b: u64,
+    c: u64,
+    rounding: RoundingMode,
+    flags: &mut Flags,
+) -> Option<u64> {
+    // There is no cheap exact check, and a program that computes is inexact almost at once.
+    if !is_usable(rounding) || !flags.contains(Flags::INEXACT) {
+        return None;
+    }
+    F::host_mul_add(a, b, c).filter(|&result| is_safely_normal::<F>(result))
+}
+
+#[inline]
+fn is_usable(rounding: RoundingMode) -> bool {
+    host_control::IS_CONTROLLED && rounding == RoundingMode::NearestEven
+}
+
+#[inline]
+fn is_finite<F: Format>(raw: u64) -> bool {
+    raw & F::INFINITY != F::INFINITY
+}
+
+/// Finite, and so large that the unrounded result was not tiny. The least normal number itself
+/// may be the rounded form of a tiny result.
+#[inline]
+fn is_safely_normal<F: Format>(raw: u64) -> bool {
+    let magnitude = raw & !F::SIGN;
+    magnitude > F::LEADING_ONE && magnitude < F::INFINITY
+}
+
+/// Whether `x * y == z` exactly, given that one of the three is the correctly rounded outcome of
+/// that equation; `None` unless all three are normal numbers.
+///
+/// With integer significands `X * Y == Z << k` must hold, with `k` from the exponents. The two
+/// sides differ by at most half a unit in the last place of the rounded one times the other
+/// factor, less than `2^PRECISION`, so it is enough to compare them modulo `2^64`.
+#[inline]
+fn product_is_exact<F: Format>(x: u64, y: u64, z: u64) -> Option<bool> {
+    let exponent = |raw: u64| ((raw & F::INFINITY) >> (F::PRECISION - 1)) as i32;
+    let significand = |raw: u64| (raw & F::FRACTION) | F::LEADING_ONE;
+    if exponent(x) == 0 || exponent(y) == 0 || exponent(z) == 0 {
+        return None;
+    }
+    let scale = exponent(z) - (exponent(x) + exponent(y) - F::BIAS) + F::PRECISION as i32 - 1;
+    let left = significand(x).wrapping_mul(significand(y));
+    Some(left == significand(z) << scale)
+}
