@@ -5,5 +5,7 @@
 
 pub mod float;
 pub mod isa;
+pub mod op;
 
 pub use isa::InstructionClass;
+pub use op::Op;
