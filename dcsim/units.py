@@ -34,6 +34,7 @@ from dcsim.errors import UnitError
 __all__ = [
     "BANDWIDTH",
     "BYTES",
+    "DIMENSIONS",
     "DURATION",
     "FREQUENCY",
     "POWER",
@@ -169,7 +170,7 @@ class Dimension:
 
 def _dimension_of(unit: str) -> Dimension | None:
     """Return the dimension to which a unit without a prefix belongs."""
-    return next((each for each in _DIMENSIONS if unit in each.factors), None)
+    return next((each for each in DIMENSIONS if unit in each.factors), None)
 
 
 DURATION = Dimension(
@@ -222,7 +223,7 @@ RATE = Dimension(
     (("/s", 1000),),
     "200 /s",
 )
-_DIMENSIONS = (DURATION, BYTES, FREQUENCY, BANDWIDTH, POWER, RATE)
+DIMENSIONS = (DURATION, BYTES, FREQUENCY, BANDWIDTH, POWER, RATE)
 
 
 def _field(dimension: Dimension) -> tuple[BeforeValidator, PlainSerializer, WithJsonSchema]:
@@ -232,6 +233,7 @@ def _field(dimension: Dimension) -> tuple[BeforeValidator, PlainSerializer, With
         "type": "string",
         "pattern": r"^\s*[0-9.]+([eE][+-]?[0-9]+)?\s*[^\s0-9]\S*\s*$",
         "description": words,
+        "x-unit": dimension.base,
         "examples": [dimension.example],
     }
     return (

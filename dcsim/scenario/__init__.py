@@ -6,6 +6,7 @@
 
 from dcsim.scenario.expect import Expectation
 from dcsim.scenario.hosts import Disk, Fabric, Host, Link, SharedStorage, Storage
+from dcsim.scenario.load import ScenarioFile, load_scenario, read_scenario
 from dcsim.scenario.policies import Consolidation, Migration, Placement
 from dcsim.scenario.scenario import Scenario
 from dcsim.scenario.vms import Requests, VirtualDisk, Vm
@@ -21,8 +22,11 @@ __all__ = [
     "Placement",
     "Requests",
     "Scenario",
+    "ScenarioFile",
     "SharedStorage",
     "Storage",
     "VirtualDisk",
     "Vm",
+    "load_scenario",
+    "read_scenario",
 ]

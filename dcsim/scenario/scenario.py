@@ -36,7 +36,7 @@ class Scenario(Model):
     """Simulated time from the start to the end of the run."""
     fabric: Fabric = Fabric()
     storage: Storage = Storage()
-    hosts: Annotated[Items[Host], Field(min_length=1)]
+    hosts: Items[Host]
     vms: Items[Vm] = ()
     placement: Placement = Placement()
     consolidation: Consolidation | None = None

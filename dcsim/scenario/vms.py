@@ -32,7 +32,15 @@ class Requests(Model):
     rate_millihertz: Rate = Field(alias="rate")
     """Mean number of arrivals per second."""
     size_bytes: Bytes = Field(default=256, alias="size")
-    """Bytes of one request."""
+    """Bytes of one request, 32 to 1500: it is one packet."""
+    answer_bytes: Bytes = Field(default=256, alias="answer")
+    """Bytes of one answer, 24 to 1500."""
+    compute: Annotated[int, Field(ge=0, le=100_000_000)] = 1000
+    """Units of computation that each request asks for."""
+    pages: Annotated[int, Field(ge=0, le=1_000_000)] = 4
+    """Pages of memory that each request touches."""
+    sectors: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """Disk sectors that each request writes and reads back; needs a disk."""
     arrival: Literal["uniform", "poisson"] = "poisson"
     """`uniform`: evenly spaced; `poisson`: exponential gaps from the VM's own random stream."""
     first_ns: Duration = Field(default=0, alias="first")
@@ -50,6 +58,8 @@ class Vm(Model):
     """How many VMs alike; one, called exactly `name`, when left out."""
     program: BootArguments
     """The guest's first program and its arguments: `server`, `compute rounds=100`."""
+    kernel: BootArguments | None = None
+    """Arguments for the guest kernel itself: `kernel.swap_pages=64 kernel.tick_ms=5`."""
     image: str | None = None
     """A kernel of your own (ELF, raw or Linux `Image`), relative to the scenario file; the
     guest kernel that comes with dcsim when left out."""
@@ -71,3 +81,14 @@ class Vm(Model):
     """Its disk; none when left out."""
     requests: Requests | None = None
     """The requests that reach it; without them it has no network device."""
+
+    @property
+    def boot_arguments(self) -> str:
+        """The boot arguments as the guest finds them in its device tree."""
+        kernel = f"{self.kernel} " if self.kernel is not None else ""
+        return f"{kernel}init={self.program}"
+
+    @property
+    def program_name(self) -> str:
+        """The program without its arguments."""
+        return self.program.split()[0] if self.program.split() else ""

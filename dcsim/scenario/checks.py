@@ -1,0 +1,238 @@
+"""What a scenario must hold beyond the shape of each part: names that exist, sizes that fit.
+
+Every check yields findings; none stops at its first. A finding's location is where in the document
+the wrong value stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import networkx as nx
+
+from dcsim.errors import UnitError, did_you_mean
+from dcsim.scenario.metrics import find_metric, read_bound
+from dcsim.units import BYTES, DURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dcsim.scenario.scenario import Scenario
+
+__all__ = ["Finding", "check_scenario"]
+
+PAGE_BYTES = 4096
+SECTOR_BYTES = 512
+LARGEST_PACKET_BYTES = 1500
+LEAST_VM_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, by its location in the document."""
+
+    location: tuple[int | str, ...]
+    message: str
+    remedy: str = ""
+
+
+def check_scenario(scenario: Scenario) -> Iterator[Finding]:
+    """Yield everything that is wrong with a scenario whose parts are each well formed."""
+    if not scenario.hosts:
+        yield Finding(("hosts",), "there is no host", "add at least one")
+        return
+    for check in _CHECKS:
+        yield from check(scenario)
+
+
+def _check_times(scenario: Scenario) -> Iterator[Finding]:
+    if scenario.duration_ns == 0:
+        yield Finding(("duration",), "the run has no duration", "write one such as `2 s`")
+    if scenario.consolidation is not None and scenario.consolidation.interval_ns == 0:
+        yield Finding(
+            ("consolidation", "interval"), "an interval of 0 never ends", "write `500 ms`"
+        )
+    for index, vm in enumerate(scenario.vms):
+        if vm.start_ns >= scenario.duration_ns > 0:
+            message = f"the VM starts when the run of {DURATION.format(scenario.duration_ns)} ends"
+            yield Finding(("vms", index, "start"), message, "start it earlier")
+
+
+def _check_names(scenario: Scenario) -> Iterator[Finding]:
+    for kind in ("hosts", "vms"):
+        seen: dict[str, int] = {}
+        for index, group in enumerate(getattr(scenario, kind)):
+            members = _full_names(group.name, group.count)
+            clash = next((name for name in members if name in seen), None)
+            if clash is not None:
+                message = f"the name `{clash}` is taken by `{kind}[{seen[clash]}]`"
+                yield Finding((kind, index, "name"), message, "choose another")
+            seen.update((name, index) for name in members)
+
+
+def _full_names(name: str, count: int | None) -> list[str]:
+    return [name] if count is None else [f"{name}-{index}" for index in range(count)]
+
+
+def _check_storage(scenario: Scenario) -> Iterator[Finding]:
+    shared: list[str] = []
+    for index, storage in enumerate(scenario.storage.shared):
+        location = ("storage", "shared", index)
+        if storage.name == "local":
+            message = "`local` means a host's own disk"
+            yield Finding((*location, "name"), message, "choose another name")
+        if storage.name in shared:
+            message = f"the name `{storage.name}` is taken"
+            yield Finding((*location, "name"), message, "choose another")
+        shared.append(storage.name)
+        yield from _positive(storage.bandwidth_bits_per_second, (*location, "bandwidth"))
+    for index, vm in enumerate(scenario.vms):
+        if vm.disk is None:
+            continue
+        place = ("vms", index, "disk")
+        if vm.disk.on != "local" and vm.disk.on not in shared:
+            message = f"there is no shared storage `{vm.disk.on}`"
+            remedy = did_you_mean(vm.disk.on, ["local", *shared])
+            yield Finding((*place, "on"), message, remedy)
+        yield from _whole(vm.disk.size_bytes, SECTOR_BYTES, (*place, "size"))
+
+
+def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
+    for index, host in enumerate(scenario.hosts):
+        yield from _whole(host.memory_bytes, PAGE_BYTES, ("hosts", index, "memory"))
+        speed = host.disk.bandwidth_bits_per_second
+        yield from _positive(speed, ("hosts", index, "disk", "bandwidth"))
+
+
+def _check_vms(scenario: Scenario) -> Iterator[Finding]:
+    largest = max(host.memory_bytes for host in scenario.hosts)
+    hosts = [host.name for host in scenario.each_host()]
+    for index, vm in enumerate(scenario.vms):
+        location = ("vms", index)
+        yield from _whole(vm.memory_bytes, PAGE_BYTES, (*location, "memory"))
+        if vm.memory_bytes < LEAST_VM_BYTES:
+            message = f"a VM needs {BYTES.format(LEAST_VM_BYTES)} to boot"
+            yield Finding(
+                (*location, "memory"), message, f"write `{BYTES.format(4 * LEAST_VM_BYTES)}`"
+            )
+        if vm.memory_bytes > largest:
+            message = f"no host has {BYTES.format(vm.memory_bytes)}"
+            remedy = f"the largest host has {BYTES.format(largest)}"
+            yield Finding((*location, "memory"), message, remedy)
+        if vm.host is not None and vm.host not in hosts:
+            message = f"there is no host `{vm.host}`"
+            yield Finding((*location, "host"), message, did_you_mean(vm.host, hosts))
+
+
+def _check_requests(scenario: Scenario) -> Iterator[Finding]:
+    for index, vm in enumerate(scenario.vms):
+        if vm.requests is None:
+            continue
+        location = ("vms", index, "requests")
+        yield from _positive(vm.requests.rate_millihertz, (*location, "rate"))
+        sizes = (("size", vm.requests.size_bytes, 32), ("answer", vm.requests.answer_bytes, 24))
+        for key, size, least in sizes:
+            if not least <= size <= LARGEST_PACKET_BYTES:
+                message = f"`{key}` must be from {least} B to {LARGEST_PACKET_BYTES} B"
+                yield Finding((*location, key), message, "a request is one packet")
+        if vm.requests.sectors and vm.disk is None:
+            message = "the requests touch a disk, and the VM has none"
+            yield Finding((*location, "sectors"), message, "add `disk: {size: 4 MiB}`")
+
+
+def _check_images(scenario: Scenario) -> Iterator[Finding]:
+    for index, vm in enumerate(scenario.vms):
+        if vm.image is None:
+            continue
+        path = scenario.resolve(vm.image)
+        location = ("vms", index, "image")
+        if not path.is_file():
+            message = f"there is no file `{vm.image}`"
+            yield Finding(location, message, "the path is relative to the scenario's folder")
+        elif path.stat().st_size > vm.memory_bytes:
+            message = f"`{vm.image}` has {path.stat().st_size:,} bytes"
+            remedy = f"it must fit into the VM's memory of {BYTES.format(vm.memory_bytes)}"
+            yield Finding(location, message, remedy)
+
+
+def _check_fabric(scenario: Scenario) -> Iterator[Finding]:
+    links = scenario.fabric.links
+    if not links:
+        speed = scenario.fabric.bandwidth_bits_per_second
+        yield from _positive(speed, ("fabric", "bandwidth"))
+        return
+    graph: nx.Graph[str] = nx.Graph()
+    for index, link in enumerate(links):
+        location = ("fabric", "links", index)
+        yield from _positive(link.bandwidth_bits_per_second, (*location, "bandwidth"))
+        one, other = link.between
+        if one == other:
+            yield Finding((*location, "between"), f"the link joins `{one}` to itself")
+        if graph.has_edge(one, other):
+            message = f"`{one}` and `{other}` are linked already"
+            yield Finding((*location, "between"), message, "keep one link, with their bandwidth")
+        graph.add_edge(one, other)
+    names = [host.name for host in scenario.each_host()]
+    reached = nx.node_connected_component(graph, names[0]) if names[0] in graph else set()
+    apart = [name for name in names if name not in reached]
+    if apart:
+        message = f"no path of links leads from `{names[0]}` to `{apart[-1]}`"
+        yield Finding(("fabric", "links"), message, "add the links that are missing")
+
+
+def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
+    vms = [vm.name for vm in scenario.each_vm()]
+    hosts = [host.name for host in scenario.each_host()]
+    for index, move in enumerate(scenario.migrations):
+        location = ("migrations", index)
+        if move.vm not in vms:
+            message = f"there is no VM `{move.vm}`"
+            yield Finding((*location, "vm"), message, did_you_mean(move.vm, vms))
+        if move.to not in hosts:
+            message = f"there is no host `{move.to}`"
+            yield Finding((*location, "to"), message, did_you_mean(move.to, hosts))
+        if move.at_ns >= scenario.duration_ns:
+            yield Finding((*location, "at"), "the move would begin after the run's end")
+
+
+def _check_expectations(scenario: Scenario) -> Iterator[Finding]:
+    vms = [vm.name for vm in scenario.each_vm()]
+    hosts = [host.name for host in scenario.each_host()]
+    for index, expectation in enumerate(scenario.expect):
+        location = ("expect", index)
+        metric, message, remedy = find_metric(expectation.metric, vms, hosts)
+        if metric is None:
+            yield Finding((*location, "metric"), message, remedy)
+            continue
+        for key, _, bound in expectation.bounds():
+            try:
+                read_bound(metric, bound)
+            except UnitError as error:
+                yield Finding((*location, key), error.message, error.remedy)
+
+
+def _positive(value: int, location: Sequence[int | str]) -> Iterator[Finding]:
+    if value == 0:
+        yield Finding(tuple(location), f"`{location[-1]}` must be more than 0")
+
+
+def _whole(value: int, unit: int, location: Sequence[int | str]) -> Iterator[Finding]:
+    if value == 0 or value % unit:
+        message = f"`{location[-1]}` must be a multiple of {unit:,} bytes, and not 0"
+        nearest = max(unit, value // unit * unit)
+        yield Finding(tuple(location), message, f"write `{BYTES.format(nearest)}`")
+
+
+_CHECKS = (
+    _check_times,
+    _check_names,
+    _check_storage,
+    _check_hosts,
+    _check_vms,
+    _check_requests,
+    _check_images,
+    _check_fabric,
+    _check_migrations,
+    _check_expectations,
+)

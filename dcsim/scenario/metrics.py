@@ -1,0 +1,212 @@
+"""The vocabulary of results: every metric's name, unit and meaning, once.
+
+Expectations are checked against it as a scenario is read; the tables of a result have one column
+for each metric of a VM and of a host; the reference page is generated from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from dcsim.errors import UnitError, did_you_mean
+from dcsim.units import BYTES, DURATION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dcsim.units import Dimension
+
+__all__ = ["CLUSTER_METRICS", "HOST_METRICS", "VM_METRICS", "Metric", "find_metric", "read_bound"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of a result."""
+
+    name: str
+    kind: Literal["integer", "number", "text"]
+    unit: str
+    """The unit; empty for a text."""
+    meaning: str
+    optional: bool = False
+    """There may be no value, for example no percentile without a request."""
+
+
+def _count(name: str, meaning: str) -> Metric:
+    return Metric(name, "integer", "count", meaning)
+
+
+def _cycles(name: str, meaning: str) -> Metric:
+    return Metric(name, "integer", "cycles", meaning)
+
+
+def _time(name: str, meaning: str, *, optional: bool = False) -> Metric:
+    return Metric(name, "integer", "ns", meaning, optional)
+
+
+def _size(name: str, meaning: str) -> Metric:
+    return Metric(name, "integer", "bytes", meaning)
+
+
+def _share(name: str, meaning: str) -> Metric:
+    return Metric(name, "number", "share", meaning)
+
+
+_REQUESTS = (
+    _count("requests_arrived", "requests that reached the network of a host for the VM"),
+    _count("requests_served", "requests that were answered"),
+    _count("requests_dropped", "requests for which the VM had no receive buffer"),
+    _time("latency_p50_ns", "median time from a request's arrival to its answer", optional=True),
+    _time("latency_p99_ns", "99th percentile of the same, nearest rank", optional=True),
+)
+_MIGRATIONS = (
+    _count("migrations", "completed moves to another host"),
+    _size("migration_bytes", "bytes that crossed the network for them"),
+    _time("downtime_ns", "time during which a move kept the VM from executing, all moves added"),
+)
+
+VM_METRICS: tuple[Metric, ...] = (
+    Metric("state", "text", "", "at the end: `waiting`, `running`, `off` or `failed`"),
+    Metric("host", "text", "", "the host it is on at the end, or was on last"),
+    Metric("exit_status", "integer", "", "what it gave as it powered off", optional=True),
+    _time("started_ns", "when it was powered on", optional=True),
+    _time("ended_ns", "when it powered off or failed", optional=True),
+    _count("instructions", "guest instructions, however they were carried out"),
+    _count("instructions_direct", "guest instructions that the hart itself executed"),
+    _count("instructions_emulated", "guest instructions that the monitor carried out"),
+    _share("direct_share", "executed directly, of all guest instructions"),
+    _cycles("total_cycles", "the pCPUs' own cycle counters while they held its vCPU"),
+    _cycles("guest_cycles", "cycles of directly executed guest instructions"),
+    _cycles("guest_walk_cycles", "cycles of page-table walks for the guest's own accesses"),
+    _cycles("transition_cycles", "cycles of hardware traps and returns"),
+    _cycles("handler_cycles", "cycles of the monitor's exit handlers, all reasons added"),
+    _cycles("handler_walk_cycles", "cycles of page-table walks inside handlers"),
+    _cycles("host_path_cycles", "cycles of the host's software paths, all paths added"),
+    _count("exits", "exits to the monitor, all reasons added"),
+    *_REQUESTS,
+    _count("pages_touched", "distinct guest pages that were ever mapped"),
+    _count("dirty_pages", "pages written, each counted once an interval"),
+    Metric(
+        "dirty_rate_pages_per_second",
+        "number",
+        "pages/s",
+        "`dirty_pages` over the time from its start to its end",
+    ),
+    _time("run_ns", "time on a physical CPU"),
+    _time("steal_ns", "time it could have run while others did"),
+    _time("halted_ns", "time it waited for an interrupt"),
+    _count("disk_reads", "requests to its disk that read"),
+    _count("disk_writes", "requests to its disk that wrote"),
+    _size("disk_bytes", "bytes that moved to and from its disk"),
+    _count("packets_received", "network packets delivered to it"),
+    _count("packets_sent", "network packets from it"),
+    *_MIGRATIONS,
+    _time("lateness_ns", "the latest that anything arrived in its past: 0 in every run"),
+    _size("console_bytes", "bytes that it wrote to its console"),
+)
+
+HOST_METRICS: tuple[Metric, ...] = (
+    Metric("power_state", "text", "", "at the end: `on`, `off`, `starting` or `stopping`"),
+    _count("vms", "VMs on it at the end"),
+    _share("utilisation", "busy time of its pCPUs, of the time that it was powered"),
+    _time("busy_ns", "busy time, added over its pCPUs"),
+    _time("powered_ns", "time during which it was not off"),
+    Metric("energy_millijoules", "integer", "mJ", "energy from its power curve"),
+    _size("memory_peak_bytes", "the most of its memory in use at once, monitor included"),
+)
+
+CLUSTER_METRICS: tuple[Metric, ...] = (
+    _count("vms", "VMs of the scenario"),
+    _count("vms_failed", "VMs that failed"),
+    _count("hosts", "hosts of the scenario"),
+    _count("hosts_used_at_end", "hosts with a VM at the end"),
+    _count("hosts_used_max", "the most hosts with a VM at once"),
+    Metric("hosts_used_mean", "number", "hosts", "hosts with a VM, mean over time"),
+    _count("hosts_powered_at_end", "hosts that are not off at the end"),
+    Metric("energy_millijoules", "integer", "mJ", "energy of all hosts"),
+    _count("instructions", "guest instructions of all VMs"),
+    _share("direct_share", "executed directly, of all guest instructions"),
+    _cycles("total_cycles", "cycles of all VMs"),
+    _count("exits", "exits of all VMs"),
+    _time("steal_ns", "steal time of all VMs"),
+    *_REQUESTS,
+    *_MIGRATIONS,
+    _time("lateness_ns", "the latest that anything arrived in a VM's past: 0 in every run"),
+)
+
+_FAMILIES = {
+    "cycles": ("cycles", "cycles of one cause"),
+    "exits": ("count", "exits for one reason"),
+}
+
+
+def find_metric(
+    name: str, vms: Sequence[str], hosts: Sequence[str]
+) -> tuple[Metric | None, str, str]:
+    """Find the metric that an expectation names.
+
+    Besides the metrics listed here, ``vm.<name>.cycles.<cause>`` and ``vm.<name>.exits.<reason>``
+    name one cause or reason.
+
+    Parameters
+    ----------
+    name
+        ``vm.<vm>.<metric>``, ``host.<host>.<metric>`` or ``cluster.<metric>``.
+    vms, hosts
+        The full names that exist.
+
+    Returns
+    -------
+    tuple[Metric or None, str, str]
+        The metric with two empty texts; or None, what is wrong, and the remedy.
+    """
+    scope, _, rest = name.partition(".")
+    if scope == "cluster":
+        return _find(rest, CLUSTER_METRICS, "cluster")
+    if scope not in ("vm", "host"):
+        remedy = "begin with `vm.<name>.`, `host.<name>.` or `cluster.`"
+        return None, f"`{name}` is not a metric", remedy
+    subject, _, metric = rest.partition(".")
+    known = vms if scope == "vm" else hosts
+    if subject not in known:
+        kind = "VM" if scope == "vm" else "host"
+        return None, f"there is no {kind} `{subject}`", did_you_mean(subject, known)
+    family, dot, member = metric.partition(".")
+    if scope == "vm" and dot and member and family in _FAMILIES:
+        unit, meaning = _FAMILIES[family]
+        return Metric(metric, "integer", unit, meaning), "", ""
+    return _find(metric, VM_METRICS if scope == "vm" else HOST_METRICS, scope)
+
+
+def read_bound(metric: Metric, bound: float | str) -> float | str:
+    """Return a bound in a metric's unit.
+
+    Raises
+    ------
+    UnitError
+        When the bound does not fit the metric.
+    """
+    if metric.kind == "text":
+        if isinstance(bound, str):
+            return bound
+        raise UnitError(f"`{metric.name}` is a text, and `{bound}` is a number", "put it in quotes")
+    if not isinstance(bound, str):
+        return bound
+    dimension = _DIMENSIONS.get(metric.unit)
+    if dimension is None:
+        message = f"`{metric.name}` has no unit to write, and `{bound}` is a text"
+        raise UnitError(message, "write a number")
+    return dimension.parse(bound)
+
+
+_DIMENSIONS: dict[str, Dimension] = {"ns": DURATION, "bytes": BYTES}
+
+
+def _find(name: str, metrics: Sequence[Metric], scope: str) -> tuple[Metric | None, str, str]:
+    found = next((metric for metric in metrics if metric.name == name), None)
+    if found is not None:
+        return found, "", ""
+    names = [metric.name for metric in metrics]
+    kind = {"vm": "VM"}.get(scope, scope)
+    return None, f"a {kind} has no metric `{name}`", did_you_mean(name, names)
