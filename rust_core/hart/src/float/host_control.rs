@@ -55,6 +55,11 @@ mod arch {
         /// All exceptions masked, nothing else set.
         pub const DEFAULT: Self = Self(0x1f80);
 
+        #[cfg(test)]
+        pub const fn from_bits(bits: u32) -> Self {
+            Self(bits)
+        }
+
         #[inline]
         pub fn read() -> Self {
             let mut word = 0_u32;
@@ -180,3 +185,47 @@ mod arch {
 
 use arch::ControlWord;
 pub(super) use arch::{fused_double, fused_single};
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use std::hint::black_box;
+
+    use super::{ControlWord, HostControl};
+    use crate::float::{Double, Flags, RoundingMode, add, mul};
+
+    const LEAST_SUBNORMAL: u64 = 1;
+    const LEAST_NORMAL: u64 = 1 << 52;
+    const ONE: u64 = 0x3ff0_0000_0000_0000;
+
+    /// Rounding up, results flushed to zero, subnormal operands taken as zero.
+    const HOSTILE: u32 = 0x1f80 | 0x4000 | 0x8000 | 0x0040;
+
+    #[test]
+    fn results_do_not_depend_on_the_thread() {
+        let original = ControlWord::read();
+        ControlWord::from_bits(HOSTILE).write();
+        let guard = HostControl::establish();
+        let during = ControlWord::read();
+        let (nearest, mut flags) = (RoundingMode::NearestEven, Flags::NONE);
+        let sum = add::<Double>(
+            black_box(LEAST_SUBNORMAL),
+            black_box(LEAST_SUBNORMAL),
+            nearest,
+            &mut flags,
+        );
+        let scaled =
+            mul::<Double>(black_box(LEAST_NORMAL | 1), black_box(ONE), nearest, &mut flags);
+        let exact = flags;
+        let rounded =
+            add::<Double>(black_box(ONE), black_box(LEAST_SUBNORMAL), nearest, &mut flags);
+        let (sum, scaled, rounded) = black_box((sum, scaled, rounded));
+        drop(guard);
+        let after = ControlWord::read();
+        original.write();
+
+        assert_eq!(during, ControlWord::DEFAULT);
+        assert_eq!(after, ControlWord::from_bits(HOSTILE));
+        assert_eq!((sum, scaled, exact), (2 * LEAST_SUBNORMAL, LEAST_NORMAL | 1, Flags::NONE));
+        assert_eq!((rounded, flags), (ONE, Flags::INEXACT));
+    }
+}

@@ -1,0 +1,126 @@
+//! The host's arithmetic and the definition agree, whatever is flagged already.
+
+#[path = "float_support/operands.rs"]
+mod operands;
+
+use dcsim_hart::float::{self, Double, Flags, Format, RoundingMode, Single, software};
+use operands::Operands;
+
+const CASES: u32 = 500_000;
+
+const NEAREST: RoundingMode = RoundingMode::NearestEven;
+
+type Binary<F> =
+    fn(<F as Format>::Bits, <F as Format>::Bits, RoundingMode, &mut Flags) -> <F as Format>::Bits;
+
+fn check_binary<F: Format>(seed: u64, fast: Binary<F>, definition: Binary<F>) {
+    let mut operands = Operands::new(seed);
+    for case in 0..CASES {
+        let a = operands.any::<F>();
+        let b = if case % 2 == 0 { operands.any::<F>() } else { operands.finite_near::<F>(a) };
+        for before in [Flags::NONE, Flags::INEXACT] {
+            let (mut got_flags, mut expected_flags) = (before, before);
+            let got = fast(F::from_raw(a), F::from_raw(b), NEAREST, &mut got_flags);
+            let expected = definition(F::from_raw(a), F::from_raw(b), NEAREST, &mut expected_flags);
+            assert_eq!((got, got_flags), (expected, expected_flags), "{a:x} {b:x} {before:?}");
+        }
+    }
+}
+
+fn check_roots<F: Format>() {
+    let mut operands = Operands::new(7);
+    for _ in 0..CASES {
+        let a = F::from_raw(operands.any::<F>());
+        for before in [Flags::NONE, Flags::INEXACT] {
+            let (mut got_flags, mut expected_flags) = (before, before);
+            let got = float::sqrt::<F>(a, NEAREST, &mut got_flags);
+            let expected = software::sqrt::<F>(a, NEAREST, &mut expected_flags);
+            assert_eq!((got, got_flags), (expected, expected_flags), "{a:x} {before:?}");
+        }
+    }
+}
+
+/// Squares and exact quotients, in which nothing is lost, and their neighbours.
+fn check_exact_cases<F: Format>() {
+    let mut operands = Operands::new(8);
+    let half_precision = (1 << (F::PRECISION / 2)) - 1;
+    for _ in 0..CASES {
+        let mut ignored = Flags::NONE;
+        let [a, b] = [(); 2].map(|()| {
+            float::from_u64::<F>(operands.bits() & half_precision, NEAREST, &mut ignored)
+        });
+        let product: u64 = float::mul::<F>(a, b, NEAREST, &mut ignored).into();
+        let square: u64 = float::mul::<F>(a, a, NEAREST, &mut ignored).into();
+        for nudge in [0, 1, u64::MAX] {
+            let product = F::from_raw(product.wrapping_add(nudge));
+            let square = F::from_raw(square.wrapping_add(nudge));
+            let (mut got, mut expected) = (Flags::NONE, Flags::NONE);
+            assert_eq!(
+                float::div::<F>(product, a, NEAREST, &mut got),
+                software::div::<F>(product, a, NEAREST, &mut expected)
+            );
+            assert_eq!(got, expected, "{product:x} / {a:x}");
+            let (mut got, mut expected) = (Flags::NONE, Flags::NONE);
+            assert_eq!(
+                float::sqrt::<F>(square, NEAREST, &mut got),
+                software::sqrt::<F>(square, NEAREST, &mut expected)
+            );
+            assert_eq!(got, expected, "sqrt {square:x}");
+        }
+    }
+}
+
+fn check_fused<F: Format>() {
+    let mut operands = Operands::new(9);
+    for case in 0..CASES {
+        let [a, b] = [(); 2].map(|()| F::from_raw(operands.any::<F>()));
+        let product = software::mul::<F>(a, b, NEAREST, &mut Flags::default());
+        let addend = match case % 2 {
+            0 => operands.any::<F>(),
+            _ => operands.finite_near::<F>(product.into()),
+        };
+        let c = F::from_raw(addend);
+        for before in [Flags::NONE, Flags::INEXACT] {
+            let (mut got_flags, mut expected_flags) = (before, before);
+            let got = float::mul_add::<F>(a, b, c, NEAREST, &mut got_flags);
+            let expected = software::mul_add::<F>(a, b, c, NEAREST, &mut expected_flags);
+            assert_eq!((got, got_flags), (expected, expected_flags), "{a:x} {b:x} {c:x}");
+        }
+    }
+}
+
+#[test]
+fn sums_agree() {
+    check_binary::<Single>(1, float::add::<Single>, software::add::<Single>);
+    check_binary::<Double>(2, float::add::<Double>, software::add::<Double>);
+}
+
+#[test]
+fn products_agree() {
+    check_binary::<Single>(3, float::mul::<Single>, software::mul::<Single>);
+    check_binary::<Double>(4, float::mul::<Double>, software::mul::<Double>);
+}
+
+#[test]
+fn quotients_agree() {
+    check_binary::<Single>(5, float::div::<Single>, software::div::<Single>);
+    check_binary::<Double>(6, float::div::<Double>, software::div::<Double>);
+}
+
+#[test]
+fn square_roots_agree() {
+    check_roots::<Single>();
+    check_roots::<Double>();
+}
+
+#[test]
+fn exactness_is_told_alike() {
+    check_exact_cases::<Single>();
+    check_exact_cases::<Double>();
+}
+
+#[test]
+fn fused_multiply_adds_agree() {
+    check_fused::<Single>();
+    check_fused::<Double>();
+}
