@@ -36,6 +36,7 @@ __all__ = [
     "DeadlockError",
     "GuestFaultError",
     "GuestImageError",
+    "InvariantError",
     "MachineError",
     "MigrationError",
     "Place",
@@ -232,8 +233,12 @@ class DeadlockError(SimulationError):
     """Nothing can make progress; the message holds the wait graph."""
 
 
-class SeamError(SimulationError):
-    """Something would have arrived in a vCPU's past: a bug in dcsim, never the user's doing."""
+class InvariantError(SimulationError):
+    """A result that cannot be right: a bug in dcsim, never the user's doing."""
+
+
+class SeamError(InvariantError):
+    """Something would have arrived in a vCPU's past."""
 
 
 class MachineError(SimulationError):

@@ -1,5 +1,14 @@
 """Results: the records of a run, its metrics, the directory they are kept in."""
 
+from dcsim.results.directory import (
+    check_free,
+    is_complete,
+    read_manifest,
+    read_table,
+    write_run,
+)
+from dcsim.results.expectations import Outcome, check_expectations
+from dcsim.results.metrics import Summary, summarise
 from dcsim.results.records import (
     Constant,
     DirtySample,
@@ -21,7 +30,16 @@ __all__ = [
     "HostSample",
     "HostsUsedSample",
     "MigrationRecord",
+    "Outcome",
     "RequestRecord",
     "RunResult",
+    "Summary",
     "VmRecord",
+    "check_expectations",
+    "check_free",
+    "is_complete",
+    "read_manifest",
+    "read_table",
+    "summarise",
+    "write_run",
 ]

@@ -205,7 +205,11 @@ def _check_expectations(scenario: Scenario) -> Iterator[Finding]:
         if metric is None:
             yield Finding((*location, "metric"), message, remedy)
             continue
-        for key, _, bound in expectation.bounds():
+        for key, comparison, bound in expectation.bounds():
+            if metric.kind == "text" and comparison != "==":
+                message = f"`{metric.name}` is a text and has no order"
+                yield Finding((*location, key), message, "write `equals: ...`")
+                continue
             try:
                 read_bound(metric, bound)
             except UnitError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import Any
 
 from dcsim.scenario.scenario import Scenario
 from dcsim.units import DIMENSIONS
@@ -18,22 +17,22 @@ __all__ = ["committed_schema", "schema_text"]
 
 def schema_text() -> str:
     """Return the schema of this version's models as JSON text."""
-    schema = _with_text_defaults(Scenario.model_json_schema(by_alias=True))
+    schema = Scenario.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "dcsim scenario"
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_with_text_defaults(schema), indent=2, ensure_ascii=False) + "\n"
 
 
-def _with_text_defaults(schema: Any) -> Any:
+def _with_text_defaults(schema: object) -> object:
     """Write the defaults of quantities as a file would, where pydantic has whole numbers."""
     if isinstance(schema, list):
         return [_with_text_defaults(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
     written = {key: _with_text_defaults(each) for key, each in schema.items()}
-    dimension = _DIMENSIONS.get(str(written.get("x-unit")))
-    if dimension is not None and isinstance(written.get("default"), int):
-        written["default"] = dimension.format(written["default"])
+    dimension, default = _DIMENSIONS.get(str(written.get("x-unit"))), written.get("default")
+    if dimension is not None and isinstance(default, int):
+        written["default"] = dimension.format(default)
     return written
 
 

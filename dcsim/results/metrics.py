@@ -1,0 +1,232 @@
+"""Computes every metric of a result from its records.
+
+The names and meanings are those of :mod:`dcsim.scenario.metrics`. All sums are of integers; a share
+or a mean is one division at the end, so that it is correctly rounded and the same everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from dcsim.errors import UnknownNameError
+from dcsim.results.checks import check_result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from dcsim.results.records import (
+        HostRecord,
+        HostsUsedSample,
+        MigrationRecord,
+        RequestRecord,
+        RunResult,
+        VmRecord,
+    )
+
+__all__ = ["Summary", "Value", "nearest_rank", "summarise"]
+
+Value = int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Every metric of a result."""
+
+    vms: Mapping[str, Mapping[str, Value]]
+    """Metrics by the VM's name and the metric's."""
+    hosts: Mapping[str, Mapping[str, Value]]
+    """Metrics by the host's name and the metric's."""
+    cluster: Mapping[str, Value]
+    """Metrics of the cluster by name."""
+    families: Mapping[str, Mapping[str, int]]
+    """Cycles by cause and exits by reason: ``web-0.cycles`` to the figures by name."""
+
+    def value(self, metric: str) -> Value:
+        """Return a metric by its full name, such as ``vm.web-0.requests_served``.
+
+        Raises
+        ------
+        UnknownNameError
+            When the result has no such metric.
+        """
+        scope, _, rest = metric.partition(".")
+        subject, _, name = rest.partition(".")
+        family, _, member = name.partition(".")
+        if scope == "vm" and member:
+            return self.families.get(f"{subject}.{family}", {}).get(member, 0)
+        groups = {"vm": self.vms, "host": self.hosts}
+        figures = self.cluster if scope == "cluster" else groups.get(scope, {}).get(subject, {})
+        key = rest if scope == "cluster" else name
+        if key not in figures:
+            raise UnknownNameError("metric", metric)
+        return figures[key]
+
+
+def summarise(result: RunResult) -> Summary:
+    """Compute every metric of a result.
+
+    Raises
+    ------
+    InvariantError
+        When the result cannot be right.
+    """
+    check_result(result)
+    return Summary(
+        {vm.name: _vm_metrics(vm, result) for vm in result.vms},
+        {host.name: _host_metrics(host) for host in result.hosts},
+        _cluster_metrics(result),
+        {
+            f"{vm.name}.{family}": figures
+            for vm in result.vms
+            for family, figures in (("cycles", vm.cycles), ("exits", vm.exits))
+        },
+    )
+
+
+def nearest_rank(values: Sequence[int], percent: int) -> int | None:
+    """Return a percentile by nearest rank: the smallest value that `percent` of all do not exceed.
+
+    Parameters
+    ----------
+    values
+        In ascending order.
+    percent
+        From 1 to 100.
+    """
+    if not values:
+        return None
+    return values[-(-len(values) * percent // 100) - 1]
+
+
+def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
+    instructions = vm.instructions_direct + vm.instructions_emulated
+    dirty_pages = sum(sample.pages for sample in vm.dirty)
+    lived_ns = _lived_ns(vm, result.ended_ns)
+    return {
+        "state": vm.state,
+        "host": vm.host,
+        "exit_status": vm.exit_status,
+        "started_ns": vm.started_ns,
+        "ended_ns": vm.ended_ns,
+        "instructions": instructions,
+        "instructions_direct": vm.instructions_direct,
+        "instructions_emulated": vm.instructions_emulated,
+        "direct_share": _ratio(vm.instructions_direct, instructions),
+        "total_cycles": vm.total_cycles,
+        **_cycle_metrics(vm.cycles),
+        "exits": sum(vm.exits.values()),
+        **_request_metrics(vm.requests),
+        "pages_touched": vm.pages_touched,
+        "dirty_pages": dirty_pages,
+        "dirty_rate_pages_per_second": _ratio(dirty_pages * 10**9, lived_ns),
+        "run_ns": vm.run_ns,
+        "steal_ns": vm.steal_ns,
+        "halted_ns": vm.halted_ns,
+        "disk_reads": vm.disk_reads,
+        "disk_writes": vm.disk_writes,
+        "disk_bytes": vm.disk_bytes,
+        "packets_received": vm.packets_received,
+        "packets_sent": vm.packets_sent,
+        **_migration_metrics(move for move in result.migrations if move.vm == vm.name),
+        "lateness_ns": vm.lateness_ns,
+        "console_bytes": len(vm.console),
+    }
+
+
+def _cycle_metrics(cycles: Mapping[str, int]) -> dict[str, Value]:
+    """Return the totals of the groups of causes."""
+
+    def group(prefix: str) -> int:
+        return sum(figure for cause, figure in cycles.items() if cause.startswith(prefix))
+
+    return {
+        "guest_cycles": cycles.get("guest", 0),
+        "guest_walk_cycles": cycles.get("guest_walk", 0),
+        "transition_cycles": cycles.get("transition", 0),
+        "handler_cycles": group("handler:"),
+        "handler_walk_cycles": cycles.get("handler_walk", 0),
+        "host_path_cycles": group("host:"),
+    }
+
+
+def _request_metrics(requests: Iterable[RequestRecord]) -> dict[str, Value]:
+    every = list(requests)
+    latencies = sorted(
+        request.answered_ns - request.arrived_ns
+        for request in every
+        if request.answered_ns is not None
+    )
+    return {
+        "requests_arrived": len(every),
+        "requests_served": len(latencies),
+        "requests_dropped": sum(request.dropped for request in every),
+        "latency_p50_ns": nearest_rank(latencies, 50),
+        "latency_p99_ns": nearest_rank(latencies, 99),
+    }
+
+
+def _migration_metrics(migrations: Iterable[MigrationRecord]) -> dict[str, Value]:
+    moves = list(migrations)
+    return {
+        "migrations": len(moves),
+        "migration_bytes": sum(move.transferred_bytes for move in moves),
+        "downtime_ns": sum(move.resumed_ns - move.stopped_ns for move in moves),
+    }
+
+
+def _host_metrics(host: HostRecord) -> dict[str, Value]:
+    return {
+        "power_state": host.state,
+        "vms": host.vms,
+        "utilisation": _ratio(host.busy_ns, host.powered_ns * host.pcpus),
+        "busy_ns": host.busy_ns,
+        "powered_ns": host.powered_ns,
+        "energy_millijoules": host.energy_millijoules,
+        "memory_peak_bytes": host.memory_peak_bytes,
+    }
+
+
+def _cluster_metrics(result: RunResult) -> dict[str, Value]:
+    vms, last = result.vms, result.hosts_used[-1] if result.hosts_used else None
+    direct = sum(vm.instructions_direct for vm in vms)
+    instructions = direct + sum(vm.instructions_emulated for vm in vms)
+    return {
+        "vms": len(vms),
+        "vms_failed": sum(vm.state == "failed" for vm in vms),
+        "hosts": len(result.hosts),
+        "hosts_used_at_end": last.used if last else 0,
+        "hosts_used_max": max((sample.used for sample in result.hosts_used), default=0),
+        "hosts_used_mean": _mean_used(result.hosts_used, result.ended_ns),
+        "hosts_powered_at_end": last.powered if last else 0,
+        "energy_millijoules": sum(host.energy_millijoules for host in result.hosts),
+        "instructions": instructions,
+        "direct_share": _ratio(direct, instructions),
+        "total_cycles": sum(vm.total_cycles for vm in vms),
+        "exits": sum(sum(vm.exits.values()) for vm in vms),
+        "steal_ns": sum(vm.steal_ns for vm in vms),
+        **_request_metrics(request for vm in vms for request in vm.requests),
+        **_migration_metrics(result.migrations),
+        "lateness_ns": max((vm.lateness_ns for vm in vms), default=0),
+    }
+
+
+def _mean_used(samples: Sequence[HostsUsedSample], ended_ns: int) -> float:
+    """Return the mean over time of a step function that begins at its first sample."""
+    if not samples:
+        return 0.0
+    area = sum(one.used * (other.time_ns - one.time_ns) for one, other in pairwise(samples))
+    area += samples[-1].used * (ended_ns - samples[-1].time_ns)
+    return _ratio(area, ended_ns - samples[0].time_ns)
+
+
+def _lived_ns(vm: VmRecord, ended_ns: int) -> int:
+    if vm.started_ns is None:
+        return 0
+    return (ended_ns if vm.ended_ns is None else vm.ended_ns) - vm.started_ns
+
+
+def _ratio(part: int, whole: int) -> float:
+    """Divide two integers, correctly rounded; 0 of nothing is 0."""
+    return part / whole if whole else 0.0

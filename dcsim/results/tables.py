@@ -1,0 +1,292 @@
+"""The tables of a result: their columns, types and units, and their rows.
+
+Every column is required unless its meaning says that there may be no value. Rows stand in the
+scenario's order of VMs and hosts, then in order of time: never in the order of a hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dcsim.results.metrics import Summary, Value
+    from dcsim.results.records import RunResult
+    from dcsim.scenario.metrics import Metric
+
+__all__ = ["TABLES", "Column", "Table", "arrow_table"]
+
+Rows = Callable[["RunResult", "Summary"], Iterator[tuple["Value", ...]]]
+
+_ARROW_TYPES = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "text": pa.string(),
+    "yes or no": pa.bool_(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    kind: str
+    """``integer``, ``number``, ``text`` or ``yes or no``."""
+    unit: str
+    meaning: str
+    optional: bool = False
+    """The column may hold nothing in some rows."""
+
+    def field(self) -> pa.Field:
+        """Return the column as pyarrow knows it, its unit and meaning in the metadata."""
+        metadata = {"unit": self.unit, "meaning": self.meaning}
+        return pa.field(self.name, _ARROW_TYPES[self.kind], self.optional, metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: one Parquet file of a result directory."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    rows: Rows
+
+
+def arrow_table(table: Table, result: RunResult, summary: Summary) -> pa.Table:
+    """Build a table from a result."""
+    schema = pa.schema([column.field() for column in table.columns])
+    rows = list(table.rows(result, summary))
+    columns = list(zip(*rows, strict=True)) if rows else [() for _ in table.columns]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _metric_columns(metrics: Sequence[Metric]) -> tuple[Column, ...]:
+    return tuple(
+        Column(metric.name, metric.kind, metric.unit, metric.meaning, metric.optional)
+        for metric in metrics
+    )
+
+
+def _text(name: str, meaning: str) -> Column:
+    return Column(name, "text", "", meaning)
+
+
+def _integer(name: str, unit: str, meaning: str, *, optional: bool = False) -> Column:
+    return Column(name, "integer", unit, meaning, optional)
+
+
+_TIME = _integer("time_ns", "ns", "simulated time")
+_VM = _text("vm", "the VM's name")
+_HOST = _text("host", "the host's name")
+
+
+def _vm_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        fixed = (vm.name, vm.program, vm.technique, vm.paging, vm.memory_bytes)
+        yield fixed + tuple(summary.vms[vm.name][metric.name] for metric in VM_METRICS)
+
+
+def _host_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
+    for host in result.hosts:
+        fixed = (host.name, host.hardware, host.hypervisor, host.pcpus, host.memory_bytes)
+        yield fixed + tuple(summary.hosts[host.name][metric.name] for metric in HOST_METRICS)
+
+
+def _cluster_rows(_: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
+    yield tuple(summary.cluster[metric.name] for metric in CLUSTER_METRICS)
+
+
+def _cycle_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        for cause, cycles in sorted(vm.cycles.items()):
+            yield vm.name, cause, cycles
+
+
+def _exit_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        for reason, count in sorted(vm.exits.items()):
+            yield vm.name, reason, count
+
+
+def _request_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        for each in vm.requests:
+            answered = each.answered_ns
+            latency = None if answered is None else answered - each.arrived_ns
+            yield vm.name, each.number, each.arrived_ns, answered, latency, each.dropped
+
+
+def _dirty_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        for sample in vm.dirty:
+            yield vm.name, sample.time_ns, sample.pages
+
+
+def _migration_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for move in result.migrations:
+        yield (
+            move.vm,
+            move.source,
+            move.destination,
+            move.reason,
+            move.requested_ns,
+            move.stopped_ns,
+            move.resumed_ns,
+            move.resumed_ns - move.stopped_ns,
+            move.memory_pages,
+            move.zero_pages,
+            move.device_bytes,
+            move.disk_bytes,
+            move.transferred_bytes,
+            move.source_digest,
+        )
+
+
+def _hosts_used_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for sample in result.hosts_used:
+        yield sample.time_ns, sample.used, sample.powered
+
+
+def _host_power_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for host in result.hosts:
+        for each in host.samples:
+            power = each.power_milliwatts
+            yield host.name, each.time_ns, each.state, each.utilisation, power, each.vms
+
+
+def _event_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for event in result.events:
+        yield event.time_ns, event.kind, event.subject, event.detail
+
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        "vms",
+        "One row for each VM, over the whole run",
+        (
+            _text("name", "its full name"),
+            _text("program", "the guest's first program and its arguments"),
+            _text("technique", "how privileged instructions were virtualised"),
+            _text("paging", "how guest-physical memory was mapped"),
+            _integer("memory_bytes", "bytes", "guest-physical memory"),
+            *_metric_columns(VM_METRICS),
+        ),
+        _vm_rows,
+    ),
+    Table(
+        "hosts",
+        "One row for each host, over the whole run",
+        (
+            _text("name", "its full name"),
+            _text("hardware", "its hardware profile"),
+            _text("hypervisor", "`type1` or `type2`"),
+            _integer("pcpus", "count", "physical CPUs"),
+            _integer("memory_bytes", "bytes", "physical memory"),
+            *_metric_columns(HOST_METRICS),
+        ),
+        _host_rows,
+    ),
+    Table(
+        "cluster", "One row, over the whole run", _metric_columns(CLUSTER_METRICS), _cluster_rows
+    ),
+    Table(
+        "cycles",
+        "Cycles of each VM by innermost cause; they add up to its `total_cycles`",
+        (
+            _VM,
+            _text("cause", "`guest`, `guest_walk`, `transition`, `handler:...`, `host:...`, ..."),
+            _integer("cycles", "cycles", "cycles with this cause"),
+        ),
+        _cycle_rows,
+    ),
+    Table(
+        "exits",
+        "Exits of each VM to the monitor by reason",
+        (_VM, _text("reason", "why it left"), _integer("count", "count", "how often")),
+        _exit_rows,
+    ),
+    Table(
+        "requests",
+        "One row for each request",
+        (
+            _VM,
+            _integer("number", "count", "from 0, in order of arrival"),
+            _integer("arrived_ns", "ns", "when it reached the host's network"),
+            _integer("answered_ns", "ns", "when its answer left the VM, if it did", optional=True),
+            _integer("latency_ns", "ns", "from arrival to answer, if it had one", optional=True),
+            Column("dropped", "yes or no", "", "the VM had no receive buffer for it"),
+        ),
+        _request_rows,
+    ),
+    Table(
+        "dirty",
+        "Pages that each VM wrote, interval by interval",
+        (_VM, _TIME, _integer("pages", "count", "pages written since the row before")),
+        _dirty_rows,
+    ),
+    Table(
+        "migrations",
+        "One row for each completed move of a VM",
+        (
+            _VM,
+            _text("source", "the host it left"),
+            _text("destination", "the host it went to"),
+            _text("reason", "the policy that asked for it, or `scheduled`"),
+            _integer("requested_ns", "ns", "when it was asked for"),
+            _integer("stopped_ns", "ns", "when the VM stopped executing"),
+            _integer("resumed_ns", "ns", "when it could execute again"),
+            _integer("downtime_ns", "ns", "from the one to the other"),
+            _integer("memory_pages", "count", "pages whose content crossed the network"),
+            _integer("zero_pages", "count", "pages that were all zero, told by number only"),
+            _integer("device_bytes", "bytes", "registers and device state"),
+            _integer("disk_bytes", "bytes", "bytes of a local disk that crossed too"),
+            _integer("transferred_bytes", "bytes", "everything that crossed, headers included"),
+            _text("state_digest", "SHA-256 of memory and devices, the same on both sides"),
+        ),
+        _migration_rows,
+    ),
+    Table(
+        "hosts_used",
+        "How many hosts were in use, from each moment to the next row's",
+        (
+            _TIME,
+            _integer("used", "count", "hosts with a VM"),
+            _integer("powered", "count", "hosts that were not off"),
+        ),
+        _hosts_used_rows,
+    ),
+    Table(
+        "host_power",
+        "Each host's power, from each moment to the next row's",
+        (
+            _HOST,
+            _TIME,
+            _text("state", "`on`, `off`, `starting` or `stopping`"),
+            Column("utilisation", "number", "share", "busy share of its pCPUs' time"),
+            _integer("power_milliwatts", "mW", "power drawn"),
+            _integer("vms", "count", "VMs on it"),
+        ),
+        _host_power_rows,
+    ),
+    Table(
+        "events",
+        "What happened, in order of time",
+        (
+            _TIME,
+            _text("kind", "`vm-started`, `vm-ended`, `migration`, `host-off`, ..."),
+            _text("subject", "the VM or the host"),
+            _text("detail", "more, in words"),
+        ),
+        _event_rows,
+    ),
+)
