@@ -1,0 +1,350 @@
+"""The machine world: hosts whose guests execute real RISC-V instructions.
+
+Everything here is deterministic: the same calls give the same results, bit for bit. Times are
+integer nanoseconds of simulated time, sizes are bytes. Objects may be shared between threads; long
+calls detach from the interpreter and honour Ctrl-C.
+
+Errors are those of `dcsim.errors`: `UsageError` for arguments that make no sense,
+`GuestImageError` for an image that cannot be loaded, `MachineError` for a request that the machine
+world refused, and `StoreFullError` when the page store reached its limit.
+"""
+
+from typing import Any, Literal, final
+
+__all__ = [
+    "DiskImage",
+    "Exit",
+    "Machine",
+    "PageStore",
+    "VmState",
+    "build_info",
+]
+
+def build_info() -> dict[str, str]:
+    """Return what this extension was built as: its version and whether it is optimised."""
+
+@final
+class PageStore:
+    """The pages behind the memory of hosts, saved states and clones.
+
+    Hosts between which VMs move have to share one store. Pages are reference-counted and copied
+    at the first write.
+
+    Parameters
+    ----------
+    limit_bytes
+        The most that all pages together may take of the simulating machine's memory.
+    """
+
+    def __new__(cls, limit_bytes: int) -> PageStore: ...
+    @property
+    def used_bytes(self) -> int:
+        """Bytes in pages that are in use."""
+    @property
+    def limit_bytes(self) -> int:
+        """The limit that the store was made with."""
+
+@final
+class DiskImage:
+    """The content of a disk: sparse, copied on first write, cheap to clone.
+
+    A VM's disk is the object that it was created with: what the guest writes can be read here, and
+    a VM that moves takes it along.
+
+    Parameters
+    ----------
+    size_bytes
+        The size of the disk.
+    content
+        What it starts with; zeros follow.
+
+    Raises
+    ------
+    UsageError
+        If the content is longer than the disk.
+    """
+
+    def __new__(cls, size_bytes: int, content: bytes = b"") -> DiskImage: ...
+    @property
+    def size_bytes(self) -> int:
+        """The size of the disk."""
+    @property
+    def allocated_bytes(self) -> int:
+        """Bytes in blocks that were written with anything but zeros."""
+    def clone(self) -> DiskImage:
+        """Return a disk with the same content that goes its own way from here."""
+    def read(self, offset: int, length: int) -> bytes:
+        """Return `length` bytes from `offset` upwards.
+
+        Raises
+        ------
+        UsageError
+            If the range passes the end of the disk.
+        """
+    def write(self, offset: int, content: bytes) -> None:
+        """Write `content` from `offset` upwards.
+
+        Raises
+        ------
+        UsageError
+            If the range passes the end of the disk.
+        """
+    def digest(self) -> str:
+        """Return the SHA-256 of the size and the content, in hexadecimal."""
+
+@final
+class Exit:
+    """Why `Machine.run` returned. Attributes that a kind does not have are None.
+
+    =============  ===============================================  ============================
+    kind           meaning                                          attributes
+    =============  ===============================================  ============================
+    ``until``      the moment was reached that was asked for
+    ``io``         the guest's disk has work; it goes on meanwhile  tag, operation, sector, bytes
+    ``packet``     the guest sent a packet; it goes on              payload
+    ``wait``       the guest waits for an interrupt                 wake_ns
+    ``shutdown``   the guest powered itself off                     code
+    ``fault``      the guest did what no machine survives           message
+    ``memory``     too few free frames; the next run tries again
+    =============  ===============================================  ============================
+    """
+
+    @property
+    def kind(self) -> Literal["until", "io", "packet", "wait", "shutdown", "fault", "memory"]:
+        """What happened."""
+    @property
+    def pcpu(self) -> int | None:
+        """The pCPU that the vCPU was on; None for ``until``."""
+    @property
+    def vm(self) -> int | None:
+        """The VM that it concerns; None for ``until``."""
+    @property
+    def time_ns(self) -> int:
+        """When it happened. Exits of one host come in the order of their times."""
+    @property
+    def tag(self) -> int | None:
+        """What to give `Machine.complete_io`."""
+    @property
+    def operation(self) -> Literal["read", "write", "flush", "discard"] | None:
+        """What the disk is to do."""
+    @property
+    def write(self) -> bool | None:
+        """Whether data goes to the disk."""
+    @property
+    def sector(self) -> int | None:
+        """The first sector of 512 bytes."""
+    @property
+    def bytes(self) -> int | None:
+        """The number of bytes; 0 for a flush."""
+    @property
+    def payload(self) -> bytes | None:
+        """The Ethernet frame that the guest sent."""
+    @property
+    def wake_ns(self) -> int | None:
+        """When the guest's timer will wake it; None if only a device can."""
+    @property
+    def code(self) -> int | None:
+        """The guest's exit status."""
+    @property
+    def message(self) -> str | None:
+        """What the guest did."""
+
+@final
+class VmState:
+    """A VM at rest: registers, devices and memory, whatever technique it ran under."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """The size of the guest's memory."""
+    @property
+    def pages(self) -> int:
+        """Pages with content other than zeros: those that have to cross a link."""
+    @property
+    def zero_pages(self) -> int:
+        """Pages of zeros, never touched ones included."""
+    @property
+    def device_bytes(self) -> int:
+        """Bytes of registers and device state."""
+    @property
+    def transfer_bytes(self) -> int:
+        """Bytes that a transfer takes: content pages with their numbers, registers, devices."""
+    def digest(self) -> str:
+        """Return the SHA-256 of everything, in hexadecimal."""
+    def differences(self, other: VmState) -> list[str]:
+        """Compare every byte with another state and name what differs; empty if nothing does."""
+    def to_bytes(self) -> bytes:
+        """Return the state as one versioned block of bytes that ends with its digest."""
+    @staticmethod
+    def from_bytes(store: PageStore, data: bytes) -> VmState:
+        """Read a state that `to_bytes` returned.
+
+        Raises
+        ------
+        MachineError
+            If the bytes are not a state, of another version, or damaged.
+        """
+
+@final
+class Machine:
+    """One host's machine world: pCPUs, frames and the VMs on them.
+
+    Parameters
+    ----------
+    store
+        Where the pages of memory lie.
+    hardware
+        The machine part of a hardware profile, as JSON.
+    pcpus
+        The number of pCPUs.
+    memory_bytes
+        The size of the host's memory.
+
+    Raises
+    ------
+    UsageError
+        If the profile is not valid, or there is no pCPU or no memory.
+    """
+
+    def __new__(
+        cls, store: PageStore, *, hardware: str, pcpus: int, memory_bytes: int
+    ) -> Machine: ...
+    @property
+    def pcpus(self) -> int:
+        """The number of pCPUs."""
+    @property
+    def frames(self) -> int:
+        """The number of frames of 4096 bytes that the host has."""
+    @property
+    def free_frames(self) -> int:
+        """The number of frames that nobody holds."""
+    def create_vm(self, config: str, kernel: bytes, disk: DiskImage | None = None) -> int:
+        """Create a VM, its vCPU ready at the kernel's entry, and return its number.
+
+        Parameters
+        ----------
+        config
+            JSON with ``name``, ``technique`` (``bare-metal`` or ``trap-and-emulate``),
+            ``memory_bytes`` and, if not the defaults, ``paging`` (``shadow``), ``bootargs``,
+            ``network``, ``entropy_seed``.
+        kernel
+            An ELF file, a Linux ``Image`` or a raw image.
+        disk
+            The content of the block device; without one there is no block device.
+
+        Raises
+        ------
+        UsageError
+            If the configuration is not valid.
+        GuestImageError
+            If the kernel cannot be loaded.
+        MachineError
+            If the host has too little memory, or bare metal is asked for beside other VMs.
+        """
+    def destroy_vm(self, vm: int) -> None:
+        """Remove a VM that is on no pCPU and give all its frames back."""
+    def load(self, pcpu: int, vm: int, at_ns: int) -> None:
+        """Put a VM's vCPU on an idle pCPU, whose clock moves to `at_ns` if that is later."""
+    def unload(self, pcpu: int) -> None:
+        """Take the vCPU off a pCPU; it goes on where it is when it is loaded again."""
+    def loaded(self, pcpu: int) -> int | None:
+        """Return the VM that a pCPU holds."""
+    def run(self, until_ns: int) -> Exit:
+        """Advance every pCPU that holds a vCPU, up to `until_ns` or to the first exit.
+
+        Where a run is cut changes no result. An effect on another pCPU than the one of an exit
+        must not come earlier than the exit's time and the profile's IPI latency.
+
+        Raises
+        ------
+        StoreFullError
+            If the page store reached its limit.
+        MachineError
+            If the cycles of a vCPU do not add up: a bug in dcsim.
+        """
+    def host_path(self, pcpu: int, name: str, steps: list[tuple[str, int]]) -> int:
+        """Execute a path of host software on a pCPU and return the cycles that it took.
+
+        The cycles are booked as ``host:<name>`` for the vCPU that the pCPU holds.
+
+        Parameters
+        ----------
+        pcpu
+            Where it executes.
+        name
+            The name of the path in the ledger.
+        steps
+            Primitives and how often each: ``trap``, ``return``, ``save_registers``,
+            ``restore_registers``, ``save_float``, ``restore_float``, ``csr_read``, ``csr_write``,
+            ``load``, ``store``, ``lookup``, ``alu``, ``tlb_flush``.
+        """
+    def local_time_ns(self, pcpu: int) -> int:
+        """Return the time of a pCPU's clock."""
+    def complete_io(self, vm: int, tag: int, at_ns: int, status: int = 0) -> None:
+        """Complete a disk request: data moves and the guest is interrupted.
+
+        Parameters
+        ----------
+        vm
+            The VM.
+        tag
+            The request's tag.
+        at_ns
+            When the request is done.
+        status
+            0 for success; anything else is an I/O error for the guest.
+        """
+    def deliver_packet(self, vm: int, payload: bytes, at_ns: int) -> bool:
+        """Hand an Ethernet frame to a guest; False if it has no buffer, and the frame is lost."""
+    def in_flight(self, vm: int) -> int:
+        """Return the number of disk requests that are not completed."""
+    def console_output(self, vm: int) -> bytes:
+        """Return what the guest wrote to its console since the last call."""
+    def console_input(self, vm: int, data: bytes) -> None:
+        """Type on the guest's console."""
+    def next_timer_ns(self, vm: int) -> int | None:
+        """Return when the guest's timer next raises an enabled interrupt; None if it is not set."""
+    def runnable(self, vm: int, at_ns: int | None = None) -> bool:
+        """Tell whether a waiting guest has something to do.
+
+        Parameters
+        ----------
+        vm
+            The VM.
+        at_ns
+            The present, for the guest's timer; without it only devices count.
+        """
+    def counters(self, vm: int) -> dict[str, Any]:
+        """Return what was counted for a VM since it was created on this host.
+
+        ``instructions`` (retired by the guest) with the parts ``instructions_direct`` and
+        ``instructions_emulated``; ``cycles_by_cause`` (name to cycles) and ``total_cycles``, which
+        is their sum; ``exits`` (reason to count); ``pages_touched``, ``shadow_frames``,
+        ``monitor_frames``; ``walk_references``, ``itlb_misses``, ``dtlb_misses``;
+        ``lateness_ns``, the longest that anything came into the vCPU's past.
+        """
+    def take_dirty_pages(self, vm: int) -> int:
+        """Return the number of guest pages written since the last call and begin a new log."""
+    def save_vm(self, vm: int) -> VmState:
+        """Return the state of a VM that is on no pCPU and has no disk request in flight.
+
+        Raises
+        ------
+        MachineError
+            If it is on a pCPU or has requests in flight.
+        """
+    def restore_vm(
+        self, config: str, state: VmState, disk: DiskImage | None = None
+    ) -> int:
+        """Create a VM from a saved state and return its number.
+
+        Parameters
+        ----------
+        config
+            As for `create_vm`; the technique may differ from the one that the VM was saved under.
+        state
+            The state; its pages have to lie in this machine's store.
+        disk
+            The disk that it goes on with.
+        """
+    def fail_frame_allocations(self, every: int) -> None:
+        """Make every `every`-th frame reservation fail once; 0 ends that. For tests of the seam."""
