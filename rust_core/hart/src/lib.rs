@@ -3,9 +3,29 @@
 //! The crate knows one hart, its memory management and its cost model. It knows nothing of devices
 //! (they are behind the bus trait), of machines or of monitors.
 
+pub mod bus;
+mod cache;
+pub mod clock;
+pub mod counters;
+pub mod csr;
 pub mod float;
+pub mod hart;
+pub mod interrupt;
 pub mod isa;
+pub mod mmu;
 pub mod op;
+pub mod pmp;
+pub mod timing;
+pub mod trap;
 
+pub use bus::{Bus, BusError, InterruptLines, Ports, Signal, Width};
+pub use clock::Clock;
+pub use counters::Counters;
+pub use csr::{CsrEffect, CsrOp, Csrs};
+pub use hart::{Hart, HostedModes, IsaProfile, Privilege};
+pub use interrupt::Interrupt;
 pub use isa::InstructionClass;
+pub use mmu::{FetchedPage, Reservation};
 pub use op::Op;
+pub use timing::{DataCacheShape, Timing, TlbShape};
+pub use trap::{Abort, Exception, Stop, Trap, TrapOutcome, TrapRecord, Wait};

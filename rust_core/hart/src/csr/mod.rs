@@ -1,0 +1,186 @@
+//! Control and status registers: their storage and the one way for instructions to reach them.
+//!
+//! [`table`] has one row for each register: its number, its name, who may access it beyond what
+//! the number says, and what reading and writing do. The rules that hold for every register
+//! (privilege and read-only in the number, set and clear) are here.
+//!
+//! Privileged architecture, "Control and Status Registers (CSRs)".
+
+mod counters;
+pub mod fields;
+mod float;
+mod interrupts;
+mod machine;
+mod supervisor;
+mod table;
+
+pub use counters::EventCounter;
+pub use table::name;
+
+use crate::hart::{Hart, Privilege};
+use crate::pmp::Pmp;
+use crate::trap::Trap;
+
+/// The storage of the control and status registers.
+///
+/// Values are legal ones: writes by instructions pass through the table, which makes them so.
+/// What a register shows can be more than its field here (`mip`, `cycle`), and `sstatus`, `sie`
+/// and `sip` are views with no storage of their own. Code outside the crate reads and writes
+/// registers by number with [`Hart::read_csr`] and [`Hart::write_csr`].
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // The names are those of the architecture.
+pub struct Csrs {
+    pub mhartid: u64,
+    pub mstatus: u64,
+    pub medeleg: u64,
+    pub mideleg: u64,
+    pub mie: u64,
+    /// The bits that software can write; see [`Hart::interrupts_pending`].
+    pub mip: u64,
+    pub mtvec: u64,
+    pub mscratch: u64,
+    pub mepc: u64,
+    pub mcause: u64,
+    pub mtval: u64,
+    pub mcounteren: u64,
+    pub mcountinhibit: u64,
+    pub menvcfg: u64,
+    pub mcycle: EventCounter,
+    pub minstret: EventCounter,
+    pub pmp: Pmp,
+    pub stvec: u64,
+    pub sscratch: u64,
+    pub sepc: u64,
+    pub scause: u64,
+    pub stval: u64,
+    pub scounteren: u64,
+    pub senvcfg: u64,
+    pub stimecmp: u64,
+    pub satp: u64,
+    /// Accrued floating-point exceptions, five bits.
+    pub fflags: u8,
+    /// Dynamic rounding mode, three bits.
+    pub frm: u8,
+}
+
+impl Csrs {
+    /// The registers of hart `id` after reset.
+    pub(crate) fn new(id: usize) -> Self {
+        Self {
+            mhartid: id as u64,
+            mstatus: fields::status::UXL_64 | fields::status::SXL_64,
+            medeleg: 0,
+            mideleg: 0,
+            mie: 0,
+            mip: 0,
+            mtvec: 0,
+            mscratch: 0,
+            mepc: 0,
+            mcause: 0,
+            mtval: 0,
+            mcounteren: 0,
+            mcountinhibit: 0,
+            menvcfg: 0,
+            mcycle: EventCounter::default(),
+            minstret: EventCounter::default(),
+            pmp: Pmp::default(),
+            stvec: 0,
+            sscratch: 0,
+            sepc: 0,
+            scause: 0,
+            stval: 0,
+            scounteren: 0,
+            senvcfg: 0,
+            stimecmp: u64::MAX,
+            satp: 0,
+            fflags: 0,
+            frm: 0,
+        }
+    }
+}
+
+/// What an instruction does to a register besides reading it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CsrOp {
+    /// Nothing: CSRRS and CSRRC with `x0` or 0.
+    Read,
+    /// CSRRW.
+    Write(u64),
+    /// CSRRS: sets the bits that are set here.
+    Set(u64),
+    /// CSRRC: clears them.
+    Clear(u64),
+}
+
+impl CsrOp {
+    /// The value to write, made from the register's `old` one.
+    fn apply(self, old: u64) -> Option<u64> {
+        match self {
+            Self::Read => None,
+            Self::Write(value) => Some(value),
+            Self::Set(bits) => Some(old | bits),
+            Self::Clear(bits) => Some(old & !bits),
+        }
+    }
+}
+
+/// What a write means for the engine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CsrEffect {
+    /// Nothing that it has worked out beforehand has changed.
+    None,
+    /// Interrupts, translation or the floating-point unit may have changed: it ends the block.
+    EndBlock,
+}
+
+impl Hart {
+    /// Accesses a register as an instruction of the current privilege. Returns the old value.
+    ///
+    /// The engine has charged the instruction's cycles and not yet counted it as retired, so that
+    /// counters are read and written as the architecture says.
+    pub fn csr_access(&mut self, number: u16, op: CsrOp) -> Result<(u64, CsrEffect), Trap> {
+        let row = table::row_of(number).ok_or(Trap::ILLEGAL)?;
+        let writes = op != CsrOp::Read;
+        let is_legal = self.privilege.code() >= lowest_privilege(number)
+            && !(writes && is_read_only(number))
+            && (row.accessible)(self, number);
+        if !is_legal {
+            return Err(Trap::ILLEGAL);
+        }
+        let old = (row.read)(self, number);
+        let base = if writes { (row.base)(self, number) } else { old };
+        let effect = match op.apply(base) {
+            Some(value) => (row.write)(self, number, value),
+            None => CsrEffect::None,
+        };
+        Ok((old, effect))
+    }
+
+    /// The value that machine mode reads from a register; `None` if there is no such register.
+    pub fn read_csr(&self, number: u16) -> Option<u64> {
+        table::row_of(number).map(|row| (row.read)(self, number))
+    }
+
+    /// Writes a register as machine mode does; `None` if there is no such register or it is
+    /// read-only.
+    pub fn write_csr(&mut self, number: u16, value: u64) -> Option<CsrEffect> {
+        let row = table::row_of(number).filter(|_| !is_read_only(number))?;
+        Some((row.write)(self, number, value))
+    }
+}
+
+/// The code of the lowest privilege that may access a register: two bits of its number.
+fn lowest_privilege(number: u16) -> u64 {
+    u64::from(number >> 8 & 3)
+}
+
+/// Whether a register is read-only: two bits of its number.
+fn is_read_only(number: u16) -> bool {
+    number >> 10 == 3
+}
+
+/// Whether the current privilege may access a register that needs supervisor state: a shorthand
+/// for rows.
+fn is_machine(hart: &Hart) -> bool {
+    hart.privilege == Privilege::Machine
+}

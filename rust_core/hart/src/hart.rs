@@ -1,0 +1,233 @@
+//! The state of a hart.
+//!
+//! Architectural state is public: firmware and monitors play modes of the machine and reach it
+//! through their own metered layer. What belongs to the implementation (modelled and software
+//! TLBs, the data-cache model, the cached interrupt lines) is private to the crate.
+//!
+//! Invariant: the context numbers in `mmu` agree with `privilege`, `mstatus` and `satp` whenever
+//! an instruction executes. Whatever changes those inside the crate refreshes them, and the
+//! beginning of a run does so for changes made from outside.
+
+use crate::bus::{InterruptLines, Ports, Width};
+use crate::cache::DataCache;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::csr::Csrs;
+use crate::interrupt::TimerCycles;
+use crate::mmu::{Mmu, Reservation};
+use crate::timing::Timing;
+
+/// The privilege level of a hart.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[repr(u8)]
+pub enum Privilege {
+    /// Applications.
+    User = 0,
+    /// Operating systems.
+    Supervisor = 1,
+    /// Firmware.
+    Machine = 3,
+}
+
+impl Privilege {
+    /// The level with this two-bit code; the reserved code 2 is none.
+    pub const fn from_code(code: u64) -> Option<Self> {
+        match code {
+            0 => Some(Self::User),
+            1 => Some(Self::Supervisor),
+            3 => Some(Self::Machine),
+            _ => None,
+        }
+    }
+
+    /// The two-bit code.
+    pub const fn code(self) -> u64 {
+        self as u64
+    }
+}
+
+/// Which instruction set a hart has.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum IsaProfile {
+    /// RV64GC with Zba, Zbb, Zbs, Zicntr, Sstc, Svadu, Sv39 and Sv48: meets the Popek-Goldberg
+    /// condition.
+    #[default]
+    Rv64gc,
+}
+
+impl IsaProfile {
+    /// The profile with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        (name == "rv64gc").then_some(Self::Rv64gc)
+    }
+
+    /// The name of the profile.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rv64gc => "rv64gc",
+        }
+    }
+}
+
+/// The modes that are played by Rust code instead of guest code.
+///
+/// A trap into such a mode does all that the architecture does and then returns
+/// [`crate::Stop::Trap`] instead of fetching from the trap vector.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct HostedModes {
+    /// Firmware plays machine mode.
+    pub machine: bool,
+    /// A monitor plays supervisor mode.
+    pub supervisor: bool,
+}
+
+impl HostedModes {
+    /// Whether `mode` is played by Rust code.
+    pub const fn contains(self, mode: Privilege) -> bool {
+        match mode {
+            Privilege::Machine => self.machine,
+            Privilege::Supervisor => self.supervisor,
+            Privilege::User => false,
+        }
+    }
+}
+
+/// One hardware thread.
+#[derive(Clone, Debug)]
+pub struct Hart {
+    /// The number of the hart, as in `mhartid`.
+    pub id: usize,
+    /// Integer registers; `x[0]` is always 0.
+    pub x: [u64; 32],
+    /// Floating-point registers, single precision boxed in NaNs.
+    pub f: [u64; 32],
+    /// Address of the next instruction; while one executes, its own.
+    pub pc: u64,
+    /// Current privilege.
+    pub privilege: Privilege,
+    /// Control and status registers.
+    pub csrs: Csrs,
+    /// The cycle clock.
+    pub clock: Clock,
+    /// What has been counted.
+    pub counters: Counters,
+    /// The load reservation, if one is held.
+    pub reservation: Option<Reservation>,
+    /// The modes that Rust code plays.
+    pub hosted: HostedModes,
+    pub(crate) profile: IsaProfile,
+    pub(crate) timing: Timing,
+    pub(crate) lines: InterruptLines,
+    pub(crate) timer_cycles: TimerCycles,
+    pub(crate) mmu: Mmu,
+    pub(crate) data_cache: Option<DataCache>,
+}
+
+impl Hart {
+    /// A hart in its reset state, at address 0.
+    pub fn new(id: usize, profile: IsaProfile, timing: Timing) -> Self {
+        Self {
+            id,
+            x: [0; 32],
+            f: [0; 32],
+            pc: 0,
+            privilege: Privilege::Machine,
+            csrs: Csrs::new(id),
+            clock: Clock::new(timing.hz, timing.timebase_hz),
+            counters: Counters::default(),
+            reservation: None,
+            hosted: HostedModes::default(),
+            profile,
+            lines: InterruptLines::default(),
+            timer_cycles: TimerCycles::default(),
+            mmu: Mmu::new(&timing),
+            data_cache: timing.data_cache.map(DataCache::new),
+            timing,
+        }
+    }
+
+    /// Puts the hart in its reset state with `pc` as the first address. The clock and the counters
+    /// go on: they are the simulator's, not the program's.
+    pub fn reset(&mut self, pc: u64) {
+        let fresh = Self::new(self.id, self.profile, self.timing.clone());
+        let (clock, counters, hosted) = (self.clock, self.counters, self.hosted);
+        *self = Self { pc, clock, counters, hosted, ..fresh };
+    }
+
+    /// What things cost on this hart.
+    pub fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    /// The instruction set of this hart.
+    pub fn profile(&self) -> IsaProfile {
+        self.profile
+    }
+
+    /// Brings everything cached up to date with what may have changed outside: interrupt lines,
+    /// pages of memory, privilege and registers. An engine calls it when a run begins.
+    pub fn begin_run(&mut self, ports: &Ports<'_>) {
+        self.refresh_lines(ports);
+        self.sync_generation(ports);
+        self.refresh_contexts();
+    }
+
+    /// Enters another privilege level.
+    pub fn set_privilege(&mut self, privilege: Privilege) {
+        self.privilege = privilege;
+        self.refresh_contexts();
+    }
+
+    /// Ends every software-TLB entry: for a caller that runs the hart over other frames than
+    /// before.
+    pub fn forget_pages(&mut self) {
+        self.mmu.forget_pages();
+    }
+
+    /// The offset in the page store of the `width` bytes at `va`, if a load from there can go
+    /// ahead without a look at anything else.
+    #[inline]
+    pub(crate) fn fast_load(&self, va: u64, width: Width) -> Option<usize> {
+        self.mmu.read.lookup(self.mmu.data_context, va, width)
+    }
+
+    /// The same for a store.
+    #[inline]
+    pub(crate) fn fast_store(&self, va: u64, width: Width) -> Option<usize> {
+        self.mmu.write.lookup(self.mmu.data_context, va, width)
+    }
+
+    /// The same for an instruction fetch of two bytes.
+    #[inline]
+    pub(crate) fn fast_fetch(&self, va: u64) -> Option<usize> {
+        self.mmu.execute.lookup(self.mmu.fetch_context, va, Width::Half)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reset_keeps_the_clock_and_enters_machine_mode() {
+        let mut hart = Hart::new(3, IsaProfile::Rv64gc, Timing::uniform());
+        hart.clock.cycles = 9;
+        hart.counters.instructions = 7;
+        hart.x[5] = 1;
+        hart.set_privilege(Privilege::User);
+
+        hart.reset(0x8000_0000);
+
+        assert_eq!((hart.id, hart.pc, hart.x[5]), (3, 0x8000_0000, 0));
+        assert_eq!(hart.privilege, Privilege::Machine);
+        assert_eq!((hart.clock.cycles, hart.counters.instructions), (9, 7));
+    }
+
+    #[test]
+    fn the_reserved_privilege_code_is_no_level() {
+        assert_eq!(Privilege::from_code(2), None);
+        for level in [Privilege::User, Privilege::Supervisor, Privilege::Machine] {
+            assert_eq!(Privilege::from_code(level.code()), Some(level));
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Translation contexts: everything but the address that decides what an access means.
+//!
+//! Each combination of translation mode, ASID, privilege, SUM and MXR that is in use has a small
+//! number, which software-TLB entries carry in their tags. Traps, returns and writes of `satp` then
+//! only change the current number and end no entry. Ending *all* entries is giving out new numbers.
+
+use crate::hart::Privilege;
+
+/// Numbers must fit between the alignment bits and the page address of a tag.
+const NUMBERS: u16 = 512;
+
+/// Slots of the direct-mapped table from keys to numbers.
+const SLOTS: usize = 64;
+
+/// The number of a translation context. Zero is none.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Context(u16);
+
+impl Context {
+    /// The number itself.
+    #[inline]
+    pub(crate) fn number(self) -> u16 {
+        self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn for_test(number: u16) -> Self {
+        Self(number)
+    }
+}
+
+/// What a context is made of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ContextKey {
+    /// `satp.MODE`, or 0 where addresses are not translated.
+    pub(crate) mode: u8,
+    /// `satp.ASID`; 0 where addresses are not translated.
+    pub(crate) asid: u16,
+    /// The privilege that the access is checked for.
+    pub(crate) privilege: Privilege,
+    /// `mstatus.SUM` where it matters.
+    pub(crate) sum: bool,
+    /// `mstatus.MXR` where it matters.
+    pub(crate) mxr: bool,
+}
+
+impl ContextKey {
+    /// All of it in one number that is never 0.
+    fn packed(self) -> u32 {
+        1 << 31
+            | u32::from(self.mode) << 20
+            | u32::from(self.mxr) << 19
+            | u32::from(self.sum) << 18
+            | (self.privilege.code() as u32) << 16
+            | u32::from(self.asid)
+    }
+}
+
+/// The numbers in use.
+#[derive(Clone, Debug)]
+pub(crate) struct Contexts {
+    slots: [(u32, Context); SLOTS],
+    last: u16,
+}
+
+impl Contexts {
+    /// No number in use.
+    pub(crate) fn new() -> Self {
+        Self { slots: [(0, Context(0)); SLOTS], last: 0 }
+    }
+
+    /// Whether fewer than two numbers are left. Then the caller clears the software TLBs and starts
+    /// again with new [`Contexts`].
+    pub(crate) fn is_nearly_used_up(&self) -> bool {
+        self.last + 2 >= NUMBERS
+    }
+
+    /// The number of this context.
+    pub(crate) fn number(&mut self, key: ContextKey) -> Context {
+        let packed = key.packed();
+        let slot = &mut self.slots[(packed ^ packed >> 16) as usize % SLOTS];
+        if slot.0 != packed {
+            // The context that had the slot will get a new number: its entries are lost.
+            self.last += 1;
+            *slot = (packed, Context(self.last));
+        }
+        slot.1
+    }
+
+    /// Takes all numbers out of use without reusing any: ends every software-TLB entry.
+    pub(crate) fn retire_all(&mut self) {
+        self.slots.fill((0, Context(0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(asid: u16, privilege: Privilege) -> ContextKey {
+        ContextKey { mode: 8, asid, privilege, sum: false, mxr: false }
+    }
+
+    #[test]
+    fn equal_keys_have_equal_numbers_and_others_not() {
+        let mut contexts = Contexts::new();
+        let user = contexts.number(key(1, Privilege::User));
+        let supervisor = contexts.number(key(1, Privilege::Supervisor));
+        assert_ne!(user, supervisor);
+        assert_eq!(contexts.number(key(1, Privilege::User)), user);
+        let mxr = ContextKey { mxr: true, ..key(1, Privilege::User) };
+        assert_ne!(contexts.number(mxr), user);
+    }
+
+    #[test]
+    fn retired_numbers_do_not_come_back() {
+        let mut contexts = Contexts::new();
+        let before = contexts.number(key(1, Privilege::User));
+        contexts.retire_all();
+        assert_ne!(contexts.number(key(1, Privilege::User)), before);
+    }
+
+    #[test]
+    fn numbers_run_out_before_they_leave_their_field() {
+        let mut contexts = Contexts::new();
+        while !contexts.is_nearly_used_up() {
+            contexts.retire_all();
+            contexts.number(key(1, Privilege::User));
+        }
+        contexts.retire_all();
+        contexts.number(key(1, Privilege::User));
+        assert!(contexts.number(key(2, Privilege::User)).number() < NUMBERS);
+    }
+}
