@@ -1,0 +1,131 @@
+"""Build the guest kernel, its programs and the program list: ``python -m dcsim.guest.build``.
+
+The compiler is the PyPI package ``ziglang``, so the same command gives the same bytes on every
+machine: no system compiler, no absolute path and no time stamp reaches the image, and every list of
+files is sorted. ``tests/guest/test_rebuild.py`` holds this.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+SOURCES = Path(__file__).parent
+IMAGES = SOURCES / "images"
+
+_TARGET = [
+    *("-target", "riscv64-freestanding-none"),
+    *("-mcpu=generic_rv64+m+a+f+d+c+zicsr+zifencei", "-mcmodel=medany"),
+]
+_LANGUAGE = [
+    *("-std=c17", "-O2", "-ffreestanding", "-fno-builtin", "-fno-sanitize=all", "-g0"),
+    *("-fno-stack-protector", "-fomit-frame-pointer", "-fno-unwind-tables", "-fno-pic"),
+    *("-fno-asynchronous-unwind-tables", "-fno-ident", "-ffile-prefix-map=.=."),
+    *("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"),
+]
+# The kernel must not touch floating-point registers: they belong to the processes.
+_KERNEL = ["-mabi=lp64", "-Icommon", "-Ikernel"]
+_PROGRAM = ["-mabi=lp64d", "-ffp-contract=off", "-Icommon", "-Ilibrary"]
+_LINK = [
+    *("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--strip-all"),
+    *("-Wl,-z,max-page-size=4096", "-Wl,--no-dynamic-linker"),
+]
+
+
+def build(output: Path) -> None:
+    """Build everything into a folder.
+
+    Parameters
+    ----------
+    output
+        Receives ``kernel.elf`` and ``programs.json``.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        When the compiler refuses a source; it has said why on stderr.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        library = _compile(_sources("library", "common"), work / "library", _PROGRAM)
+        programs = [
+            _build_program(source, library, work) for source in _sources("programs", suffixes=[".c"])
+        ]
+        _build_kernel(programs, work, output / "kernel.elf")
+    (output / "programs.json").write_text(json.dumps(_program_list(), indent=2) + "\n")
+
+
+def _sources(*folders: str, suffixes: Sequence[str] = (".c", ".S")) -> list[Path]:
+    """Sources in the folders, relative to ``SOURCES``, in an order that no file system decides."""
+    return [
+        path.relative_to(SOURCES)
+        for folder in folders
+        for path in sorted((SOURCES / folder).iterdir())
+        if path.suffix in suffixes
+    ]
+
+
+def _compiler(*arguments: str | Path) -> None:
+    """Run the compiler in the source folder, so that all source paths it sees are relative."""
+    command = [sys.executable, "-m", "ziglang", "cc", *map(str, arguments)]
+    subprocess.run(command, cwd=SOURCES, check=True)
+
+
+def _compile(sources: Sequence[Path], folder: Path, flags: Sequence[str]) -> list[Path]:
+    """Compile each source to an object file in `folder`; the object files, in the same order."""
+    folder.mkdir()
+    objects = [folder / f"{source.name}.o" for source in sources]
+    for source, target in zip(sources, objects, strict=True):
+        _compiler(*_TARGET, *_LANGUAGE, *flags, "-c", source, "-o", target)
+    return objects
+
+
+def _build_program(source: Path, library: Sequence[Path], work: Path) -> Path:
+    """Compile and link one program; its ELF file."""
+    target = work / f"{source.stem}.elf"
+    objects = _compile([source], work / source.stem, _PROGRAM)
+    script = "-Wl,-T,library/program.ld,-e,start"
+    _compiler(*_TARGET, "-mabi=lp64d", *_LINK, script, *objects, *library, "-o", target)
+    return target
+
+
+def _build_kernel(programs: Sequence[Path], work: Path, target: Path) -> None:
+    """Compile and link the kernel around the programs' ELF files."""
+    table = work / "program_table.S"
+    table.write_text(_program_table(programs))
+    objects = _compile(_sources("kernel", "common"), work / "kernel", _KERNEL)
+    table_object = work / "program_table.o"
+    _compiler(*_TARGET, "-mabi=lp64", f"-I{work}", "-c", table, "-o", table_object)
+    script = "-Wl,-T,kernel/image.ld,-e,entry_physical"
+    _compiler(*_TARGET, "-mabi=lp64", *_LINK, script, *objects, table_object, "-o", target)
+
+
+def _program_table(programs: Sequence[Path]) -> str:
+    """Assembly source of the table that ``kernel/program.h`` describes."""
+    lines = [".section .rodata", ".balign 8", ".globl program_table", "program_table:"]
+    for program in programs:
+        name = program.stem
+        lines += [f'1: .ascii "{name}"', f"    .zero 16 - {len(name)}"]
+        lines += [f"    .dword image_{name}, end_{name} - image_{name}"]
+    lines += [".globl program_count", f"program_count: .dword {len(programs)}"]
+    for program in programs:
+        name = program.stem
+        lines += [".balign 16", f'image_{name}: .incbin "{program.name}"', f"end_{name}:"]
+    return "\n".join(lines) + "\n"
+
+
+def _program_list() -> dict[str, str]:
+    """Every program with its one line of help: the first comment line of its source."""
+    return {
+        source.stem: (SOURCES / source).read_text().splitlines()[0].removeprefix("// ")
+        for source in _sources("programs", suffixes=[".c"])
+    }
+
+
+if __name__ == "__main__":
+    build(Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES)

@@ -1,0 +1,37 @@
+// The system calls: the contract between the kernel and the programs.
+//
+// A program puts the number in a7, arguments in a0..a3, executes `ecall` and finds the result in
+// a0; a negative result is an error. No call ever returns a clock value: what a program stores
+// must not depend on how fast the machine is.
+#pragma once
+
+enum system_call {
+    CALL_EXIT,            // exit(status): never returns
+    CALL_WRITE,           // write(bytes, size): to the console; returns size
+    CALL_READ,            // read(bytes, size): from the console; waits for at least one byte
+    CALL_FORK,            // fork(): 0 in the child, the child's id in the parent
+    CALL_EXEC,            // exec(program, argv): on success the caller starts anew as `program`
+    CALL_SPAWN,           // spawn(program, argv): a new child running `program`; returns its id
+    CALL_WAIT,            // wait(id or 0 for any child): its exit status, or an error
+    CALL_PROCESS_ID,      // process_id(): of the caller
+    CALL_SLEEP,           // sleep(milliseconds)
+    CALL_YIELD,           // yield(): lets other ready processes run first
+    CALL_GROW,            // grow(bytes): extends the heap; returns its old end
+    CALL_MAP,             // map(bytes): new zero-filled memory; returns its address
+    CALL_UNMAP,           // unmap(address): gives back all of one mapping
+    CALL_DISK_SECTORS,    // disk_sectors(): 512-byte sectors programs may use; 0 without a disk
+    CALL_DISK_READ,       // disk_read(sector, bytes, size): size is a multiple of 512
+    CALL_DISK_WRITE,      // disk_write(sector, bytes, size)
+    CALL_PACKET_ADDRESS,  // packet_address(bytes): the network card's 6-byte address
+    CALL_PACKET_RECEIVE,  // packet_receive(bytes, size): waits for a frame; returns its length
+    CALL_PACKET_SEND,     // packet_send(bytes, size): one whole Ethernet frame
+    CALL_COUNT,
+};
+
+enum error {
+    ERROR_ARGUMENT = -1,   // a bad number, pointer or size
+    ERROR_NO_MEMORY = -2,  // no page, no process slot, no address range left
+    ERROR_NO_ENTRY = -3,   // no such program or child
+    ERROR_NO_DEVICE = -4,  // the machine has no such device
+    ERROR_DEVICE = -5,     // the device reported a failure
+};

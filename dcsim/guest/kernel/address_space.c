@@ -1,0 +1,142 @@
+// The memory of one process.
+#include "address_space.h"
+
+#include "frames.h"
+#include "kernel_map.h"
+#include "layout.h"
+#include "riscv.h"
+#include "swap.h"
+
+static bool has_asids;
+static const struct address_space *in_use;  // what satp holds; NULL: the kernel's own root
+
+// satp keeps only the identifier bits that the machine implements. Sixty-four processes need seven.
+void address_spaces_start(void) {
+    uint64_t kernel_satp = CSR_READ(satp);
+    CSR_WRITE(satp, kernel_satp | SATP_ASID_MASK);
+    uint64_t kept = (CSR_READ(satp) & SATP_ASID_MASK) >> SATP_ASID_SHIFT;
+    CSR_WRITE(satp, kernel_satp);
+    flush_everything();
+    has_asids = (kept & 0x7f) == 0x7f;
+}
+
+bool address_space_create(struct address_space *space, uint64_t asid) {
+    *space = (struct address_space){
+        .root = kernel_map_new_root(),
+        .asid = has_asids ? asid : 0,
+        .next_mapping = USER_MAPPINGS,
+    };
+    return space->root != NULL;
+}
+
+// A swapped page gives back its slot, a resident one its frame.
+void page_drop(entry_t *entry) {
+    if (*entry & ENTRY_VALID)
+        frame_release(entry_frame(*entry));
+    else if (entry_is_swapped(*entry))
+        swap_release(entry_slot(*entry));
+    *entry = 0;
+}
+
+static void stop_using(const struct address_space *space) {
+    if (in_use == space) {
+        CSR_WRITE(satp, SATP_SV39 | to_physical(kernel_root) >> 12);
+        in_use = NULL;
+    }
+}
+
+void address_space_destroy(struct address_space *space) {
+    uint64_t address = 0;
+    entry_t *entry;
+    while ((entry = page_table_next(space->root, &address)))
+        page_drop(entry);
+    stop_using(space);
+    flush_space(space->asid);
+    page_table_free(space->root);
+    space->root = NULL;
+}
+
+void address_space_use(const struct address_space *space) {
+    if (in_use == space)
+        return;
+    CSR_WRITE(satp, SATP_SV39 | space->asid << SATP_ASID_SHIFT | to_physical(space->root) >> 12);
+    if (!has_asids)
+        flush_everything();
+    in_use = space;
+}
+
+// Both sides lose the right to write: the next store of either finds out whether the page is still
+// shared. What the parent wrote counts as written by the parent only.
+static void share_page(entry_t *parent, entry_t *child) {
+    if (*parent & ENTRY_VALID) {
+        if (*parent & ENTRY_DIRTY)
+            *parent |= ENTRY_WRITTEN | ENTRY_CHANGED;
+        *parent &= ~(ENTRY_WRITE | ENTRY_DIRTY);
+        frame_retain(entry_frame(*parent));
+    } else {
+        swap_retain(entry_slot(*parent));
+    }
+    *child = *parent & ~ENTRY_WRITTEN;
+}
+
+void address_space_fork(struct address_space *parent, struct address_space *child) {
+    child->next_mapping = parent->next_mapping;
+    child->area_count = parent->area_count;
+    child->heap = parent->heap;
+    for (int i = 0; i < parent->area_count; i++)
+        child->areas[i] = parent->areas[i];
+    uint64_t address = 0;
+    entry_t *entry;
+    for (; (entry = page_table_next(parent->root, &address)); address += PAGE_BYTES)
+        share_page(entry, page_table_entry(child->root, address, 0, true));
+    flush_space(parent->asid);
+}
+
+struct area *address_space_find(struct address_space *space, uint64_t address) {
+    for (int i = 0; i < space->area_count; i++) {
+        struct area *area = &space->areas[i];
+        if (address >= area->start && address < area->end)
+            return area;
+    }
+    return NULL;
+}
+
+// Unmapped areas leave a record without permissions, which is used again.
+struct area *address_space_add(struct address_space *space, struct area area) {
+    int index = 0;
+    while (index < space->area_count && space->areas[index].permissions)
+        index++;
+    if (index == AREA_LIMIT)
+        return NULL;
+    if (index == space->area_count)
+        space->area_count++;
+    space->areas[index] = area;
+    return &space->areas[index];
+}
+
+// Mappings never reuse addresses, with a page between them that always faults.
+uint64_t address_space_map(struct address_space *space, uint64_t bytes) {
+    uint64_t start = space->next_mapping;
+    if (bytes == 0 || bytes > USER_TOP - USER_STACK_BYTES - 2 * PAGE_BYTES - start)
+        return 0;
+    uint64_t end = start + page_up(bytes);
+    struct area area = {.start = start, .end = end, .permissions = ENTRY_READ | ENTRY_WRITE};
+    if (!address_space_add(space, area))
+        return 0;
+    space->next_mapping = end + PAGE_BYTES;
+    return start;
+}
+
+bool address_space_unmap(struct address_space *space, uint64_t address) {
+    struct area *area = address_space_find(space, address);
+    if (!area || area->start != address || address < USER_MAPPINGS)
+        return false;
+    uint64_t end = area->end;
+    entry_t *entry;
+    while ((entry = page_table_next(space->root, &address)) && address < end) {
+        page_drop(entry);
+        flush_page(address, space->asid);
+    }
+    *area = (struct area){0};
+    return true;
+}

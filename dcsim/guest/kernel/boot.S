@@ -1,0 +1,55 @@
+// The first instructions: from "paging off, at a physical address" to C in the high half.
+//
+// Entered by the firmware with a0 = hart id, a1 = physical address of the device tree. Both are
+// passed on to kernel_start.
+#include "layout.h"
+
+    .section .text.boot
+    .globl boot
+boot:
+    csrw    sie, zero
+    csrw    sscratch, zero
+
+    // Sv39 with boot_table, which maps this code at both addresses.
+    lla     t0, boot_table
+    srli    t0, t0, 12
+    li      t1, 8 << 60
+    or      t0, t0, t1
+    sfence.vma
+    csrw    satp, t0
+
+    // Continue at the high address of the next instruction.
+    li      t1, KERNEL_OFFSET
+    lla     t0, high
+    or      t0, t0, t1
+    jr      t0
+high:
+    lla     sp, boot_stack_top
+    lla     t0, bss_start
+    lla     t1, image_end
+clear_bss:
+    sd      zero, 0(t0)
+    addi    t0, t0, 8
+    bltu    t0, t1, clear_bss
+    lla     t0, trap_entry
+    csrw    stvec, t0
+    call    kernel_start
+
+    // The page table used until kernel_map builds the real one: gigapages (VRWX, A and D set) for
+    // the first 4 GiB at KERNEL_OFFSET, and the identity of the gigabyte that holds the kernel.
+    .section .data.page, "aw"
+    .balign PAGE_BYTES
+    .globl boot_table
+boot_table:
+    .zero   2 * 8
+    .dword  0x200000cf
+    .zero   253 * 8
+    .dword  0x000000cf, 0x100000cf, 0x200000cf, 0x300000cf
+    .zero   252 * 8
+
+    // The boot stack; later the stack of the idle loop.
+    .section .data.page, "aw"
+    .balign 16
+    .zero   PAGE_BYTES
+    .globl boot_stack_top
+boot_stack_top:

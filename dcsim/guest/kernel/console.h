@@ -1,0 +1,13 @@
+// The console: output at once, input by interrupt.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Chooses between UART and firmware (settings.firmware_console) and lets input interrupt.
+void console_start(void);
+
+void console_write(const char *bytes, size_t size);
+
+// Takes up to `size` typed bytes; waits for the first.
+size_t console_read(char *bytes, size_t size);

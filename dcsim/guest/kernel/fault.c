@@ -1,0 +1,85 @@
+// Page faults of processes: demand zero, demand loading, copy on write, swapping in, and the A and D
+// bits on machines that leave them to software (Svade).
+#include "fault.h"
+
+#include "frames.h"
+#include "layout.h"
+#include "memory.h"
+#include "print.h"
+#include "replace.h"
+#include "riscv.h"
+#include "swap.h"
+
+// One fault takes at most two tables and one page.
+#define FRAMES_PER_FAULT LEVELS
+
+static bool allowed(const struct area *area, enum access access) {
+    static const uint64_t needed[] = {
+        [ACCESS_READ] = ENTRY_READ,
+        [ACCESS_WRITE] = ENTRY_WRITE,
+        [ACCESS_EXECUTE] = ENTRY_EXECUTE,
+    };
+    return area->permissions & needed[access];
+}
+
+// Copies the part of the area's image that falls into `page`, which is zero-filled only around it.
+static void load_image(const struct area *area, uint64_t page, uint8_t *content) {
+    uint64_t from = page > area->image_address ? page : area->image_address;
+    uint64_t image_end = area->image_address + area->image_bytes;
+    uint64_t to = image_end < page + PAGE_BYTES ? image_end : page + PAGE_BYTES;
+    if (!area->image || from >= to) {
+        memset(content, 0, PAGE_BYTES);
+        return;
+    }
+    memset(content, 0, from - page);
+    memcpy(content + (from - page), area->image + (from - area->image_address), to - from);
+    memset(content + (to - page), 0, page + PAGE_BYTES - to);
+}
+
+static void load_fresh(const struct area *area, uint64_t page, entry_t *entry) {
+    uint64_t frame = frame_allocate();
+    load_image(area, page, to_pointer(frame));
+    if (area->permissions & ENTRY_EXECUTE)
+        flush_instructions();
+    *entry = entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions);
+}
+
+// A page saved by eviction was changed by definition, whoever wrote it.
+static void load_swapped(const struct area *area, entry_t *entry) {
+    uint64_t frame = frame_allocate(), slot = entry_slot(*entry);
+    swap_read(slot, frame);
+    uint64_t kept = (*entry & ENTRY_WRITTEN) | ENTRY_CHANGED;
+    *entry = entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions | kept);
+    swap_release(slot);
+}
+
+// A store to a page shared since a fork: the last one to hold it keeps it, others copy.
+static void unshare(entry_t *entry) {
+    uint64_t shared = entry_frame(*entry);
+    if (frame_references(shared) > 1) {
+        uint64_t frame = frame_allocate();
+        memcpy(to_pointer(frame), to_pointer(shared), PAGE_BYTES);
+        frame_release(shared);
+        *entry = entry_make(frame, *entry & ((1ul << ENTRY_FRAME_SHIFT) - 1));
+    }
+    *entry |= ENTRY_WRITE;
+}
+
+enum fault_result fault_serve(struct address_space *space, uint64_t address, enum access access) {
+    const struct area *area = address_space_find(space, address);
+    if (!area || !allowed(area, access))
+        return FAULT_FORBIDDEN;
+    if (!frames_reserve(FRAMES_PER_FAULT))
+        return FAULT_NO_MEMORY;
+    uint64_t page = page_down(address);
+    entry_t *entry = page_table_entry(space->root, page, 0, true);
+    if (*entry == 0)
+        load_fresh(area, page, entry);
+    else if (entry_is_swapped(*entry))
+        load_swapped(area, entry);
+    if (access == ACCESS_WRITE && !(*entry & ENTRY_WRITE))
+        unshare(entry);
+    *entry |= ENTRY_ACCESSED | (access == ACCESS_WRITE ? ENTRY_DIRTY : 0);
+    flush_page(page, space->asid);
+    return FAULT_SERVED;
+}

@@ -1,0 +1,55 @@
+// Floating-point registers. The kernel itself is built without floating point.
+#include "float_context.h"
+
+#include "riscv.h"
+#include "schedule.h"
+
+// In float_context.S; sstatus.FS must not be Off.
+void float_registers_save(struct float_registers *to);
+void float_registers_load(const struct float_registers *from);
+
+static uint64_t state_of(const struct process *process) {
+    return process->frame.status & STATUS_FLOAT_MASK;
+}
+
+static void set_state(struct process *process, uint64_t state) {
+    process->frame.status = (process->frame.status & ~STATUS_FLOAT_MASK) | state;
+}
+
+bool float_first_use(struct process *process) {
+    if (state_of(process) != STATUS_FLOAT_OFF)
+        return false;
+    process->floats = (struct float_registers){0};
+    set_state(process, STATUS_FLOAT_CLEAN);
+    return true;
+}
+
+// Only the current process can be dirty: the hart still holds its values.
+void float_leave(struct process *process) {
+    if (state_of(process) != STATUS_FLOAT_DIRTY)
+        return;
+    CSR_SET(sstatus, STATUS_FLOAT_DIRTY);
+    float_registers_save(&process->floats);
+    set_state(process, STATUS_FLOAT_CLEAN);
+    boot_hart.float_owner = process;
+}
+
+// Nothing to load when nobody else used floating point since the process last ran.
+void float_enter(struct process *process) {
+    if (state_of(process) != STATUS_FLOAT_CLEAN || boot_hart.float_owner == process)
+        return;
+    CSR_SET(sstatus, STATUS_FLOAT_DIRTY);
+    float_registers_load(&process->floats);
+    boot_hart.float_owner = process;
+}
+
+void float_copy(struct process *parent, struct process *child) {
+    float_leave(parent);
+    set_state(child, state_of(parent));
+    child->floats = parent->floats;
+}
+
+void float_forget(struct process *process) {
+    if (boot_hart.float_owner == process)
+        boot_hart.float_owner = NULL;
+}

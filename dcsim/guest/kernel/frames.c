@@ -1,0 +1,91 @@
+// Physical pages. Freed frames form a list that is threaded through the records, not through the
+// pages: a free page's content is nobody's business, not even the allocator's.
+#include "frames.h"
+
+#include "layout.h"
+#include "memory.h"
+#include "print.h"
+
+struct frame {
+    uint32_t references;  // 0: free
+    uint32_t next_free;   // index + 1 of the next record in the list; 0 ends it
+};
+
+static struct frame *records;  // valid below `fresh`; the others are never read
+static uint64_t first;         // physical address of record 0
+static uint64_t count, fresh;  // frames; index of the first never used
+static uint64_t listed;        // frames in the free list
+static uint32_t free_list;
+
+void frames_start(uint64_t start, uint64_t end) {
+    uint64_t pages = (page_down(end) - page_up(start)) / PAGE_BYTES;
+    records = to_pointer(page_up(start));
+    first = page_up(start) + page_up(pages * sizeof *records);
+    if (first >= page_down(end))
+        panic("no memory");
+    count = (page_down(end) - first) / PAGE_BYTES;
+}
+
+static struct frame *record_of(uint64_t frame) {
+    uint64_t index = (frame - first) / PAGE_BYTES;
+    ASSERT(frame >= first && index < fresh && frame % PAGE_BYTES == 0);
+    return &records[index];
+}
+
+// Takes the head of the free list, or a frame never used; the index, or `count` when none is left.
+static uint64_t take_index(void) {
+    if (!free_list)
+        return fresh < count ? fresh++ : count;
+    uint64_t index = free_list - 1;
+    free_list = records[index].next_free;
+    listed--;
+    return index;
+}
+
+uint64_t frame_allocate(void) {
+    uint64_t index = take_index();
+    if (index == count)
+        return 0;
+    records[index] = (struct frame){.references = 1};
+    return first + index * PAGE_BYTES;
+}
+
+uint64_t frame_allocate_zeroed(void) {
+    uint64_t frame = frame_allocate();
+    if (frame)
+        memset(to_pointer(frame), 0, PAGE_BYTES);
+    return frame;
+}
+
+void frame_retain(uint64_t frame) {
+    struct frame *record = record_of(frame);
+    ASSERT(record->references > 0);
+    record->references++;
+}
+
+void frame_release(uint64_t frame) {
+    struct frame *record = record_of(frame);
+    ASSERT(record->references > 0);
+    if (--record->references > 0)
+        return;
+    record->next_free = free_list;
+    free_list = (uint32_t)(record - records) + 1;
+    listed++;
+}
+
+unsigned frame_references(uint64_t frame) {
+    return record_of(frame)->references;
+}
+
+uint64_t frames_free(void) {
+    return listed + count - fresh;
+}
+
+uint64_t frames_allocate_run(uint64_t pages) {
+    if (count - fresh < pages)
+        panic("no memory for %lu pages in a row", pages);
+    uint64_t run = first + fresh * PAGE_BYTES;
+    while (pages--)
+        records[fresh++] = (struct frame){.references = 1};
+    return run;
+}

@@ -1,0 +1,31 @@
+// Physical pages ("frames") and who counts on them.
+//
+// Nothing is touched before it is needed: frames that were never used stay behind a mark that only
+// moves up, so a kernel in a large machine writes no more memory than one in a small machine.
+//
+// frame_allocate never waits and never evicts anybody's page. A caller that must not fail half-way
+// first calls frames_reserve (see replace.h), and then takes at most that many.
+#pragma once
+
+#include <stdint.h>
+
+// Takes over all memory from `start` to `end`, physical addresses.
+void frames_start(uint64_t start, uint64_t end);
+
+// A frame with one reference and unknown content; 0 when none is left.
+uint64_t frame_allocate(void);
+
+// The same, filled with zeros.
+uint64_t frame_allocate_zeroed(void);
+
+// One more user of a frame; one fewer, the last of whom frees it.
+void frame_retain(uint64_t frame);
+void frame_release(uint64_t frame);
+
+unsigned frame_references(uint64_t frame);
+
+// How many frame_allocate calls would succeed now.
+uint64_t frames_free(void);
+
+// `pages` adjacent frames for good. Only before anything was freed; panics when there are none.
+uint64_t frames_allocate_run(uint64_t pages);

@@ -1,0 +1,62 @@
+// The platform-level interrupt controller (RISC-V PLIC specification 1.0).
+//
+// Every hart has two contexts, M mode first: S mode of hart h is context 2h + 1.
+#include "plic.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout.h"
+#include "machine.h"
+#include "print.h"
+#include "riscv.h"
+
+#define INTERRUPT_LIMIT 64
+
+// Offsets of 32-bit registers, in bytes.
+#define PRIORITY 0x0
+#define ENABLE 0x2000
+#define ENABLE_STRIDE 0x80
+#define THRESHOLD 0x200000
+#define CLAIM 0x200004
+#define CONTEXT_STRIDE 0x1000
+
+static struct {
+    interrupt_handler *function;
+    void *argument;
+} handlers[INTERRUPT_LIMIT];
+
+static volatile uint32_t *plic_register(uint64_t offset) {
+    return to_pointer(machine.plic.address + offset);
+}
+
+static uint64_t context(void) {
+    return 2 * machine.boot_hart + 1;
+}
+
+void plic_start(void) {
+    *plic_register(THRESHOLD + context() * CONTEXT_STRIDE) = 0;
+    CSR_SET(sie, INTERRUPT_EXTERNAL);
+}
+
+void plic_enable(unsigned interrupt, interrupt_handler *handler, void *argument) {
+    if (!machine.plic.address || interrupt == 0 || interrupt >= INTERRUPT_LIMIT)
+        panic("no way to receive interrupt %u", interrupt);
+    handlers[interrupt].function = handler;
+    handlers[interrupt].argument = argument;
+    *plic_register(PRIORITY + interrupt * 4) = 1;
+    *plic_register(ENABLE + context() * ENABLE_STRIDE + interrupt / 32 * 4) |=
+        1u << interrupt % 32;
+}
+
+// Others raised at the same time keep the interrupt pending and are served by the next trap:
+// asking the controller once more to learn that there is nothing would cost every interrupt.
+void plic_serve(void) {
+    volatile uint32_t *claim = plic_register(CLAIM + context() * CONTEXT_STRIDE);
+    uint32_t interrupt = *claim;
+    if (interrupt == 0)
+        return;
+    if (interrupt < INTERRUPT_LIMIT && handlers[interrupt].function)
+        handlers[interrupt].function(handlers[interrupt].argument);
+    *claim = interrupt;
+}

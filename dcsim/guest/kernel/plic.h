@@ -1,0 +1,13 @@
+// The platform-level interrupt controller: which device wants attention.
+#pragma once
+
+typedef void interrupt_handler(void *argument);
+
+// Accepts external interrupts. Requires machine.plic.
+void plic_start(void);
+
+// Calls handler(argument) whenever the device's interrupt is raised.
+void plic_enable(unsigned interrupt, interrupt_handler *handler, void *argument);
+
+// Serves one raised interrupt, if any.
+void plic_serve(void);

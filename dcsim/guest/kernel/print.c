@@ -1,0 +1,29 @@
+// Console messages, panics and assertions.
+#include "print.h"
+
+#include <stdarg.h>
+
+#include "console.h"
+#include "format.h"
+#include "power.h"
+
+#define LINE_BYTES 192
+
+void print(const char *pattern, ...) {
+    char line[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, pattern);
+    size_t length = format_list(line, sizeof line, pattern, arguments);
+    va_end(arguments);
+    console_write(line, length);
+}
+
+noreturn void panic(const char *pattern, ...) {
+    char reason[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, pattern);
+    format_list(reason, sizeof reason, pattern, arguments);
+    va_end(arguments);
+    print("kernel: panic: %s\n", reason);
+    power_off(PANIC_STATUS);
+}

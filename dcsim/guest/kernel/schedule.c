@@ -1,0 +1,134 @@
+// Who runs.
+#include "schedule.h"
+
+#include "float_context.h"
+#include "interrupts.h"
+#include "print.h"
+#include "riscv.h"
+#include "switch.h"
+#include "timer.h"
+
+struct hart boot_hart;
+
+static struct process *queue_head, *queue_tail;
+static uint64_t earliest_wake = UINT64_MAX;  // not later than any sleeper's
+
+struct process *current(void) {
+    return boot_hart.current;
+}
+
+void make_ready(struct process *process) {
+    process->state = READY;
+    process->channel = NULL;
+    process->wake_time = UINT64_MAX;
+    process->next = NULL;
+    if (queue_head)
+        queue_tail->next = process;
+    else
+        queue_head = process;
+    queue_tail = process;
+}
+
+static struct process *take_ready(void) {
+    struct process *process = queue_head;
+    if (process)
+        queue_head = process->next;
+    return process;
+}
+
+void schedule_arrived(void) {
+    struct process *ended = boot_hart.ended;
+    boot_hart.ended = NULL;
+    if (ended)
+        process_bury(ended);
+}
+
+// Goes on with the next ready process, or the idle loop. Returns when the caller's turn comes again.
+static void give_up(void) {
+    ASSERT(!(CSR_READ(sstatus) & STATUS_INTERRUPTS));
+    struct process *from = current(), *to = take_ready();
+    if (to == from) {
+        from->state = RUNNING;
+        return;
+    }
+    float_leave(from);
+    boot_hart.current = to;
+    if (to)
+        to->state = RUNNING;
+    switch_context(&from->context, to ? &to->context : &boot_hart.idle);
+    schedule_arrived();
+}
+
+void wait_on(const void *channel) {
+    current()->state = WAITING;
+    current()->channel = channel;
+    give_up();
+}
+
+void wait_until(uint64_t time) {
+    current()->wake_time = time;
+    if (time < earliest_wake)
+        earliest_wake = time;
+    timer_want(time);
+    wait_on(NULL);
+}
+
+void yield(void) {
+    make_ready(current());
+    give_up();
+}
+
+void wake(const void *channel) {
+    for (int slot = 0; slot < PROCESS_LIMIT; slot++) {
+        struct process *process = processes[slot];
+        if (process && process->state == WAITING && process->channel == channel)
+            make_ready(process);
+    }
+}
+
+void wake_sleepers(uint64_t now) {
+    if (now < earliest_wake)
+        return;
+    earliest_wake = UINT64_MAX;
+    for (int slot = 0; slot < PROCESS_LIMIT; slot++) {
+        struct process *process = processes[slot];
+        if (!process || process->state != WAITING || process->wake_time == UINT64_MAX)
+            continue;
+        if (process->wake_time <= now)
+            make_ready(process);
+        else if (process->wake_time < earliest_wake)
+            earliest_wake = process->wake_time;
+    }
+}
+
+uint64_t next_wake_time(void) {
+    return earliest_wake;
+}
+
+noreturn void schedule_end(void) {
+    struct process *process = current();
+    process->state = ENDED;
+    if (process->parent)
+        wake(process->parent);
+    else
+        boot_hart.ended = process;
+    give_up();
+    panic("an ended process ran");
+}
+
+// Time slices are of no use while nobody runs: only sleepers and devices end the wait.
+noreturn void idle_loop(void) {
+    for (;;) {
+        struct process *process = take_ready();
+        if (!process) {
+            timer_idle();
+            interrupts_wait();
+            continue;
+        }
+        timer_busy();
+        process->state = RUNNING;
+        boot_hart.current = process;
+        switch_context(&boot_hart.idle, &process->context);
+        schedule_arrived();
+    }
+}

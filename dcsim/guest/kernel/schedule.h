@@ -1,0 +1,53 @@
+// Who runs: round-robin with a time slice, waiting and waking.
+//
+// The kernel is not preemptible: interrupts are off whenever it runs, so a process gives up the hart
+// only in these functions, and kernel data needs no other protection on a machine with one hart.
+#pragma once
+
+#include <stdnoreturn.h>
+
+#include "process.h"
+
+// What one hart is doing. This kernel starts one hart only.
+struct hart {
+    struct process *current;       // NULL: the idle loop
+    struct process *float_owner;   // whose values the floating-point registers hold
+    struct process *ended;         // must be buried by whoever runs next
+    struct context idle;
+};
+
+extern struct hart boot_hart;
+
+// The process that this hart runs.
+struct process *current(void);
+
+// Puts a process at the end of the ready queue.
+void make_ready(struct process *process);
+
+// Gives up the hart until `wake(channel)`. May return early: check the condition again.
+void wait_on(const void *channel);
+
+// Gives up the hart until the time counter reaches `time`.
+void wait_until(uint64_t time);
+
+// Makes all that wait on the channel ready.
+void wake(const void *channel);
+
+// Makes all ready whose time has come.
+void wake_sleepers(uint64_t now);
+
+// When the next sleeper wants to wake; UINT64_MAX: no one sleeps.
+uint64_t next_wake_time(void);
+
+// Lets the other ready processes run first.
+void yield(void);
+
+// Marks the current process as ended, tells its parent, and never comes back.
+noreturn void schedule_end(void);
+
+// To be called by whoever gets the hart: a process cannot free the stack it stands on, so its
+// successor does.
+void schedule_arrived(void);
+
+// The boot flow ends here: runs what is ready and sleeps when nothing is.
+noreturn void idle_loop(void);

@@ -1,0 +1,51 @@
+// The kernel's own settings and the first program, from the boot arguments.
+#include "settings.h"
+
+#include "memory.h"
+#include "print.h"
+
+struct settings settings = {
+    .tick_ms = 10,
+    .program = "suite",
+};
+
+static int argument_count = 1;  // [0] becomes the program's name
+
+static void kernel_setting(const char *word) {
+    const char *value;
+    if ((value = text_after(word, "tick_ms=")) && text_number(value))
+        settings.tick_ms = text_number(value);
+    else if ((value = text_after(word, "swap_pages=")))
+        settings.swap_pages = text_number(value);
+    else if ((value = text_after(word, "console=")))
+        settings.firmware_console = text_equal(value, "sbi");
+    else
+        print("kernel: unknown setting kernel.%s\n", word);
+}
+
+// Words before init= that are not the kernel's belong to some boot loader, and are ignored.
+static void read_word(const char *word) {
+    static bool after_program;
+    const char *value;
+    if ((value = text_after(word, "kernel."))) {
+        kernel_setting(value);
+    } else if ((value = text_after(word, "init="))) {
+        settings.program = value;
+        after_program = true;
+    } else if (after_program && argument_count < ARGUMENT_LIMIT) {
+        settings.arguments[argument_count++] = word;
+    }
+}
+
+void settings_read(char *text) {
+    while (*text) {
+        char *word = text;
+        while (*text && *text != ' ')
+            text++;
+        if (*text)
+            *text++ = 0;
+        if (*word)
+            read_word(word);
+    }
+    settings.arguments[0] = settings.program;
+}

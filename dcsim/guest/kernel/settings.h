@@ -1,0 +1,22 @@
+// The kernel's own settings and the first program, from the boot arguments.
+//
+//   [kernel.key=value ...] init=<program> [key=value ...]
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ARGUMENT_LIMIT 32
+
+struct settings {
+    uint64_t tick_ms;        // kernel.tick_ms: how long a process runs before the next one may
+    uint64_t swap_pages;     // kernel.swap_pages: pages at the end of the disk for swapping
+    bool firmware_console;   // kernel.console=sbi: print through the firmware, not the UART
+    const char *program;     // init=
+    const char *arguments[ARGUMENT_LIMIT + 1];  // argv of init; [0] is its name, NULL ends it
+};
+
+extern struct settings settings;
+
+// Splits `text`, which is changed: settings point into it.
+void settings_read(char *text);

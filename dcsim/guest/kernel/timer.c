@@ -1,0 +1,69 @@
+// Time slices and wake-ups. The timer is set only to times at which something is to be done, and
+// setting it to the same time again is left out: with a hypervisor below, each setting is an exit.
+#include "timer.h"
+
+#include "machine.h"
+#include "riscv.h"
+#include "sbi.h"
+#include "schedule.h"
+#include "settings.h"
+
+#define NEVER UINT64_MAX
+
+static uint64_t armed = NEVER;      // when the timer will fire
+static uint64_t slice_end = NEVER;  // NEVER: nobody runs
+static bool slice_over;
+
+static void arm(uint64_t time) {
+    if (time == armed)
+        return;
+    armed = time;
+    if (machine.has_supervisor_timer)
+        CSR_WRITE(0x14d, time);  // stimecmp
+    else
+        sbi_set_timer(time);
+}
+
+static void arm_for_next(void) {
+    uint64_t wake_time = next_wake_time();
+    arm(wake_time < slice_end ? wake_time : slice_end);
+}
+
+uint64_t timer_ticks(uint64_t milliseconds) {
+    return milliseconds * machine.timebase_hz / 1000;
+}
+
+void timer_start(void) {
+    CSR_SET(sie, INTERRUPT_TIMER);
+}
+
+void timer_interrupt(void) {
+    uint64_t now = time_now();
+    wake_sleepers(now);
+    if (now >= slice_end) {
+        slice_over = true;
+        slice_end = now + timer_ticks(settings.tick_ms);
+    }
+    arm_for_next();
+}
+
+bool timer_slice_over(void) {
+    bool over = slice_over;
+    slice_over = false;
+    return over;
+}
+
+void timer_want(uint64_t time) {
+    if (time < armed)
+        arm(time);
+}
+
+void timer_busy(void) {
+    slice_end = time_now() + timer_ticks(settings.tick_ms);
+    arm_for_next();
+}
+
+void timer_idle(void) {
+    slice_end = NEVER;
+    arm_for_next();
+}

@@ -1,0 +1,79 @@
+// What a trap means: an interrupt, a system call, a page fault, or the end of the process.
+#include "fault.h"
+#include "float_context.h"
+#include "interrupts.h"
+#include "print.h"
+#include "process.h"
+#include "riscv.h"
+#include "schedule.h"
+#include "system_call.h"
+#include "timer.h"
+
+#define STATUS_KILLED 128      // plus the cause of the trap
+#define STATUS_NO_MEMORY 137
+
+static void kill(const char *reason, unsigned status) {
+    const struct process *process = current();
+    print("kernel: %s#%u killed: %s, at %lx, address %lx\n", process->program->name,
+          process->instance, reason, process->frame.program_counter, CSR_READ(stval));
+    process_exit(status);
+}
+
+static void serve_page_fault(uint64_t cause) {
+    enum access access = cause == CAUSE_STORE_PAGE_FAULT  ? ACCESS_WRITE
+                         : cause == CAUSE_LOAD_PAGE_FAULT ? ACCESS_READ
+                                                          : ACCESS_EXECUTE;
+    switch (fault_serve(&current()->space, CSR_READ(stval), access)) {
+    case FAULT_SERVED:
+        break;
+    case FAULT_FORBIDDEN:
+        kill("page fault", STATUS_KILLED + (unsigned)cause);
+        break;
+    case FAULT_NO_MEMORY:
+        kill("out of memory", STATUS_NO_MEMORY);
+    }
+}
+
+static void serve_exception(struct trap_frame *frame, uint64_t cause) {
+    switch (cause) {
+    case CAUSE_USER_CALL:
+        system_call_serve(frame);
+        break;
+    case CAUSE_FETCH_PAGE_FAULT:
+    case CAUSE_LOAD_PAGE_FAULT:
+    case CAUSE_STORE_PAGE_FAULT:
+        serve_page_fault(cause);
+        break;
+    case CAUSE_ILLEGAL_INSTRUCTION:
+        if (float_first_use(current()))
+            break;
+        kill("illegal instruction", STATUS_KILLED + CAUSE_ILLEGAL_INSTRUCTION);
+        break;
+    default:
+        kill("exception", STATUS_KILLED + (unsigned)cause);
+    }
+}
+
+// Called by trap.S with the frame of the current process.
+void trap_serve(struct trap_frame *frame) {
+    uint64_t cause = CSR_READ(scause);
+    ASSERT(frame == &current()->frame && !(frame->status & STATUS_FROM_SUPERVISOR));
+    if (cause & CAUSE_INTERRUPT)
+        interrupt_serve(cause);
+    else
+        serve_exception(frame, cause);
+    if (timer_slice_over())
+        yield();
+}
+
+// Called by trap.S last before a process goes on: makes the hart's state that of the process.
+void trap_leave(void) {
+    address_space_use(&current()->space);
+    float_enter(current());
+}
+
+// Called by trap.S when the kernel itself trapped.
+void trap_in_kernel_report(void) {
+    panic("trap in the kernel: cause %lx, at %lx, address %lx", CSR_READ(scause), CSR_READ(sepc),
+          CSR_READ(stval));
+}
