@@ -89,6 +89,55 @@ fn check_fused<F: Format>() {
     }
 }
 
+/// Runs both ways from clear flags.
+#[track_caller]
+fn assert_same<T: PartialEq + std::fmt::Debug>(
+    fast: impl FnOnce(&mut Flags) -> T,
+    definition: impl FnOnce(&mut Flags) -> T,
+) {
+    let (mut got_flags, mut expected_flags) = (Flags::NONE, Flags::NONE);
+    let (got, expected) = (fast(&mut got_flags), definition(&mut expected_flags));
+    assert_eq!((got, got_flags), (expected, expected_flags));
+}
+
+fn check_integers<F: Format>() {
+    let mut operands = Operands::new(10);
+    for case in 0..CASES {
+        let mode = RoundingMode::ALL[case as usize % 5];
+        let a = F::from_raw(operands.any::<F>());
+        assert_same(
+            |flags| float::to_i64::<F>(a, mode, flags).into(),
+            |flags| software::to_integer::<F>(a, &(i64::MIN.into()..=i64::MAX.into()), mode, flags),
+        );
+        assert_same(
+            |flags| float::to_u32::<F>(a, mode, flags).into(),
+            |flags| software::to_integer::<F>(a, &(0..=u32::MAX.into()), mode, flags),
+        );
+        let integer = operands.bits() as i64 >> operands.below(64);
+        let (negative, magnitude) = (integer < 0, integer.unsigned_abs());
+        assert_same(
+            |flags| float::from_i64::<F>(integer, mode, flags),
+            |flags| software::from_integer::<F>(negative, magnitude, mode, flags),
+        );
+    }
+}
+
+fn check_formats() {
+    let mut operands = Operands::new(11);
+    for case in 0..CASES {
+        let mode = RoundingMode::ALL[case as usize % 5];
+        let (double, single) = (operands.any::<Double>(), operands.any::<Single>() as u32);
+        assert_same(
+            |flags| float::double_to_single(double, mode, flags),
+            |flags| software::convert::<Double, Single>(double, mode, flags),
+        );
+        assert_same(
+            |flags| float::single_to_double(single, flags),
+            |flags| software::convert::<Single, Double>(single, mode, flags),
+        );
+    }
+}
+
 #[test]
 fn sums_agree() {
     check_binary::<Single>(1, float::add::<Single>, software::add::<Single>);
@@ -123,4 +172,15 @@ fn exactness_is_told_alike() {
 fn fused_multiply_adds_agree() {
     check_fused::<Single>();
     check_fused::<Double>();
+}
+
+#[test]
+fn integer_conversions_agree() {
+    check_integers::<Single>();
+    check_integers::<Double>();
+}
+
+#[test]
+fn format_conversions_agree() {
+    check_formats();
 }

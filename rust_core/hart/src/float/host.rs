@@ -11,6 +11,11 @@
 //!   kind of result that cannot underflow;
 //! - inexactness is known: it is already flagged, or an exact check tells.
 
+// The lint warns of rounding and of comparing for equality: both are the purpose here.
+#![allow(clippy::cast_precision_loss, clippy::float_cmp)]
+
+use std::ops::RangeInclusive;
+
 use super::environment::{Flags, RoundingMode};
 use super::format::{Double, Format, Single};
 use super::host_control;
@@ -27,6 +32,11 @@ pub trait HostFloat {
     fn host_sqrt(a: u64) -> u64;
     /// `a * b + c` rounded once; `None` if the host has no such instruction.
     fn host_mul_add(a: u64, b: u64, c: u64) -> Option<u64>;
+    /// `a` without its fraction, and whether it had none; `None` from 2^63 in magnitude, and for a
+    /// NaN.
+    fn host_truncate(a: u64) -> Option<(i64, bool)>;
+    /// The number nearest to `value`.
+    fn host_from_i64(value: i64) -> u64;
     /// Whether the finite `sum` is `a + b` exactly; `None` if the check itself overflows.
     fn host_sum_is_exact(a: u64, b: u64, sum: u64) -> Option<bool>;
 }
@@ -58,6 +68,20 @@ macro_rules! host_float {
             fn host_mul_add(a: u64, b: u64, c: u64) -> Option<u64> {
                 let operand = |raw: u64| <$host>::from_bits(raw as $bits);
                 $fused(operand(a), operand(b), operand(c)).map(|r| r.to_bits().into())
+            }
+
+            #[inline]
+            fn host_truncate(a: u64) -> Option<(i64, bool)> {
+                const BOUND: $host = (1_u64 << 63) as $host;
+                let a = <$host>::from_bits(a as $bits);
+                let whole = a as i64;
+                // What is cut off an integral number is nothing, so the way back is exact.
+                (a.abs() < BOUND).then_some((whole, whole as $host == a))
+            }
+
+            #[inline]
+            fn host_from_i64(value: i64) -> u64 {
+                (value as $host).to_bits().into()
             }
 
             #[inline]
@@ -171,6 +195,67 @@ pub(super) fn mul_add<F: Format>(
         return None;
     }
     F::host_mul_add(a, b, c).filter(|&result| is_safely_normal::<F>(result))
+}
+
+/// `a` truncated to an integer of the given range.
+#[inline]
+pub(super) fn to_integer<F: Format>(
+    a: u64,
+    range: &RangeInclusive<i128>,
+    rounding: RoundingMode,
+    flags: &mut Flags,
+) -> Option<i128> {
+    if !host_control::IS_CONTROLLED || rounding != RoundingMode::TowardZero {
+        return None;
+    }
+    let (whole, is_exact) = F::host_truncate(a)?;
+    if !range.contains(&whole.into()) {
+        return None;
+    }
+    if !is_exact {
+        flags.raise(Flags::INEXACT);
+    }
+    Some(whole.into())
+}
+
+/// The number nearest to `value`.
+#[inline]
+pub(super) fn from_i64<F: Format>(
+    value: i64,
+    rounding: RoundingMode,
+    flags: &mut Flags,
+) -> Option<u64> {
+    let magnitude = value.unsigned_abs();
+    let significant_bits = 64 - (magnitude | 1).leading_zeros() - magnitude.trailing_zeros() % 64;
+    if significant_bits > F::PRECISION {
+        if !is_usable(rounding) {
+            return None;
+        }
+        flags.raise(Flags::INEXACT);
+    }
+    host_control::IS_CONTROLLED.then(|| F::host_from_i64(value))
+}
+
+/// The double with the value of a single.
+#[inline]
+pub(super) fn single_to_double(a: u32) -> Option<u64> {
+    let single = f32::from_bits(a);
+    let usable = host_control::IS_CONTROLLED && !single.is_nan();
+    usable.then(|| f64::from(single).to_bits())
+}
+
+/// A double rounded to single precision.
+#[inline]
+pub(super) fn double_to_single(a: u64, rounding: RoundingMode, flags: &mut Flags) -> Option<u32> {
+    let double = f64::from_bits(a);
+    let single = double as f32;
+    if !is_usable(rounding) || !is_safely_normal::<Single>(single.to_bits().into()) {
+        return None;
+    }
+    if f64::from(single).to_bits() != a {
+        flags.raise(Flags::INEXACT);
+    }
+    Some(single.to_bits())
 }
 
 #[inline]

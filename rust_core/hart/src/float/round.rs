@@ -1,4 +1,4 @@
-//! The one rounding and packing step that ends every operation (IEEE 754-2019, 4.3 and 7.4-7.6).
+//! The one rounding step that ends every operation (IEEE 754-2019, 4.3 and 7.4-7.6).
 
 use super::environment::{Flags, RoundingMode};
 use super::format::Format;
@@ -68,6 +68,20 @@ fn overflow<F: Format>(negative: bool, rounding: RoundingMode, flags: &mut Flags
         RoundingMode::Up => !negative,
     };
     if to_infinity { F::INFINITY } else { F::INFINITY - 1 }
+}
+
+/// The integer that `number` rounds to, or one as far outside 64 bits, and whether it differs.
+#[inline]
+pub(super) fn round_to_integer(number: Number, rounding: RoundingMode) -> (i128, bool) {
+    if number.exponent >= 64 {
+        return (if number.negative { i128::MIN } else { i128::MAX }, false);
+    }
+    // Fixed point: 64 bits of integer, 64 of fraction.
+    let fixed = shift_right_sticky(number.significand, (63 - number.exponent) as u32);
+    let (whole, remainder) = (fixed >> 64, fixed & u128::from(u64::MAX));
+    let up = rounding.increments(number.negative, whole & 1 != 0, remainder, 1 << 63);
+    let magnitude = (whole + u128::from(up)) as i128;
+    (if number.negative { -magnitude } else { magnitude }, remainder != 0)
 }
 
 /// A significand rounded to the format's precision, the leading one at bit `PRECISION - 1` or,
