@@ -4,10 +4,12 @@ from dcsim.results.directory import (
     check_free,
     is_complete,
     read_manifest,
+    read_summary,
     read_table,
     write_run,
 )
 from dcsim.results.expectations import Outcome, check_expectations
+from dcsim.results.manifest import image_digests
 from dcsim.results.metrics import Summary, summarise
 from dcsim.results.records import (
     Constant,
@@ -37,8 +39,10 @@ __all__ = [
     "VmRecord",
     "check_expectations",
     "check_free",
+    "image_digests",
     "is_complete",
     "read_manifest",
+    "read_summary",
     "read_table",
     "summarise",
     "write_run",

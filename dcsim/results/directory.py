@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from dcsim.errors import ResultsError
 from dcsim.results.manifest import FORMAT, manifest_text, sha256
-from dcsim.results.metrics import summarise
+from dcsim.results.metrics import Summary, summarise
 from dcsim.results.tables import TABLES, arrow_table
 
 if TYPE_CHECKING:
@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 
     from dcsim.results.records import RunResult
 
-__all__ = ["MANIFEST", "check_free", "is_complete", "read_manifest", "read_table", "write_run"]
+__all__ = [
+    "MANIFEST",
+    "check_free",
+    "is_complete",
+    "read_manifest",
+    "read_summary",
+    "read_table",
+    "write_run",
+]
 
 MANIFEST = "run.json"
 
@@ -124,6 +132,27 @@ def read_table(folder: Path, name: str) -> pa.Table:
     if not path.is_file():
         raise ResultsError(f"`{folder}` has no table `{name}`")
     return pq.read_table(path)
+
+
+def read_summary(folder: Path) -> Summary:
+    """Read every metric back from a result directory.
+
+    Raises
+    ------
+    ResultsError
+        When the directory lacks one of its tables.
+    """
+    families: dict[str, dict[str, int]] = {}
+    for family, key in (("cycles", "cause"), ("exits", "reason")):
+        for row in read_table(folder, family).to_pylist():
+            figures = families.setdefault(f"{row['vm']}.{family}", {})
+            figures[row[key]] = row["cycles" if family == "cycles" else "count"]
+    return Summary(
+        {row["name"]: row for row in read_table(folder, "vms").to_pylist()},
+        {row["name"]: row for row in read_table(folder, "hosts").to_pylist()},
+        read_table(folder, "cluster").to_pylist()[0],
+        families,
+    )
 
 
 def is_complete(folder: Path) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dcsim.results.records import RunResult
     from dcsim.scenario import Scenario
 
-__all__ = ["FORMAT", "manifest_text", "sha256"]
+__all__ = ["FORMAT", "image_digests", "manifest_text", "sha256"]
 
 FORMAT = 1
 
@@ -45,7 +45,7 @@ def manifest_text(result: RunResult, files: Mapping[str, bytes]) -> str:
         "name": result.scenario.name,
         "seed": result.seed,
         "scenario_sha256": result.scenario.digest(),
-        "images_sha256": _images(result.scenario),
+        "images_sha256": image_digests(result.scenario),
         "ended_ns": result.ended_ns,
         "measured": [
             {"name": metric.name, "unit": metric.unit, "meaning": metric.meaning}
@@ -63,8 +63,8 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _images(scenario: Scenario) -> dict[str, str]:
-    """Return the digests of the guest images that the scenario names."""
+def image_digests(scenario: Scenario) -> dict[str, str]:
+    """Return the SHA-256 of every guest image that a scenario names, by the name it uses."""
     names = sorted({vm.image for vm in scenario.vms if vm.image is not None})
     return {name: sha256(scenario.resolve(name).read_bytes()) for name in names}
 

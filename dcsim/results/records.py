@@ -42,8 +42,9 @@ class Constant:
     value: int | float | str
     unit: str
     """The unit of the value, such as ``cycles``; empty for a plain number or a text."""
-    kind: Literal["assumed", "scenario"]
-    """``assumed``: a figure that comes with dcsim; ``scenario``: written in the scenario file."""
+    kind: Literal["published", "derived", "assumption", "scenario"]
+    """``published``: written in the source; ``derived``: follows from the source;
+    ``assumption``: chosen for a reason; ``scenario``: written in the scenario file."""
     source: str
     """Where the figure comes from: a publication, a data sheet, or the reason for the choice."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from dcsim.errors import UnitError, did_you_mean
+from dcsim.hardware import power_curve_names, profile_names
 from dcsim.scenario.metrics import find_metric, read_bound
 from dcsim.units import BYTES, DURATION
 
@@ -100,7 +101,12 @@ def _check_storage(scenario: Scenario) -> Iterator[Finding]:
 
 def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
     for index, host in enumerate(scenario.hosts):
-        yield from _whole(host.memory_bytes, PAGE_BYTES, ("hosts", index, "memory"))
+        location = ("hosts", index)
+        yield from _known(
+            "hardware profile", host.hardware, profile_names(), (*location, "hardware")
+        )
+        yield from _known("power curve", host.power, power_curve_names(), (*location, "power"))
+        yield from _whole(host.memory_bytes, PAGE_BYTES, (*location, "memory"))
         speed = host.disk.bandwidth_bits_per_second
         yield from _positive(speed, ("hosts", index, "disk", "bandwidth"))
 
@@ -120,9 +126,8 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
             message = f"no host has {BYTES.format(vm.memory_bytes)}"
             remedy = f"the largest host has {BYTES.format(largest)}"
             yield Finding((*location, "memory"), message, remedy)
-        if vm.host is not None and vm.host not in hosts:
-            message = f"there is no host `{vm.host}`"
-            yield Finding((*location, "host"), message, did_you_mean(vm.host, hosts))
+        if vm.host is not None:
+            yield from _known("host", vm.host, hosts, (*location, "host"))
 
 
 def _check_requests(scenario: Scenario) -> Iterator[Finding]:
@@ -186,12 +191,8 @@ def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
     hosts = [host.name for host in scenario.each_host()]
     for index, move in enumerate(scenario.migrations):
         location = ("migrations", index)
-        if move.vm not in vms:
-            message = f"there is no VM `{move.vm}`"
-            yield Finding((*location, "vm"), message, did_you_mean(move.vm, vms))
-        if move.to not in hosts:
-            message = f"there is no host `{move.to}`"
-            yield Finding((*location, "to"), message, did_you_mean(move.to, hosts))
+        yield from _known("VM", move.vm, vms, (*location, "vm"))
+        yield from _known("host", move.to, hosts, (*location, "to"))
         if move.at_ns >= scenario.duration_ns:
             yield Finding((*location, "at"), "the move would begin after the run's end")
 
@@ -214,6 +215,13 @@ def _check_expectations(scenario: Scenario) -> Iterator[Finding]:
                 read_bound(metric, bound)
             except UnitError as error:
                 yield Finding((*location, key), error.message, error.remedy)
+
+
+def _known(
+    kind: str, name: str, known: Sequence[str], location: Sequence[int | str]
+) -> Iterator[Finding]:
+    if name not in known:
+        yield Finding(tuple(location), f"there is no {kind} `{name}`", did_you_mean(name, known))
 
 
 def _positive(value: int, location: Sequence[int | str]) -> Iterator[Finding]:

@@ -1,0 +1,154 @@
+"""Tables of a result for the terminal: VMs, cycles, hosts, moves, cluster, expectations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from dcsim.report.figures import count, duration, figure, share, size
+from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from dcsim.results import Outcome, RunResult, Summary
+    from dcsim.results.metrics import Value
+
+__all__ = ["expectation_table", "result_tables"]
+
+_UNITS = {metric.name: metric.unit for metric in (*VM_METRICS, *HOST_METRICS, *CLUSTER_METRICS)}
+
+_VM_COLUMNS = {
+    "host": "host",
+    "state": "state",
+    "instructions": "instructions",
+    "direct_share": "direct",
+    "exits": "exits",
+    "requests_served": "served",
+    "latency_p50_ns": "p50",
+    "latency_p99_ns": "p99",
+    "pages_touched": "pages",
+    "dirty_rate_pages_per_second": "dirty/s",
+    "steal_ns": "steal",
+    "migrations": "moves",
+    "downtime_ns": "downtime",
+}
+_CYCLE_COLUMNS = {
+    "guest_cycles": "guest",
+    "guest_walk_cycles": "guest walks",
+    "transition_cycles": "transitions",
+    "handler_cycles": "handlers",
+    "handler_walk_cycles": "handler walks",
+    "host_path_cycles": "host paths",
+}
+_HOST_COLUMNS = {
+    "power_state": "power",
+    "vms": "VMs",
+    "utilisation": "utilisation",
+    "powered_ns": "powered",
+    "energy_millijoules": "energy",
+    "memory_peak_bytes": "memory peak",
+}
+_CLUSTER_ROWS = {
+    "hosts_used_max": "hosts in use, at most",
+    "hosts_used_mean": "hosts in use, mean",
+    "hosts_used_at_end": "hosts in use, at the end",
+    "hosts_powered_at_end": "hosts powered, at the end",
+    "energy_millijoules": "energy",
+    "instructions": "guest instructions",
+    "direct_share": "executed directly",
+    "exits": "exits",
+    "requests_served": "requests served",
+    "latency_p50_ns": "latency, p50",
+    "latency_p99_ns": "latency, p99",
+    "migrations": "migrations",
+    "migration_bytes": "migrated",
+    "downtime_ns": "downtime",
+    "steal_ns": "steal time",
+}
+
+
+def result_tables(result: RunResult, summary: Summary) -> Iterator[Table]:
+    """Yield the tables of a result, in the order in which to show them."""
+    programs = {vm.name: vm.program.split()[0] for vm in result.vms}
+    vms = _table("VMs", ["VM", "program", *_VM_COLUMNS.values()], texts=4)
+    for name, metrics in summary.vms.items():
+        vms.add_row(name, programs[name], *_cells(metrics, _VM_COLUMNS))
+    yield vms
+    yield _cycles(summary)
+    hosts = _table("Hosts", ["host", "hypervisor", *_HOST_COLUMNS.values()], texts=3)
+    for host in result.hosts:
+        cells = _cells(summary.hosts[host.name], _HOST_COLUMNS)
+        hosts.add_row(host.name, host.hypervisor, *cells)
+    yield hosts
+    if result.migrations:
+        yield _moves(result)
+    yield _cluster(summary)
+
+
+def expectation_table(outcomes: Sequence[Outcome]) -> Table:
+    """Return a table of what was expected and what was found."""
+    table = _table("Expectations", ["", "metric", "expected", "found"], texts=2)
+    for outcome in outcomes:
+        mark = Text("pass", "green") if outcome.passed else Text("FAIL", "bold red")
+        unit = f" {outcome.unit}" if outcome.unit not in ("", "count") else ""
+        found = "no value" if outcome.value is None else f"{outcome.value}{unit}"
+        wanted = f"{outcome.comparison} {outcome.bound}{unit}"
+        table.add_row(mark, outcome.metric, wanted, found)
+    return table
+
+
+def _cycles(summary: Summary) -> Table:
+    """Return where each VM's cycles went, in shares of its total."""
+    table = _table("Cycles by cause", ["VM", "cycles", *_CYCLE_COLUMNS.values()], texts=1)
+    for name, metrics in summary.vms.items():
+        total = metrics["total_cycles"]
+        shares = [_part(metrics[column], total) for column in _CYCLE_COLUMNS]
+        table.add_row(name, count(total), *shares)
+    return table
+
+
+def _moves(result: RunResult) -> Table:
+    headings = ["VM", "from", "to", "reason", "at", "downtime", "crossed", "pages", "zero pages"]
+    table = _table("Migrations", headings, texts=4)
+    for move in result.migrations:
+        table.add_row(
+            move.vm,
+            move.source,
+            move.destination,
+            move.reason,
+            duration(move.stopped_ns),
+            duration(move.resumed_ns - move.stopped_ns),
+            size(move.transferred_bytes),
+            count(move.memory_pages),
+            count(move.zero_pages),
+        )
+    return table
+
+
+def _cluster(summary: Summary) -> Table:
+    table = _table("Cluster", ["", ""], texts=1)
+    table.show_header = False
+    for name, words in _CLUSTER_ROWS.items():
+        table.add_row(words, figure(summary.cluster[name], _UNITS[name]))
+    return table
+
+
+def _cells(metrics: Mapping[str, Value], columns: Mapping[str, str]) -> list[str]:
+    return [figure(metrics[name], _UNITS[name]) for name in columns]
+
+
+def _part(value: Value, total: Value) -> str:
+    if not isinstance(value, int) or not isinstance(total, int) or total == 0:
+        return share(None)
+    return share(value / total)
+
+
+def _table(title: str, headings: Sequence[str], texts: int) -> Table:
+    """Return an empty table whose first columns hold texts and whose others hold figures."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index < texts else "right", no_wrap=True)
+    return table
