@@ -9,11 +9,11 @@ enum system_call {
     CALL_EXIT,            // exit(status): never returns
     CALL_WRITE,           // write(bytes, size): to the console; returns size
     CALL_READ,            // read(bytes, size): from the console; waits for at least one byte
-    CALL_FORK,            // fork(): 0 in the child, the child's id in the parent
+    CALL_FORK,            // fork(): 0 in the child; n in the parent, for its n-th child
     CALL_EXEC,            // exec(program, argv): on success the caller starts anew as `program`
     CALL_SPAWN,           // spawn(program, argv): a new child running `program`; returns its id
     CALL_WAIT,            // wait(id or 0 for any child): its exit status, or an error
-    CALL_PROCESS_ID,      // process_id(): of the caller
+    CALL_PROCESS_ID,      // process_id(): n when the caller is its parent's n-th child
     CALL_SLEEP,           // sleep(milliseconds)
     CALL_YIELD,           // yield(): lets other ready processes run first
     CALL_GROW,            // grow(bytes): extends the heap; returns its old end

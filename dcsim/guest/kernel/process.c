@@ -24,7 +24,6 @@ _Static_assert(sizeof(struct process) <= PAGE_BYTES, "a process record is one pa
 
 struct process *processes[PROCESS_LIMIT];
 static struct process *first_process;
-static int last_id;
 
 static int free_slot(void) {
     int slot = 0;
@@ -50,7 +49,7 @@ static struct process *create(struct process *parent) {
     struct process *process = to_pointer(frame_allocate_zeroed());
     make_stack(process);
     address_space_create(&process->space, (uint64_t)slot + 1);
-    process->id = ++last_id;
+    process->id = parent ? ++parent->last_child : 1;
     process->parent = parent;
     process->wake_time = UINT64_MAX;
     processes[slot] = process;

@@ -47,7 +47,8 @@ struct process {
     struct context context;
     struct float_registers floats;
     enum process_state state;
-    int id;
+    int id;                    // n: the parent's n-th child
+    int last_child;            // the id given last
     const struct program *program;
     unsigned instance;         // this is the n-th process of that program
     struct process *parent;    // NULL: nobody will ask for the status
@@ -64,7 +65,8 @@ extern struct process *processes[PROCESS_LIMIT];
 // Creates the process that everything else descends from; the machine powers off with its status.
 void process_start_first(const char *program, const char *const *arguments);
 
-// The system calls of the same names. Results are ids, statuses or (negative) errors.
+// The system calls of the same names. Results are ids, statuses or (negative) errors. Ids count per
+// parent: those of a common counter would depend on who forks first, and ids end up in user memory.
 int process_fork(void);
 int process_spawn(const struct program *program, const struct arguments *arguments);
 int process_exec(const struct program *program, const struct arguments *arguments);
