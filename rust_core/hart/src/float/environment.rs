@@ -39,7 +39,7 @@ impl RoundingMode {
     /// `odd` is the last kept bit; `remainder` is what is cut off, with `half` the weight of half
     /// a unit in that last place.
     #[inline]
-    pub(super) fn increments(self, negative: bool, odd: bool, remainder: u128, half: u128) -> bool {
+    pub(super) fn increments(self, negative: bool, odd: bool, remainder: u64, half: u64) -> bool {
         match self {
             Self::NearestEven => remainder > half || (remainder == half && odd),
             Self::TowardZero => false,

@@ -136,7 +136,9 @@ pub(super) fn mul<F: Format>(
     }
     let product = F::host_mul(a, b);
     if !is_safely_normal::<F>(product) {
-        return None;
+        // Zero is either what underflow left or, with a zero factor, exact.
+        let is_exact = is_zero::<F>(product) && (is_zero::<F>(a) || is_zero::<F>(b));
+        return is_exact.then_some(product);
     }
     if !flags.contains(Flags::INEXACT) && !product_is_exact::<F>(a, b, product)? {
         flags.raise(Flags::INEXACT);
@@ -157,7 +159,7 @@ pub(super) fn div<F: Format>(
     }
     let quotient = F::host_div(a, b);
     if !is_safely_normal::<F>(quotient) {
-        return None;
+        return (is_zero::<F>(quotient) && is_zero::<F>(a)).then_some(quotient);
     }
     if !flags.contains(Flags::INEXACT) && !product_is_exact::<F>(quotient, b, a)? {
         flags.raise(Flags::INEXACT);
@@ -190,11 +192,18 @@ pub(super) fn mul_add<F: Format>(
     rounding: RoundingMode,
     flags: &mut Flags,
 ) -> Option<u64> {
-    // There is no cheap exact check, and a program that computes is inexact almost at once.
-    if !is_usable(rounding) || !flags.contains(Flags::INEXACT) {
+    if !is_usable(rounding) {
         return None;
     }
-    F::host_mul_add(a, b, c).filter(|&result| is_safely_normal::<F>(result))
+    let result = F::host_mul_add(a, b, c)?;
+    if !is_safely_normal::<F>(result) {
+        let is_exact = is_zero::<F>(c) && (is_zero::<F>(a) || is_zero::<F>(b));
+        return (is_zero::<F>(result) && is_exact).then_some(result);
+    }
+    if !flags.contains(Flags::INEXACT) && !fused_is_exact::<F>(a, b, c, result)? {
+        flags.raise(Flags::INEXACT);
+    }
+    Some(result)
 }
 
 /// `a` truncated to an integer of the given range.
@@ -276,6 +285,29 @@ fn is_safely_normal<F: Format>(raw: u64) -> bool {
     magnitude > F::LEADING_ONE && magnitude < F::INFINITY
 }
 
+#[inline]
+fn is_zero<F: Format>(raw: u64) -> bool {
+    raw & !F::SIGN == 0
+}
+
+/// The exponent field. A significand's last place is worth `2^(stored_exponent - constant)`.
+#[inline]
+fn stored_exponent<F: Format>(raw: u64) -> i32 {
+    ((raw & F::INFINITY) >> (F::PRECISION - 1)) as i32
+}
+
+/// The integer significand of a normal number.
+#[inline]
+fn significand<F: Format>(raw: u64) -> u64 {
+    (raw & F::FRACTION) | F::LEADING_ONE
+}
+
+/// The stored exponent of the last place of a product of two significands.
+#[inline]
+fn product_exponent<F: Format>(x: u64, y: u64) -> i32 {
+    stored_exponent::<F>(x) + stored_exponent::<F>(y) - F::BIAS - (F::PRECISION as i32 - 1)
+}
+
 /// Whether `x * y == z` exactly, given that one of the three is the correctly rounded outcome of
 /// that equation; `None` unless all three are normal numbers.
 ///
@@ -284,12 +316,40 @@ fn is_safely_normal<F: Format>(raw: u64) -> bool {
 /// factor, less than `2^PRECISION`, so it is enough to compare them modulo `2^64`.
 #[inline]
 fn product_is_exact<F: Format>(x: u64, y: u64, z: u64) -> Option<bool> {
-    let exponent = |raw: u64| ((raw & F::INFINITY) >> (F::PRECISION - 1)) as i32;
-    let significand = |raw: u64| (raw & F::FRACTION) | F::LEADING_ONE;
-    if exponent(x) == 0 || exponent(y) == 0 || exponent(z) == 0 {
+    if [x, y, z].iter().any(|&raw| stored_exponent::<F>(raw) == 0) {
         return None;
     }
-    let scale = exponent(z) - (exponent(x) + exponent(y) - F::BIAS) + F::PRECISION as i32 - 1;
-    let left = significand(x).wrapping_mul(significand(y));
-    Some(left == significand(z) << scale)
+    let scale = stored_exponent::<F>(z) - product_exponent::<F>(x, y);
+    let product = significand::<F>(x).wrapping_mul(significand::<F>(y));
+    Some(product == significand::<F>(z) << scale)
+}
+
+/// Whether `a * b + c == result` exactly, given that `result` is correctly rounded; `None` unless
+/// all are normal numbers, and of magnitudes not too far apart.
+///
+/// In units of the least last place among the three terms this is an equation of integers. Its
+/// sides differ by at most half a last place of the result; if that is less than `2^128` units,
+/// it is enough to compare them modulo `2^128`.
+fn fused_is_exact<F: Format>(a: u64, b: u64, c: u64, result: u64) -> Option<bool> {
+    if [a, b, c].iter().any(|&raw| stored_exponent::<F>(raw) == 0) {
+        return None;
+    }
+    let exponents =
+        [product_exponent::<F>(a, b), stored_exponent::<F>(c), stored_exponent::<F>(result)];
+    let least = exponents[0].min(exponents[1]).min(exponents[2]);
+    let [product_shift, addend_shift, result_shift] = exponents.map(|e| (e - least) as u32);
+    if result_shift > 128 {
+        return None;
+    }
+    let term = |magnitude: u128, shift: u32, sign: u64| {
+        let integer = magnitude.checked_shl(shift).unwrap_or(0);
+        if sign & F::SIGN == 0 { integer } else { integer.wrapping_neg() }
+    };
+    let product = u128::from(significand::<F>(a)) * u128::from(significand::<F>(b));
+    let sum = term(product, product_shift, a ^ b).wrapping_add(term(
+        significand::<F>(c).into(),
+        addend_shift,
+        c,
+    ));
+    Some(sum == term(significand::<F>(result).into(), result_shift, result))
 }

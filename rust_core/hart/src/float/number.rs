@@ -28,6 +28,13 @@ impl Number {
     pub fn upper(self) -> u64 {
         (self.significand >> 64) as u64
     }
+
+    /// The upper half of the significand, its last bit sticky: ten bits more than a double has,
+    /// so enough to round from.
+    #[inline]
+    pub fn upper_sticky(self) -> u64 {
+        self.upper() | u64::from(self.significand as u64 != 0)
+    }
 }
 
 /// An operand, or an outcome before rounding.

@@ -28,7 +28,7 @@ fn pack_number<F: Format>(number: Number, rounding: RoundingMode, flags: &mut Fl
     if stored_exponent <= 0 {
         return pack_tiny::<F>(number, rounding, flags);
     }
-    let rounded = Rounded::new::<F>(number.significand, number.negative, rounding);
+    let rounded = Rounded::new::<F>(number.upper_sticky(), number.negative, rounding);
     if rounded.inexact {
         flags.raise(Flags::INEXACT);
     }
@@ -44,12 +44,12 @@ fn pack_number<F: Format>(number: Number, rounding: RoundingMode, flags: &mut Fl
 #[inline]
 fn pack_tiny<F: Format>(number: Number, rounding: RoundingMode, flags: &mut Flags) -> u64 {
     let below = (1 - F::BIAS - number.exponent) as u32;
-    let aligned = shift_right_sticky(number.significand, below);
-    let rounded = Rounded::new::<F>(aligned, number.negative, rounding);
+    let aligned = Number { significand: shift_right_sticky(number.significand, below), ..number };
+    let rounded = Rounded::new::<F>(aligned.upper_sticky(), number.negative, rounding);
     if rounded.inexact {
         flags.raise(Flags::INEXACT);
         // Tininess is judged after rounding to full precision with an unbounded exponent.
-        let unbounded = Rounded::new::<F>(number.significand, number.negative, rounding);
+        let unbounded = Rounded::new::<F>(number.upper_sticky(), number.negative, rounding);
         if below > 1 || unbounded.significand >> F::PRECISION == 0 {
             flags.raise(Flags::UNDERFLOW);
         }
@@ -78,24 +78,25 @@ pub(super) fn round_to_integer(number: Number, rounding: RoundingMode) -> (i128,
     }
     // Fixed point: 64 bits of integer, 64 of fraction.
     let fixed = shift_right_sticky(number.significand, (63 - number.exponent) as u32);
-    let (whole, remainder) = (fixed >> 64, fixed & u128::from(u64::MAX));
+    let (whole, remainder) = (fixed >> 64, fixed as u64);
     let up = rounding.increments(number.negative, whole & 1 != 0, remainder, 1 << 63);
     let magnitude = (whole + u128::from(up)) as i128;
     (if number.negative { -magnitude } else { magnitude }, remainder != 0)
 }
 
-/// A significand rounded to the format's precision, the leading one at bit `PRECISION - 1` or,
-/// after a carry, one above; lower if it was not normalised.
+/// A 64-bit significand rounded to the format's precision.
 struct Rounded {
+    /// With the leading one, of a normalised significand, at bit `PRECISION - 1`; or one above,
+    /// after a carry.
     significand: u64,
     inexact: bool,
 }
 
 impl Rounded {
     #[inline]
-    fn new<F: Format>(significand: u128, negative: bool, rounding: RoundingMode) -> Self {
-        let cut = 128 - F::PRECISION;
-        let kept = (significand >> cut) as u64;
+    fn new<F: Format>(significand: u64, negative: bool, rounding: RoundingMode) -> Self {
+        let cut = 64 - F::PRECISION;
+        let kept = significand >> cut;
         let remainder = significand & ((1 << cut) - 1);
         let up = rounding.increments(negative, kept & 1 != 0, remainder, 1 << (cut - 1));
         Self { significand: kept + u64::from(up), inexact: remainder != 0 }
