@@ -21,6 +21,7 @@ pub use encode::{encode, encode_compressed};
 pub use format::{Fields, Format, ImmediateField, RegisterField};
 pub use pattern::Pattern;
 pub use register::Register;
+pub(crate) use table::for_each_instruction;
 pub use table::{
     COMPRESSED, Compressed, CompressedRow, Extension, Flow, INSTRUCTIONS, Opcode, Row,
 };

@@ -304,6 +304,8 @@ macro_rules! for_each_instruction {
     };
 }
 
+pub(crate) use for_each_instruction;
+
 /// What the table says of a 32-bit instruction.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct Row {

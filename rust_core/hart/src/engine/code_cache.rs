@@ -1,0 +1,65 @@
+//! Decoded code by page.
+//!
+//! Pages are those of the page store, so machines that share a page share its decoded blocks. A
+//! block is valid for the code version of its page; what it costs, for one timing.
+
+use super::code_page::CodePage;
+use dcsim_memory::{PageId, PageStore};
+
+/// The most pages kept; a program that executes from more starts over.
+const MOST_PAGES: usize = 1 << 14;
+
+/// In place of a code page's number: none.
+const NONE: u32 = u32::MAX;
+
+/// All decoded pages.
+#[derive(Debug, Default)]
+pub(super) struct CodeCache {
+    /// The number of the code page, by the index of the page in the store.
+    numbers: Vec<u32>,
+    pages: Vec<CodePage>,
+}
+
+impl CodeCache {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.numbers.clear();
+        self.pages.clear();
+    }
+
+    /// The number of the code page for the page at this offset in the store, if its blocks are
+    /// those of the page's present content.
+    #[inline]
+    pub(super) fn find(&self, store: &PageStore, slab_offset: usize) -> Option<usize> {
+        let number = *self.numbers.get(slab_offset / dcsim_memory::PAGE_BYTES)? as usize;
+        let page = self.pages.get(number)?;
+        (store.code_version(page.id) == page.version).then_some(number)
+    }
+
+    /// The number of the code page for this page and version; decoded blocks of other versions
+    /// are forgotten.
+    pub(super) fn adopt(&mut self, id: PageId, version: u32) -> usize {
+        if self.pages.len() >= MOST_PAGES {
+            self.clear();
+        }
+        if self.numbers.len() <= id.index() {
+            self.numbers.resize(id.index() + 1, NONE);
+        }
+        let number = &mut self.numbers[id.index()];
+        if let Some(page) = self.pages.get_mut(*number as usize) {
+            if page.version != version {
+                *page = CodePage::new(id, version);
+            }
+        } else {
+            *number = self.pages.len() as u32;
+            self.pages.push(CodePage::new(id, version));
+        }
+        *number as usize
+    }
+
+    /// A code page.
+    #[inline]
+    pub(super) fn page_mut(&mut self, number: usize) -> &mut CodePage {
+        &mut self.pages[number]
+    }
+}

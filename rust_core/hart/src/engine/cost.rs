@@ -1,0 +1,78 @@
+//! What steps cost: exactly, as far as it is known beforehand, and at worst.
+
+use crate::isa::InstructionClass;
+use crate::timing::Timing;
+use std::ops::{Add, Sub};
+
+/// Levels of tables in the deepest translation.
+const DEEPEST_WALK: u64 = 4;
+
+/// Pages that one access can touch.
+const PAGES_OF_ACCESS: u64 = 2;
+
+/// The costs that matter to decoded blocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Costs {
+    class_cycles: [u32; InstructionClass::COUNT],
+    /// The most that a memory access can add to its class cycles.
+    access_cycles: u64,
+}
+
+impl Costs {
+    pub(super) fn new(timing: &Timing) -> Self {
+        let walks = PAGES_OF_ACCESS * DEEPEST_WALK * timing.walk_reference_cycles;
+        let cache = timing.data_cache.map_or(0, |shape| {
+            // Eight bytes anywhere touch at most this many lines.
+            (8 / shape.line_bytes.max(1) as u64 + PAGES_OF_ACCESS) * shape.miss_cycles
+        });
+        let others = timing.device_access_cycles + timing.misaligned_cycles;
+        Self { class_cycles: timing.class_cycles, access_cycles: walks + cache + others }
+    }
+
+    /// Whether they are those of `timing`.
+    pub(super) fn are_of(&self, timing: &Timing) -> bool {
+        *self == Self::new(timing)
+    }
+
+    /// The charge of one instruction.
+    pub(super) fn of(&self, class: InstructionClass) -> Charge {
+        let cycles = u64::from(self.class_cycles[class as usize]);
+        let extra = if class.accesses_memory() { self.access_cycles } else { 0 };
+        Charge { cycles, worst_cycles: cycles + extra, instructions: 1 }
+    }
+}
+
+/// The cost of a run of instructions.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Charge {
+    /// What is certain.
+    pub(super) cycles: u64,
+    /// What it cannot exceed.
+    pub(super) worst_cycles: u64,
+    /// The number of instructions.
+    pub(super) instructions: u64,
+}
+
+impl Add for Charge {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            cycles: self.cycles + other.cycles,
+            worst_cycles: self.worst_cycles + other.worst_cycles,
+            instructions: self.instructions + other.instructions,
+        }
+    }
+}
+
+impl Sub for Charge {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            cycles: self.cycles - other.cycles,
+            worst_cycles: self.worst_cycles - other.worst_cycles,
+            instructions: self.instructions - other.instructions,
+        }
+    }
+}
