@@ -126,7 +126,7 @@ pub struct Hart {
 impl Hart {
     /// A hart in its reset state, at address 0.
     pub fn new(id: usize, profile: IsaProfile, timing: Timing) -> Self {
-        Self {
+        let mut hart = Self {
             id,
             x: [0; 32],
             f: [0; 32],
@@ -143,7 +143,9 @@ impl Hart {
             mmu: Mmu::new(&timing),
             data_cache: timing.data_cache.map(DataCache::new),
             timing,
-        }
+        };
+        hart.refresh_contexts();
+        hart
     }
 
     /// Puts the hart in its reset state with `pc` as the first address. The clock and the counters
@@ -181,7 +183,7 @@ impl Hart {
     /// Ends every software-TLB entry: for a caller that runs the hart over other frames than
     /// before.
     pub fn forget_pages(&mut self) {
-        self.mmu.forget_pages();
+        self.end_soft_entries();
     }
 
     /// The offset in the page store of the `width` bytes at `va`, if a load from there can go

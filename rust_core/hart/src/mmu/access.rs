@@ -71,7 +71,7 @@ impl Hart {
         if !is_memory(ports, physical, width.bytes()) {
             return self.load_device(ports, va, physical, width);
         }
-        let offset = self.readable(ports, va, physical)?;
+        let offset = readable(ports, va, physical)?;
         self.charge_data_cache(physical, width.bytes());
         if self.may_cache_page(physical, Access::Load) {
             self.mmu.read.fill(self.mmu.data_context, va, page_of(offset));
@@ -180,7 +180,7 @@ impl Hart {
         physical: u64,
         length: u64,
     ) -> Result<u64, Abort> {
-        let offset = self.readable(ports, va, physical)?;
+        let offset = readable(ports, va, physical)?;
         self.charge_data_cache(physical, length);
         let mut bytes = [0; 8];
         let length = length as usize;
@@ -268,15 +268,6 @@ impl Hart {
         self.refresh_lines(ports);
     }
 
-    /// The offset in the page store of the byte at `physical`, for reading.
-    fn readable(&self, ports: &Ports<'_>, va: u64, physical: u64) -> Result<usize, Abort> {
-        let address = PhysicalAddress(physical);
-        match ports.memory.readable_offset(address) {
-            Some(page) => Ok(page + address.page_offset()),
-            None => Err(Access::Load.access_fault(va).into()),
-        }
-    }
-
     /// The offset in the page store of the byte at `physical`, for writing.
     fn writable(
         &mut self,
@@ -326,6 +317,15 @@ impl Hart {
             self.counters.data_cache_misses += misses;
             self.counters.data_cache_cycles += cycles;
         }
+    }
+}
+
+/// The offset in the page store of the byte at `physical`, for reading.
+fn readable(ports: &Ports<'_>, va: u64, physical: u64) -> Result<usize, Abort> {
+    let address = PhysicalAddress(physical);
+    match ports.memory.readable_offset(address) {
+        Some(page) => Ok(page + address.page_offset()),
+        None => Err(Access::Load.access_fault(va).into()),
     }
 }
 

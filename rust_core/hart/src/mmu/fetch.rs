@@ -40,6 +40,21 @@ impl Hart {
         Ok(Some(FetchedPage { page, version, slab_offset }))
     }
 
+    /// The offset in the page store of the instruction at `va`, for decoding in place. `None` as
+    /// with [`Hart::fetch_page`].
+    #[inline]
+    pub fn fetch_offset(
+        &mut self,
+        ports: &mut Ports<'_>,
+        va: u64,
+    ) -> Result<Option<usize>, Abort> {
+        if let Some(offset) = self.fast_fetch(va) {
+            return Ok(Some(offset));
+        }
+        let within = va as usize % PAGE_BYTES;
+        Ok(self.fetch_page(ports, va)?.map(|fetched| fetched.slab_offset + within))
+    }
+
     /// Fetches two bytes; the trap value of a fault is `va`.
     pub fn fetch_halfword(&mut self, ports: &mut Ports<'_>, va: u64) -> Result<u16, Abort> {
         let physical = self.locate_code(ports, va)?;

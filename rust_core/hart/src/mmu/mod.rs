@@ -76,14 +76,6 @@ impl Mmu {
         }
     }
 
-    /// Ends every software-TLB entry. The current contexts have no number until
-    /// [`Hart::refresh_contexts`].
-    pub(crate) fn forget_pages(&mut self) {
-        self.contexts.retire_all();
-        self.data_context = Context::default();
-        self.fetch_context = Context::default();
-    }
-
     fn set_contexts(&mut self, data: ContextKey, fetch: ContextKey) {
         if self.contexts.is_nearly_used_up() {
             self.read.clear();
@@ -107,7 +99,7 @@ impl Hart {
 
     /// Ends every software-TLB entry.
     pub(crate) fn end_soft_entries(&mut self) {
-        self.mmu.forget_pages();
+        self.mmu.contexts.retire_all();
         self.refresh_contexts();
     }
 
