@@ -14,7 +14,8 @@
         ├── MigrationError         3   a VM that cannot move (a local disk, no memory)
         ├── GuestFaultError        3   a guest did what its machine cannot survive
         ├── DeadlockError          3   nothing can make progress; the message holds the wait graph
-        ├── SeamError              3   something would have arrived in a vCPU's past: a bug in dcsim
+        ├── InvariantError             3   a result that cannot be right: a bug in dcsim
+        │   └── SeamError              3   something would have arrived in a vCPU's past
         └── MachineError           3   the machine world refused a request
             └── StoreFullError     3   the page store reached its limit
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import networkx as nx
 
 from dcsim.errors import UnitError, did_you_mean
+from dcsim.guest import programs
 from dcsim.hardware import power_curve_names, profile_names
 from dcsim.scenario.metrics import find_metric, read_bound
 from dcsim.units import BYTES, DURATION
@@ -126,6 +127,9 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
             message = f"no host has {BYTES.format(vm.memory_bytes)}"
             remedy = f"the largest host has {BYTES.format(largest)}"
             yield Finding((*location, "memory"), message, remedy)
+        if vm.image is None:
+            known = [program.name for program in programs()]
+            yield from _known("guest program", vm.program_name, known, (*location, "program"))
         if vm.host is not None:
             yield from _known("host", vm.host, hosts, (*location, "host"))
 

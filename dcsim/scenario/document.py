@@ -34,6 +34,7 @@ _LONGEST_NUMBER = 40
 
 Scalar = str | int | float | bool | None
 
+_LONG_LINE = re.compile(rf"[^\n]{{{LONGEST_LINE_CHARACTERS + 1},}}")
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
@@ -97,13 +98,14 @@ def read_text(content: bytes, source: str) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         place = Place(source, line)
         raise _failed(place, "this is not UTF-8 text", "save the file as UTF-8") from None
-    for number, line_text in enumerate(_lines(text), start=1):
-        if len(line_text) > LONGEST_LINE_CHARACTERS:
-            message = (
-                f"this line has {len(line_text):,} characters; "
-                f"the limit is {LONGEST_LINE_CHARACTERS:,}"
-            )
-            raise _failed(Place(source, number, 1), message, "break it into shorter lines")
+    too_long = _LONG_LINE.search(text)
+    if too_long is not None:
+        place = _place_of_offset(text, too_long.start(), source)
+        message = (
+            f"this line has {len(too_long[0]):,} characters; "
+            f"the limit is {LONGEST_LINE_CHARACTERS:,}"
+        )
+        raise _failed(place, message, "break it into shorter lines")
     if len(content) > LONGEST_FILE_BYTES:
         message = f"the file has {len(content):,} bytes; the limit is {LONGEST_FILE_BYTES:,}"
         raise _failed(Place(source), message, "use `count:` for things that are alike")
@@ -308,15 +310,6 @@ def _word(text: str) -> Scalar:
     if _FALSE.fullmatch(text):
         return False
     return text
-
-
-def _lines(text: str) -> Iterator[str]:
-    """Yield the lines of a text without holding them all."""
-    start = 0
-    while (end := text.find("\n", start)) >= 0:
-        yield text[start:end]
-        start = end + 1
-    yield text[start:]
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:

@@ -1,0 +1,145 @@
+"""``dcsim boot``: boot one guest with its console at the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from dcsim.cli.output import show_tables
+from dcsim.cli.session import Session
+from dcsim.cli.terminal import StandardInput, StandardOutput, unbuffered_keys
+from dcsim.errors import GuestImageError, UnitError
+from dcsim.guest import kernel_image
+from dcsim.hardware import load_profile
+from dcsim.host import disk_image, open_machine
+from dcsim.report.figures import count
+from dcsim.units import BYTES, DURATION
+
+if TYPE_CHECKING:
+    from dcsim.host import Machine
+    from dcsim.units import Dimension
+
+__all__ = ["boot"]
+
+_HOST_BYTES = 64 * 2**20
+"""Memory of the host beyond the guest's: the monitor's tables and devices."""
+
+
+def _size(text: str) -> int:
+    return _parsed(BYTES, text)
+
+
+def _duration(text: str) -> int:
+    return _parsed(DURATION, text)
+
+
+def _parsed(dimension: Dimension, text: str) -> int:
+    """Return an option's whole number of base units."""
+    try:
+        return dimension.parse(text)
+    except UnitError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command()
+@click.argument("program")
+@click.option(
+    "--technique",
+    type=click.Choice(["bare-metal", "trap-and-emulate"]),
+    default="bare-metal",
+    show_default=True,
+    help="How the guest is virtualised.",
+)
+@click.option("--memory", type=_size, metavar="SIZE", default="64 MiB", show_default=True)
+@click.option("--disk", type=_size, metavar="SIZE", help="Give it an empty disk.")
+@click.option("--hardware", default="sifive-u54", show_default=True, help="A hardware profile.")
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Boot this kernel (ELF, raw or Linux Image) instead of the one that comes with dcsim.",
+)
+@click.option("--kernel", "kernel_arguments", default="", help="Arguments for the kernel itself.")
+@click.option("--for", "limit", type=_duration, metavar="DURATION", help="Stop then.")
+@click.option(
+    "--counters",
+    type=click.Choice(["none", "table", "json"]),
+    default="none",
+    show_default=True,
+    help="What was counted, after the guest's end; `json` is the last line of stdout.",
+)
+def boot(
+    program: str,
+    *,
+    technique: str,
+    memory: int,
+    disk: int | None,
+    hardware: str,
+    image: Path | None,
+    kernel_arguments: str,
+    limit: int | None,
+    counters: str,
+) -> int:
+    r"""Boot one guest that runs PROGRAM, with its console here.
+
+    Keys go to the guest; Ctrl-C stops at once. The exit code is the guest's own.
+
+    \b
+    Examples:
+      dcsim boot "compute rounds=10"
+      dcsim boot "files" --disk "4 MiB" --technique trap-and-emulate --counters json
+    """
+    machine = open_machine(
+        load_profile(hardware), pcpus=1, memory_bytes=memory + memory // 4 + _HOST_BYTES
+    )
+    config = {
+        "name": "guest",
+        "technique": technique,
+        "paging": "shadow",
+        "memory_bytes": memory,
+        "bootargs": f"{kernel_arguments} init={program}".strip(),
+        "network": False,
+        "entropy_seed": 1,
+    }
+    content = kernel_image() if image is None else _read(image)
+    vm = machine.create_vm(json.dumps(config), content, disk_image(disk) if disk else None)
+    session = Session(machine, vm, StandardInput(), StandardOutput(), until_ns=limit)
+    with unbuffered_keys():
+        end = session.run()
+    _show_counters(machine, vm, counters)
+    if end.exit_status is None:
+        click.echo(f"stopped after {DURATION.format(end.ended_ns)} of simulated time", err=True)
+        return 0
+    return end.exit_status & 0xFF
+
+
+def _read(image: Path) -> bytes:
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise GuestImageError(f"{image}: cannot be read: {reason}") from None
+
+
+def _show_counters(machine: Machine, vm: int, form: str) -> None:
+    """Write what was counted to stdout."""
+    if form == "none":
+        return
+    counters = machine.counters(vm)
+    if form == "json":
+        sys.stdout.write(json.dumps(counters) + "\n")
+        return
+    table = Table(title="Counters", title_justify="left", box=None, pad_edge=False)
+    table.add_column("counter")
+    table.add_column("value", justify="right")
+    for name, value in counters.items():
+        if isinstance(value, dict):
+            for member, figure in value.items():
+                table.add_row(f"{name}.{member}", count(figure))
+        else:
+            table.add_row(name, count(value))
+    show_tables([table])

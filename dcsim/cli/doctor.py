@@ -1,0 +1,81 @@
+"""``dcsim doctor``: tell what this installation is and whether its parts work together."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import TYPE_CHECKING
+
+import click
+from packaging.requirements import Requirement
+
+import dcsim
+from dcsim.cli.options import format_option
+from dcsim.cli.output import show_json
+from dcsim.scenario.schema import committed_schema, schema_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["doctor"]
+
+Check = tuple[str, bool, str]
+"""What was looked at, whether it is right, and what was found or is to be done."""
+
+
+@click.command()
+@format_option
+def doctor(output_format: str) -> int:
+    r"""Check this installation; exits with 2 when something is wrong.
+
+    \b
+    Example:
+      dcsim doctor --format json
+    """
+    checks = [check for look in _LOOKS for check in look()]
+    if output_format == "json":
+        show_json([{"name": name, "right": right, "found": found} for name, right, found in checks])
+    else:
+        for name, right, found in checks:
+            click.echo(f"{'ok   ' if right else 'WRONG'} {name}: {found}")
+    return 0 if all(right for _, right, _ in checks) else 2
+
+
+def _look_at_python() -> Iterator[Check]:
+    found = f"{platform.python_implementation()} {platform.python_version()}"
+    yield "Python", sys.version_info >= (3, 11), found
+    yield "dcsim", True, dcsim.__version__
+
+
+def _look_at_libraries() -> Iterator[Check]:
+    try:
+        wanted = requires("dcsim") or []
+    except PackageNotFoundError:
+        yield "package", False, "dcsim is not installed: run `pip install .`"
+        return
+    for text in wanted:
+        requirement = Requirement(text)
+        if requirement.marker is None:
+            yield _library(requirement)
+
+
+def _library(requirement: Requirement) -> Check:
+    try:
+        found = version(requirement.name)
+    except PackageNotFoundError:
+        return requirement.name, False, f"is not installed; wanted {requirement.specifier}"
+    right = requirement.specifier.contains(found, prereleases=True)
+    return requirement.name, right, found if right else f"{found}; wanted {requirement.specifier}"
+
+
+def _look_at_schema() -> Iterator[Check]:
+    right = committed_schema() == schema_text()
+    yield "scenario schema", right, "current" if right else "not of this version's models"
+
+
+_LOOKS: tuple[Callable[[], Iterator[Check]], ...] = (
+    _look_at_python,
+    _look_at_libraries,
+    _look_at_schema,
+)

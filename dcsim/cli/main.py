@@ -1,0 +1,80 @@
+"""The group of commands, and the one place where an exception becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+import dcsim
+from dcsim.cli.boot import boot
+from dcsim.cli.doctor import doctor
+from dcsim.cli.output import show_error
+from dcsim.cli.run import run
+from dcsim.cli.schema import schema
+from dcsim.cli.sweep import sweep
+from dcsim.cli.validate import validate
+from dcsim.errors import DcsimError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["commands", "main", "run_command"]
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(dcsim.__version__, message="%(prog)s %(version)s")
+def commands() -> None:
+    r"""Simulate a virtualised data centre whose VMs execute real RISC-V instructions.
+
+    \b
+    Exit codes: 0 all is well, 1 an expectation failed, 2 usage or an invalid
+    scenario, 3 the simulation failed, 130 interrupted.
+
+    \b
+    Examples:
+      dcsim run scenarios/quickstart.yaml
+      dcsim boot "compute rounds=10"
+      dcsim validate my.yaml
+    """
+
+
+for command in (run, validate, boot, schema, doctor, sweep):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        What stands after ``dcsim``.
+    """
+    try:
+        status = commands.main(list(arguments), prog_name="dcsim", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; Python would complain again as it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except DcsimError as error:
+        show_error(error)
+        return error.exit_code
+    return status if isinstance(status, int) else 0
