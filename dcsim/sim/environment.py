@@ -149,7 +149,7 @@ class Environment(simpy.Environment):
     def at(
         self,
         at_ns: int,
-        function: Callable[[], None],
+        function: Callable[[], object],
         *,
         reach: Scope | None = None,
         priority: EventPriority = NORMAL,
@@ -172,7 +172,7 @@ class Environment(simpy.Environment):
     def after(
         self,
         delay_ns: int,
-        function: Callable[[], None],
+        function: Callable[[], object],
         *,
         reach: Scope | None = None,
         priority: EventPriority = NORMAL,

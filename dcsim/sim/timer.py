@@ -45,7 +45,7 @@ class Timer(Event):
         self,
         environment: Environment,
         delay_ns: int,
-        function: Callable[[], None],
+        function: Callable[[], object],
         *,
         reach: Scope | None,
         priority: EventPriority,

@@ -1,0 +1,231 @@
+"""The seam: lets a host's machine run ahead of the clock exactly as far as nothing can reach it.
+
+The model world advances from event to event; the machine world executes instructions. One process
+for each host holds them together. When all events of a time are done it asks: *until when can
+nothing reach this host?* That is the earlier of
+
+- the next scheduled event whose reach includes this host (or one of its VMs), and
+- now plus the smallest latency of a channel that is open from another host; a channel is open
+  while something that no event announces yet may come through it (a migration under way).
+
+Slices of other hosts are not among them: they reach this host only through a channel. The machine
+runs to that time. What exits on the way becomes an event at its own time, and from then on it is
+itself a limit for the host's other processors.
+
+Invariants: nothing is delivered to a vCPU that has already executed an instruction that starts
+later (:meth:`Conductor.lateness_ns` is 0); a processor with an unhandled exit executes nothing.
+
+A processor can stand *beyond* the clock by the length of one instruction with its handler, or of a
+host path: those are not interrupted, and no guest instruction has started after the clock.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from dcsim.errors import SeamError
+from dcsim.sim import LAST, NOWHERE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from simpy.events import Event
+
+    from dcsim.host.machine import Exit, Machine, PathStep
+    from dcsim.sim import Environment, Scope
+
+__all__ = ["Conductor", "Processor", "Supervisor"]
+
+_FAR_NS = 10**9
+"""How far to run when no event at all is scheduled."""
+
+
+class Supervisor(Protocol):
+    """What decides which vCPU runs where: the hypervisor."""
+
+    def dispatch(self) -> None:
+        """Load and unload vCPUs; called when all events of a time are done."""
+
+    def on_exit(self, processor: Processor, exit_: Exit) -> None:
+        """Handle an exit at its own time."""
+
+
+class Processor:
+    """A physical processor, as the model sees it.
+
+    Attributes
+    ----------
+    vm
+        The number of the VM whose vCPU is loaded; None when idle.
+    exiting
+        Whether an exit of it is not handled yet: it executes nothing until it is.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.vm: int | None = None
+        self.loaded_ns = 0
+        self.exiting = False
+
+
+class Conductor:
+    """Runs one host's machine in step with the model.
+
+    Parameters
+    ----------
+    environment
+        The simulation.
+    scope
+        What reaches this host.
+    machine
+        Its machine world.
+    pcpus
+        How many processors it has.
+    on_busy
+        Told each stretch of time for which a processor was loaded.
+    cut
+        Given now and a limit, returns an earlier limit; for tests, which show that it changes
+        nothing.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        scope: Scope,
+        machine: Machine,
+        pcpus: int,
+        on_busy: Callable[[int, int], None],
+        cut: Callable[[int, int], int] | None = None,
+    ) -> None:
+        self._environment = environment
+        self._scope = scope
+        self._machine = machine
+        self._on_busy = on_busy
+        self._cut = cut
+        self.processors = [Processor(index) for index in range(pcpus)]
+        self.runs = 0
+        self._supervisor: Supervisor | None = None
+        self._channels: list[int] = []
+        self._idle: Event | None = None
+        self._next_ns = 0
+        self._reached_ns = 0
+
+    def attach(self, supervisor: Supervisor) -> None:
+        """Start, under a supervisor."""
+        self._supervisor = supervisor
+        self._environment.process(self._conduct(supervisor))
+
+    # What may reach this host without an event that says so.
+
+    def open_channel(self, latency_ns: int) -> None:
+        """From now on something may come from another host, with at least this latency."""
+        self._channels.append(latency_ns)
+
+    def close_channel(self, latency_ns: int) -> None:
+        """Undo :meth:`open_channel`."""
+        self._channels.remove(latency_ns)
+
+    def kick(self) -> None:
+        """Have :meth:`Supervisor.dispatch` called when the events of this time are done.
+
+        Raises
+        ------
+        SeamError
+            When the machine already ran beyond now: the event that kicks did not say whom it
+            reaches.
+        """
+        if self._idle is not None:
+            idle, self._idle = self._idle, None
+            idle._ok, idle._value = True, None  # noqa: SLF001 - an event of SimPy, triggered late
+            self._environment.schedule(idle, LAST)
+        elif self._environment.now < self._next_ns:
+            raise SeamError(
+                f"{self._scope.name}: an event at {self._environment.now} ns was not announced; "
+                f"the machine ran to {self._next_ns} ns"
+            )
+
+    # The processors.
+
+    def load(self, processor: Processor, vm: int, at_ns: int) -> None:
+        """Put a vCPU on an idle processor, at a time that is not before now."""
+        at_ns = max(at_ns, self.local_ns(processor))
+        self._machine.load(processor.index, vm, at_ns)
+        processor.vm = vm
+        processor.loaded_ns = at_ns
+
+    def unload(self, processor: Processor) -> int:
+        """Take the vCPU off a processor; return when."""
+        at_ns = self.local_ns(processor)
+        self._machine.unload(processor.index)
+        processor.vm = None
+        self._on_busy(processor.loaded_ns, at_ns)
+        return at_ns
+
+    def charge(self, processor: Processor, path: str, steps: Sequence[PathStep]) -> int:
+        """Execute host software on a processor; return its time afterwards."""
+        self._machine.host_path(processor.index, path, list(steps))
+        return self.local_ns(processor)
+
+    def local_ns(self, processor: Processor) -> int:
+        """Return the time at which a processor can start something: not before now."""
+        return max(self._environment.now, self._machine.local_time_ns(processor.index))
+
+    def busy_ns(self) -> int:
+        """Return how long the vCPUs that are loaded now have been, added over the processors."""
+        now_ns = self._environment.now
+        loaded = (each for each in self.processors if each.vm is not None)
+        return sum(max(0, now_ns - each.loaded_ns) for each in loaded)
+
+    def lateness_ns(self, processor: Processor) -> int:
+        """Return by how much something that arrives now is late for a processor's vCPU.
+
+        Guest instructions start before the limit of a run only; a processor that stands beyond it
+        is ending one, or is in host software.
+        """
+        executed_ns = min(self._machine.local_time_ns(processor.index), self._reached_ns)
+        return max(0, executed_ns - self._environment.now)
+
+    # The process.
+
+    def _conduct(self, supervisor: Supervisor) -> Generator[Event, object, None]:
+        while True:
+            supervisor.dispatch()
+            if all(processor.vm is None for processor in self.processors):
+                self._idle = self._environment.event()
+                yield self._idle
+            else:
+                self._next_ns = self._advance()
+                yield self._environment.sleep_until(self._next_ns, reach=NOWHERE, priority=LAST)
+
+    def _limit_ns(self) -> int:
+        """Return until when nothing can reach this host."""
+        now_ns = self._environment.now
+        limit_ns = self._environment.next_reach_ns(self._scope)
+        if limit_ns is None:
+            limit_ns = now_ns + _FAR_NS
+        if self._channels:
+            limit_ns = min(limit_ns, now_ns + min(self._channels))
+        return limit_ns if self._cut is None else self._cut(now_ns, limit_ns)
+
+    def _advance(self) -> int:
+        """Run the machine as far as nothing can reach it; return how far that is."""
+        limit_ns = self._reached_ns = self._limit_ns()
+        while True:
+            self.runs += 1
+            exit_ = self._machine.run(limit_ns)
+            if exit_.pcpu is None:  # the time was reached
+                return limit_ns
+            at_ns = max(exit_.time_ns, self._environment.now)
+            processor = self.processors[exit_.pcpu]
+            processor.exiting = True
+            handle = partial(self._handle, processor, exit_)
+            self._environment.at(at_ns, handle, reach=self._scope)
+            limit_ns = min(limit_ns, at_ns)
+            if not any(each.vm is not None and not each.exiting for each in self.processors):
+                return limit_ns
+
+    def _handle(self, processor: Processor, exit_: Exit) -> None:
+        processor.exiting = False
+        if self._supervisor is not None:
+            self._supervisor.on_exit(processor, exit_)

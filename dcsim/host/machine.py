@@ -1,0 +1,156 @@
+"""What the model world uses of the machine world: the seam, as types.
+
+The machine world is the Rust extension ``dcsim._core``. These protocols name the part of it that a
+host and its hypervisor call, so that the scheduling logic can be tested against a double that
+executes nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import builtins
+
+__all__ = ["Exit", "Machine", "PathStep", "SavedVm"]
+
+PathStep = tuple[str, int]
+"""A metered primitive of a host-software path and how often it is done."""
+
+
+class Exit(Protocol):
+    """Why a run came back, and when; what a kind does not have is None."""
+
+    @property
+    def kind(self) -> str:
+        """``until``, ``io``, ``packet``, ``wait``, ``shutdown``, ``fault`` or ``memory``."""
+
+    @property
+    def pcpu(self) -> int | None:
+        """On which processor."""
+
+    @property
+    def vm(self) -> int | None:
+        """Whose vCPU."""
+
+    @property
+    def time_ns(self) -> int:
+        """When; the local time of the processor."""
+
+    @property
+    def tag(self) -> int | None:
+        """Of an ``io``: what to complete it with."""
+
+    @property
+    def sector(self) -> int | None:
+        """Of an ``io``: its first sector."""
+
+    @property
+    def bytes(self) -> int | None:
+        """Of an ``io``: how much; 0 for a flush."""
+
+    @property
+    def write(self) -> bool | None:
+        """Of an ``io``: to the disk or from it."""
+
+    @property
+    def payload(self) -> builtins.bytes | None:
+        """Of a ``packet``: the frame."""
+
+    @property
+    def wake_ns(self) -> int | None:
+        """Of a ``wait``: when the guest's own timer is due."""
+
+    @property
+    def code(self) -> int | None:
+        """Of a ``shutdown``: the exit status."""
+
+    @property
+    def message(self) -> str | None:
+        """Of a ``fault``: what the guest did."""
+
+
+class SavedVm(Protocol):
+    """A stopped VM outside any machine: what a migration carries."""
+
+    @property
+    def pages(self) -> int:
+        """Pages with content."""
+
+    @property
+    def zero_pages(self) -> int:
+        """Pages that are all zero."""
+
+    @property
+    def device_bytes(self) -> int:
+        """Registers and device state."""
+
+    @property
+    def transfer_bytes(self) -> int:
+        """What crosses a link: pages with content and their numbers, registers, devices."""
+
+    def digest(self) -> str:
+        """Return the SHA-256 of everything."""
+
+    def differences(self, other: Any, /) -> list[str]:  # noqa: ANN401
+        """Compare every byte with another state; name what differs."""
+
+
+class Machine(Protocol):
+    """One host's machine: frames, processors and VMs."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of 4 KiB."""
+
+    @property
+    def free_frames(self) -> int:
+        """Of these, those that nobody holds."""
+
+    def create_vm(self, config: str, kernel: bytes, disk: Any = None) -> int:  # noqa: ANN401
+        """Make a VM that is about to execute its first instruction; return its number."""
+
+    def destroy_vm(self, vm: int) -> None:
+        """Give back all that a VM holds."""
+
+    def load(self, pcpu: int, vm: int, at_ns: int) -> None:
+        """Put a VM's vCPU on an idle processor, not before a time."""
+
+    def unload(self, pcpu: int) -> None:
+        """Take the vCPU off a processor."""
+
+    def run(self, until_ns: int) -> Exit:
+        """Advance every loaded processor to a time, or to the first exit."""
+
+    def host_path(self, pcpu: int, name: str, steps: list[PathStep]) -> int:
+        """Execute host software on a processor, on account of its vCPU; return the cycles."""
+
+    def local_time_ns(self, pcpu: int) -> int:
+        """Return how far a processor has come."""
+
+    def complete_io(self, vm: int, tag: int, at_ns: int, status: int = 0) -> None:
+        """Finish a disk request: move its data and raise the interrupt."""
+
+    def deliver_packet(self, vm: int, payload: bytes, at_ns: int) -> bool:
+        """Hand a frame to the network device; False when it has no buffer for it."""
+
+    def console_output(self, vm: int) -> bytes:
+        """Return what the guest wrote to its console since the last call."""
+
+    def next_timer_ns(self, vm: int) -> int | None:
+        """Return when the guest's own timer is due."""
+
+    def runnable(self, vm: int, at_ns: int | None = None) -> bool:
+        """Tell whether a waiting vCPU has an interrupt to take at a time."""
+
+    def counters(self, vm: int) -> dict[str, Any]:
+        """Return what was counted for a VM since it came here."""
+
+    def take_dirty_pages(self, vm: int) -> int:
+        """Return how many guest pages were written since the last call."""
+
+    def save_vm(self, vm: int) -> Any:  # noqa: ANN401
+        """Copy a stopped VM out of the machine."""
+
+    def restore_vm(self, config: str, state: Any, disk: Any = None) -> int:  # noqa: ANN401
+        """Make a VM from a saved one; return its number."""

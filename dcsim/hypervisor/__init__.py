@@ -1,0 +1,33 @@
+"""Hypervisors: how VMs share a host.
+
+Two types, which differ in structure: :class:`Type1` owns the machine (credit scheduler, own
+drivers), :class:`Type2` is a set of processes on a host operating system (fair scheduler, page
+cache, exits that cross to a process).
+"""
+
+from dcsim.hypervisor.credit import CreditScheduler
+from dcsim.hypervisor.fair import FairScheduler
+from dcsim.hypervisor.hypervisor import Hypervisor
+from dcsim.hypervisor.paths import TYPE1, TYPE2, HostPaths
+from dcsim.hypervisor.scheduler import Choice, Scheduler
+from dcsim.hypervisor.type1 import Type1
+from dcsim.hypervisor.type2 import Type2
+from dcsim.hypervisor.vcpu import VirtualCpu
+from dcsim.hypervisor.virtual_machine import Storage, VirtualMachine, VmConfig
+
+__all__ = [
+    "TYPE1",
+    "TYPE2",
+    "Choice",
+    "CreditScheduler",
+    "FairScheduler",
+    "HostPaths",
+    "Hypervisor",
+    "Scheduler",
+    "Storage",
+    "Type1",
+    "Type2",
+    "VirtualCpu",
+    "VirtualMachine",
+    "VmConfig",
+]

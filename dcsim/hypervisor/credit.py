@@ -1,0 +1,249 @@
+"""The credit scheduler of a type-1 hypervisor.
+
+Every 30 ms the processors' time is handed out as *credit* to the active vCPUs in proportion to
+their weights; running spends it. A vCPU with credit left is *under*, one without is *over*, and
+under runs before over. A vCPU that wakes while under is *boosted* before both until the next tick,
+so that I/O is answered quickly by VMs that use little CPU. A *cap* limits what a vCPU can use even
+when processors are idle: beyond it, it is parked until it has credit again. Each processor has a
+queue; one that would run an over vCPU, or nothing, takes a better one from another queue.
+
+Parameters and rules are those of Xen's credit scheduler (its ``credit.c``): slice 30 ms, tick
+10 ms, accounting every third tick, 10 credits per millisecond, rate limit 1 ms. Credit is held in
+nanoseconds of processor time (one of Xen's credits is 100 us), so that nothing is rounded.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from dcsim.hypervisor.scheduler import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dcsim.hypervisor.vcpu import VirtualCpu
+
+__all__ = ["CreditScheduler"]
+
+SLICE_NS = 30_000_000
+TICK_NS = 10_000_000
+TICKS_PER_ACCOUNTING = 3
+RATE_LIMIT_NS = 1_000_000
+
+BOOST, UNDER, OVER = 0, -1, -2
+
+
+class _Account:
+    """A vCPU's standing."""
+
+    __slots__ = ("active", "credit_ns", "parked", "priority", "started_ns")
+
+    def __init__(self) -> None:
+        self.credit_ns = 0
+        self.priority = UNDER
+        self.active = False
+        self.parked = False
+        self.started_ns = 0
+
+
+class CreditScheduler:
+    """Weights, caps and boost.
+
+    Parameters
+    ----------
+    processors
+        How many there are.
+    """
+
+    def __init__(self, processors: int) -> None:
+        self._queues: list[list[VirtualCpu]] = [[] for _ in range(processors)]
+        self._current: list[VirtualCpu | None] = [None] * processors
+        self._accounts: dict[VirtualCpu, _Account] = {}
+
+    # Who there is.
+
+    def add(self, vcpu: VirtualCpu) -> None:
+        """Get to know a vCPU."""
+        self._accounts[vcpu] = _Account()
+
+    def remove(self, vcpu: VirtualCpu) -> None:
+        """Forget a vCPU."""
+        self.leave(vcpu)
+        del self._accounts[vcpu]
+
+    def credit_ns(self, vcpu: VirtualCpu) -> int:
+        """Return a vCPU's credit."""
+        return self._accounts[vcpu].credit_ns
+
+    # Who wants to run.
+
+    def wake(self, vcpu: VirtualCpu, now_ns: int) -> Iterable[int]:
+        """Queue a vCPU, boosted when it has credit; return who should choose again."""
+        del now_ns
+        account = self._accounts[vcpu]
+        if account.priority == UNDER and not account.parked:
+            account.priority = BOOST
+        processor = vcpu.processor % len(self._queues)
+        self._enqueue(vcpu, processor)
+        return self._tickle(processor, account.priority)
+
+    def leave(self, vcpu: VirtualCpu) -> None:
+        """Note that a vCPU, current or queued, does not want to run any more."""
+        self._dequeue(vcpu)
+        self._forget_current(vcpu)
+
+    def charge(self, vcpu: VirtualCpu, ran_ns: int) -> None:
+        """Spend credit."""
+        self._accounts[vcpu].credit_ns -= ran_ns
+
+    def choose(self, processor: int, current: VirtualCpu | None, now_ns: int) -> Choice:
+        """Choose the best of this processor's queue, or a better one of another queue."""
+        if current is not None:
+            account = self._accounts[current]
+            limit_ns = account.started_ns + RATE_LIMIT_NS
+            if now_ns < limit_ns and not account.parked:
+                # Switching more often than this costs more than it gives.
+                waits = bool(self._queues[processor])
+                return Choice(current, limit_ns if waits else account.started_ns + SLICE_NS)
+            self._current[processor] = None
+            self._enqueue(current, processor)
+        chosen = self._take(processor)
+        self._current[processor] = chosen
+        if chosen is None:
+            return Choice(None, None)
+        self._accounts[chosen].started_ns = now_ns
+        return Choice(chosen, now_ns + SLICE_NS)
+
+    # Periodic work.
+
+    def next_tick_ns(self, now_ns: int) -> int | None:
+        """Return the next multiple of the tick while anyone runs, waits or holds credit."""
+        busy = any(current is not None for current in self._current) or any(self._queues)
+        if busy or any(account.active for account in self._accounts.values()):
+            return (now_ns // TICK_NS + 1) * TICK_NS
+        return None
+
+    def tick(self, now_ns: int) -> Iterable[int]:
+        """End boosts, note who is active and, every third time, hand out credit."""
+        for current in self._current:
+            if current is not None:
+                account = self._accounts[current]
+                account.active = True
+                if account.priority == BOOST:
+                    account.priority = UNDER
+        if now_ns % (TICKS_PER_ACCOUNTING * TICK_NS) == 0:
+            self._account()
+        return self._preemptible()
+
+    def _account(self) -> None:
+        """Hand out the credit of one accounting period."""
+        active = [vcpu for vcpu, account in self._accounts.items() if account.active]
+        weights = sum(vcpu.weight for vcpu in active)
+        left_ns = len(self._queues) * SLICE_NS
+        # Who can use less than its share comes first and leaves the rest to the others.
+        for vcpu in sorted(active, key=self._need):
+            share_ns = left_ns * vcpu.weight // weights
+            given_ns = min(share_ns, self._most_ns(vcpu))
+            left_ns -= given_ns
+            weights -= vcpu.weight
+            self._give(vcpu, given_ns)
+
+    def _most_ns(self, vcpu: VirtualCpu) -> int:
+        """Return what a vCPU could use of one period: all of a processor, or its cap."""
+        return SLICE_NS * vcpu.cap_percent // 100 if vcpu.cap_percent else SLICE_NS
+
+    def _need(self, vcpu: VirtualCpu) -> tuple[Fraction, int]:
+        """Return what a vCPU can use for each unit of weight; the index breaks ties."""
+        return Fraction(self._most_ns(vcpu), vcpu.weight), vcpu.index
+
+    def _give(self, vcpu: VirtualCpu, given_ns: int) -> None:
+        account = self._accounts[vcpu]
+        account.credit_ns += given_ns
+        if account.credit_ns < 0:
+            self._set_priority(vcpu, OVER)
+            if vcpu.cap_percent and account.credit_ns < -self._most_ns(vcpu):
+                account.parked = True
+            account.credit_ns = max(account.credit_ns, -SLICE_NS)
+            return
+        self._set_priority(vcpu, UNDER)
+        account.parked = False
+        if account.credit_ns > SLICE_NS:
+            # It does not use what it gets: it stops earning, and keeps some for when it wakes.
+            account.credit_ns = SLICE_NS // 2
+            account.active = False
+
+    def _set_priority(self, vcpu: VirtualCpu, priority: int) -> None:
+        account = self._accounts[vcpu]
+        if account.priority == priority:
+            return
+        account.priority = priority
+        for processor, queue in enumerate(self._queues):
+            if vcpu in queue:
+                queue.remove(vcpu)
+                self._enqueue(vcpu, processor)
+
+    # Queues: best priority first, first come first served within one.
+
+    def _enqueue(self, vcpu: VirtualCpu, processor: int) -> None:
+        queue, priority = self._queues[processor], self._accounts[vcpu].priority
+        place = len(queue)
+        while place and self._accounts[queue[place - 1]].priority < priority:
+            place -= 1
+        queue.insert(place, vcpu)
+
+    def _dequeue(self, vcpu: VirtualCpu) -> None:
+        for queue in self._queues:
+            if vcpu in queue:
+                queue.remove(vcpu)
+
+    def _forget_current(self, vcpu: VirtualCpu) -> None:
+        self._current = [None if current is vcpu else current for current in self._current]
+
+    def _best(self, processor: int) -> VirtualCpu | None:
+        """Return the first of a queue that is not parked."""
+        return next(
+            (each for each in self._queues[processor] if not self._accounts[each].parked), None
+        )
+
+    def _take(self, processor: int) -> VirtualCpu | None:
+        """Take the best vCPU for a processor out of its queue, or out of another."""
+        best = self._best(processor)
+        if best is None or self._accounts[best].priority == OVER:
+            best = self._better_elsewhere(processor, best)
+        if best is not None:
+            self._dequeue(best)
+        return best
+
+    def _better_elsewhere(self, processor: int, best: VirtualCpu | None) -> VirtualCpu | None:
+        count = len(self._queues)
+        for step in range(1, count):
+            other = self._best((processor + step) % count)
+            if other is None:
+                continue
+            if best is None or self._accounts[other].priority > self._accounts[best].priority:
+                best = other
+        return best
+
+    def _tickle(self, processor: int, priority: int) -> Iterable[int]:
+        """Return who should look at a vCPU that was queued: its processor, or an idle one."""
+        current = self._current[processor]
+        if current is None or self._accounts[current].priority < priority:
+            return (processor,)
+        idle = (index for index, each in enumerate(self._current) if each is None)
+        return tuple(idle)[:1]
+
+    def _preemptible(self) -> Iterable[int]:
+        """Return the processors on which something better waits, or that are idle beside work."""
+        found = []
+        for processor, current in enumerate(self._current):
+            best = self._best(processor)
+            if current is None:
+                if any(self._best(index) for index in range(len(self._queues))):
+                    found.append(processor)
+            elif self._accounts[current].parked or (
+                best is not None
+                and self._accounts[best].priority > self._accounts[current].priority
+            ):
+                found.append(processor)
+        return found

@@ -1,0 +1,434 @@
+"""What both types of hypervisor do: dispatch vCPUs, handle exits, start, stop, hold and hand over.
+
+The scheduler chooses, this module acts. All loading and unloading happens in :meth:`dispatch`,
+which the conductor calls when the events of a time are done; events only note that a processor
+should *look* again.
+
+A vCPU's time is accounted at its processor's own time, which can stand beyond the clock by the
+length of an instruction's handler or of a host path.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dcsim.errors import MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simpy.events import Event
+
+    from dcsim.host import Exit, Host, Processor
+    from dcsim.hypervisor.paths import HostPaths, Steps
+    from dcsim.hypervisor.scheduler import Scheduler
+    from dcsim.hypervisor.vcpu import VcpuState, VirtualCpu
+    from dcsim.hypervisor.virtual_machine import VirtualMachine
+    from dcsim.sim import Timer
+
+__all__ = ["Hypervisor", "Slot", "field"]
+
+OVERHEAD_FIXED_BYTES = 256 * 1024
+OVERHEAD_SHARE = 16
+"""Memory promised beside a VM's own, for shadow tables and the monitor: a sixteenth and 256 KiB."""
+
+MEMORY_TRIES = 16
+"""How often a VM asks for a frame at one and the same time before it is given up."""
+
+
+class Slot:
+    """A processor and what the hypervisor has on it."""
+
+    __slots__ = ("look", "processor", "since_ns", "timer", "vcpu")
+
+    def __init__(self, processor: Processor) -> None:
+        self.processor = processor
+        self.vcpu: VirtualCpu | None = None
+        self.look = False
+        self.since_ns = 0
+        self.timer: Timer | None = None
+
+
+class Hypervisor:
+    """Runs VMs on a host.
+
+    Parameters
+    ----------
+    host
+        What it runs on.
+    scheduler
+        What chooses.
+    paths
+        What its software does on the way.
+
+    Attributes
+    ----------
+    vms
+        The VMs on this host by their machine's numbers.
+    on_ended
+        Told of each VM that powered off or failed.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, host: Host, scheduler: Scheduler, paths: HostPaths) -> None:
+        self.host = host
+        self.environment = host.environment
+        self.vms: dict[int, VirtualMachine] = {}
+        self.on_ended: Callable[[VirtualMachine], None] | None = None
+        self._machine = host.machine
+        self._conductor = host.conductor
+        self._scheduler = scheduler
+        self._paths = paths
+        self._slots = [Slot(processor) for processor in host.conductor.processors]
+        self._tick: Timer | None = None
+        self._handlers: dict[str, Callable[[Slot, VirtualMachine, Exit], None]] = {
+            "io": self._on_io,
+            "packet": self._on_packet,
+            "wait": self._on_wait,
+            "shutdown": self._on_shutdown,
+            "fault": self._on_fault,
+            "memory": self._on_memory,
+        }
+        host.conductor.attach(self)
+
+    # Life of a VM here.
+
+    def footprint_bytes(self, vm: VirtualMachine) -> int:
+        """Return how much of the host's memory to promise to a VM."""
+        own = vm.config.memory_bytes
+        return own + own // OVERHEAD_SHARE + OVERHEAD_FIXED_BYTES
+
+    def create(self, vm: VirtualMachine) -> None:
+        """Make a VM and let it run."""
+        self.host.reserve(vm.name, self.footprint_bytes(vm))
+        config = vm.config
+        number = self._machine.create_vm(config.machine_json(), config.kernel, vm.disk)
+        self._take_in(vm, number)
+        vm.state = "running"
+        vm.started_ns = self.environment.now
+        self._queue(vm.vcpu)
+
+    def pause(self, vm: VirtualMachine) -> Event:
+        """Stop a VM; return the event of all its devices being quiet."""
+        vm.pausing = self.environment.event()
+        vm.state = "moving"
+        vm.cancel_wake()
+        if vm.vcpu.state == "running":
+            self._slot_of(vm.vcpu).look = True
+            self._conductor.kick()
+        else:
+            self._scheduler.leave(vm.vcpu)
+            vm.vcpu.enter("paused", self.environment.now)
+            self._settle(vm)
+        return vm.pausing
+
+    def save(self, vm: VirtualMachine) -> Any:  # noqa: ANN401 - the machine world's own
+        """Return the state of a quiet VM, and let it go."""
+        state = self._machine.save_vm(vm.number)
+        self._let_go(vm)
+        return state
+
+    def expect(self, vm: VirtualMachine) -> None:
+        """Promise memory to a VM that is coming."""
+        self.host.reserve(vm.name, self.footprint_bytes(vm))
+
+    def restore(self, vm: VirtualMachine, state: Any) -> None:  # noqa: ANN401
+        """Take a VM in that was promised memory, stopped as it is."""
+        self._take_in(vm, self._machine.restore_vm(vm.config.machine_json(), state, vm.disk))
+
+    def digest(self, vm: VirtualMachine) -> str:
+        """Return the digest of a stopped VM's memory and devices."""
+        return str(self._machine.save_vm(vm.number).digest())
+
+    def resume(self, vm: VirtualMachine) -> None:
+        """Let a VM go on that was taken in."""
+        vm.pausing = None
+        vm.state = "running"
+        if vm.waiting and not self._machine.runnable(vm.number, self.environment.now):
+            vm.vcpu.enter("blocked", self.environment.now)
+            self._arm_wake(vm, self._machine.next_timer_ns(vm.number))
+        else:
+            self._queue(vm.vcpu)
+        vm.nic.offer()
+
+    def counters(self, vm: VirtualMachine) -> dict[str, Any]:
+        """Return what was counted for a VM, here and before."""
+        return vm.totals.with_current(self._machine.counters(vm.number))
+
+    def collect_console(self, vm: VirtualMachine) -> None:
+        """Take over what the guest wrote to its console."""
+        vm.console += self._machine.console_output(vm.number)
+
+    def take_dirty_pages(self, vm: VirtualMachine) -> int:
+        """Return how many pages a VM wrote since the last call."""
+        return self._machine.take_dirty_pages(vm.number)
+
+    def _take_in(self, vm: VirtualMachine, number: int) -> None:
+        vm.number = number
+        vm.hypervisor = self
+        vm.last_host = self.host.name
+        self.vms[number] = vm
+        self.host.scope.adopt(vm.scope)
+        self.host.vms.add(1, self.environment.now)
+        self._scheduler.add(vm.vcpu)
+
+    def _let_go(self, vm: VirtualMachine) -> None:
+        self.collect_console(vm)
+        vm.totals.absorb(self._machine.counters(vm.number))
+        self._machine.destroy_vm(vm.number)
+        del self.vms[vm.number]
+        vm.hypervisor = None
+        self.host.scope.release(vm.scope)
+        self.host.vms.add(-1, self.environment.now)
+        self._scheduler.remove(vm.vcpu)
+        self.host.release(vm.name)
+
+    # Dispatching.
+
+    def dispatch(self) -> None:
+        """Let every processor that should look choose again."""
+        for slot in self._slots:
+            if slot.look and not slot.processor.exiting:
+                self._choose(slot)
+        if self._tick is None:
+            self._arm_tick()
+
+    def _choose(self, slot: Slot) -> None:
+        slot.look = False
+        if slot.vcpu is not None and slot.vcpu.vm.pausing is not None:
+            self._lay_down(slot, "paused")
+        now_ns = self._conductor.local_ns(slot.processor)
+        self._account(slot, now_ns)
+        current = slot.vcpu
+        choice = self._scheduler.choose(slot.processor.index, current, now_ns)
+        if choice.vcpu is not current:
+            if current is not None:
+                self._lay_down(slot, "runnable")
+            if choice.vcpu is not None:
+                self._take_up(slot, choice.vcpu)
+        self._arm(slot, choice.again_ns)
+
+    def _take_up(self, slot: Slot, vcpu: VirtualCpu) -> None:
+        """Load a vCPU and do what its arrival owes."""
+        processor, vm = slot.processor, vcpu.vm
+        self._conductor.load(processor, vm.number, self.environment.now)
+        slot.vcpu = vcpu
+        slot.since_ns = processor.loaded_ns
+        vcpu.processor = processor.index
+        vcpu.enter("running", processor.loaded_ns)
+        self._conductor.charge(processor, "vcpu_load", self._paths.load)
+        for name, steps in vm.owed_paths:
+            self._conductor.charge(processor, name, steps)
+        vm.owed_paths.clear()
+
+    def _lay_down(self, slot: Slot, state: VcpuState) -> None:
+        """Unload the current vCPU, which is then in another state."""
+        vcpu = slot.vcpu
+        if vcpu is None:
+            return
+        self._conductor.charge(slot.processor, "vcpu_put", self._paths.put)
+        at_ns = self._conductor.unload(slot.processor)
+        self._account(slot, at_ns)
+        slot.vcpu = None
+        vcpu.enter(state, at_ns)
+        if state != "runnable":
+            self._scheduler.leave(vcpu)
+        if state == "paused":
+            self._settle(vcpu.vm)
+
+    def _account(self, slot: Slot, at_ns: int) -> None:
+        """Tell the scheduler how long the current vCPU has run."""
+        if slot.vcpu is not None and at_ns > slot.since_ns:
+            self._scheduler.charge(slot.vcpu, at_ns - slot.since_ns)
+            slot.since_ns = at_ns
+
+    def _account_all(self, at_ns: int) -> None:
+        """Bring the scheduler's accounts up to date before it compares."""
+        for slot in self._slots:
+            self._account(slot, at_ns)
+
+    def _arm(self, slot: Slot, again_ns: int | None) -> None:
+        """Have a processor look again at a time."""
+        if slot.timer is not None:
+            slot.timer.cancel()
+            slot.timer = None
+        if again_ns is not None:
+
+            def look() -> None:
+                slot.look = True
+                self._conductor.kick()
+
+            at_ns = max(again_ns, self.environment.now)
+            slot.timer = self.environment.at(at_ns, look, reach=self.host.scope)
+
+    def _arm_tick(self) -> None:
+        at_ns = self._scheduler.next_tick_ns(self.environment.now)
+        if at_ns is not None:
+            self._tick = self.environment.at(at_ns, self._on_tick, reach=self.host.scope)
+
+    def _on_tick(self) -> None:
+        now_ns = self.environment.now
+        self._account_all(now_ns)
+        self._look(self._scheduler.tick(now_ns))
+        self._tick = None
+        self._arm_tick()
+
+    def _look(self, processors: Any) -> None:  # noqa: ANN401 - an iterable of indices
+        for index in processors:
+            self._slots[index].look = True
+        self._conductor.kick()
+
+    def _slot_of(self, vcpu: VirtualCpu) -> Slot:
+        return next(slot for slot in self._slots if slot.vcpu is vcpu)
+
+    # Waking and blocking.
+
+    def _queue(self, vcpu: VirtualCpu) -> None:
+        """Let a vCPU want to run."""
+        vcpu.vm.waiting = False
+        now_ns = self.environment.now
+        vcpu.enter("runnable", now_ns)
+        self._account_all(now_ns)
+        self._look(self._scheduler.wake(vcpu, now_ns))
+
+    def _wake(self, vm: VirtualMachine) -> None:
+        if vm.vcpu.state == "blocked":
+            vm.cancel_wake()
+            self._queue(vm.vcpu)
+
+    def _wake_if_runnable(self, vm: VirtualMachine) -> None:
+        if vm.vcpu.state == "blocked" and self._machine.runnable(vm.number, self.environment.now):
+            self._wake(vm)
+
+    def _arm_wake(self, vm: VirtualMachine, wake_ns: int | None) -> None:
+        vm.cancel_wake()
+        if wake_ns is not None:
+            # A timer that is due already has been looked at; time must move on.
+            at_ns = max(wake_ns, self.environment.now + 1)
+            vm.wake_timer = self.environment.at(at_ns, lambda: self._wake(vm), reach=vm.scope)
+
+    # Exits.
+
+    def on_exit(self, processor: Processor, exit_: Exit) -> None:
+        """Handle an exit at its own time."""
+        vm = self.vms[field(exit_.vm)]
+        handler = self._handlers.get(exit_.kind)
+        if handler is None:
+            raise MachineError(f"{self.host.name}: unknown exit `{exit_.kind}` of {vm.name}")
+        handler(self._slots[processor.index], vm, exit_)
+        if vm.hypervisor is self and exit_.kind != "memory":
+            vm.nic.offer()
+
+    def _on_wait(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        if self._machine.runnable(vm.number, self.environment.now):
+            return
+        vm.waiting = True
+        slot.look = True
+        if vm.pausing is not None:
+            return
+        self._lay_down(slot, "blocked")
+        self._arm_wake(vm, exit_.wake_ns)
+
+    def _on_packet(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        frame = exit_.payload or b""
+        steps = self._paths.packet_send(len(frame))
+        at_ns = self._conductor.charge(slot.processor, "packet_send", steps)
+        vm.nic.transmit(frame, at_ns)
+
+    def _on_shutdown(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        vm.exit_status = exit_.code
+        self._end(slot, vm, "off", "")
+
+    def _on_fault(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        self._end(slot, vm, "failed", exit_.message or "")
+
+    def _on_memory(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        """Let the next run try again; nothing has changed, and no time has passed."""
+        vm.short_of_memory = vm.short_of_memory + 1 if exit_.time_ns == vm.short_ns else 1
+        vm.short_ns = exit_.time_ns
+        if vm.short_of_memory > MEMORY_TRIES:
+            self._end(slot, vm, "failed", f"{self.host.name} has no free frame left")
+
+    def _end(self, slot: Slot, vm: VirtualMachine, state: Any, message: str) -> None:  # noqa: ANN401
+        vm.state = state
+        vm.message = message
+        vm.ended_ns = self.environment.now
+        pausing, vm.pausing = vm.pausing, None
+        self._lay_down(slot, "paused")
+        slot.look = True
+        self._let_go(vm)
+        if pausing is not None:
+            pausing.succeed()
+        if self.on_ended is not None:
+            self.on_ended(vm)
+
+    # Devices.
+
+    def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        """Serve a disk request; each type of hypervisor has its own way to the disk."""
+        raise NotImplementedError
+
+    def _count_io(self, vm: VirtualMachine, exit_: Exit) -> None:
+        """Note a disk request that is under way from now on."""
+        vm.outstanding += 1
+        size_bytes = field(exit_.bytes)
+        vm.disk_counts.add("bytes", size_bytes)
+        if size_bytes:
+            vm.disk_counts.add("writes" if exit_.write else "reads")
+        else:
+            vm.disk_counts.add("flushes")
+
+    def _flush(self, vm: VirtualMachine) -> bool:
+        """Bring what the host holds back of a VM's disk to the storage; True when there is none."""
+        del vm
+        return True
+
+    def storage_of(self, vm: VirtualMachine) -> Any:  # noqa: ANN401 - a Storage
+        """Return where a VM's disk is: shared storage, or this host's own disk."""
+        return vm.storage if vm.storage is not None else self.host.disk
+
+    def deliver(self, vm: VirtualMachine, frame: bytes) -> bool:
+        """Hand a frame to a VM's device; False when it has no buffer."""
+        self._note_lateness(vm)
+        if not self._machine.deliver_packet(vm.number, frame, self.environment.now):
+            return False
+        self._interrupt(vm, "packet_receive", self._paths.packet_receive(len(frame)))
+        self._wake_if_runnable(vm)
+        return True
+
+    def _complete(self, vm: VirtualMachine, tag: int) -> None:
+        """Finish a disk request: data, interrupt, accounts."""
+        self._note_lateness(vm)
+        self._machine.complete_io(vm.number, tag, self.environment.now)
+        vm.outstanding -= 1
+        self._interrupt(vm, "disk_interrupt", self._paths.disk_interrupt)
+        self._wake_if_runnable(vm)
+        self._settle(vm)
+
+    def _interrupt(self, vm: VirtualMachine, name: str, steps: Steps) -> None:
+        """Charge a path that an interrupt takes: now when the vCPU runs, or when it next does."""
+        if vm.vcpu.state == "running":
+            self._conductor.charge(self._slot_of(vm.vcpu).processor, name, steps)
+        else:
+            vm.owed_paths.append((name, tuple(steps)))
+
+    def _note_lateness(self, vm: VirtualMachine) -> None:
+        if vm.vcpu.state == "running":
+            late_ns = self._conductor.lateness_ns(self._slot_of(vm.vcpu).processor)
+            vm.lateness_ns = max(vm.lateness_ns, late_ns)
+
+    def _settle(self, vm: VirtualMachine) -> None:
+        """Tell whoever paused a VM when its vCPU is off and its devices are quiet."""
+        pausing = vm.pausing
+        if pausing is None or pausing.triggered or vm.vcpu.state != "paused" or vm.outstanding:
+            return
+        if self._flush(vm):
+            pausing.succeed()
+
+
+def field(value: int | None) -> int:
+    """Return a field that an exit of this kind always has."""
+    if value is None:
+        raise MachineError("an exit lacks a field")
+    return value

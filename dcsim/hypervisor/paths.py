@@ -1,0 +1,195 @@
+"""What host software does, step by step: the one place where its paths are declared.
+
+A path is a list of metered primitives. The machine world executes them on the processor of the
+vCPU concerned and charges what they cost *there*: a trap, a return, saving or restoring the
+integer or floating-point registers, reading or writing a CSR, a load, a store, a look-up in a
+table (hash, compare, follow), simple arithmetic, a TLB flush. So the same path costs more on a
+processor with slow CSRs, and the two types of hypervisor differ by what they do, never by a factor.
+
+The numbers of steps are assumptions, written down from what such software has to do; each path
+says why. They are listed in the ledger of every result.
+
+Type 1. The hypervisor is the host's kernel. It drives the devices itself: a disk request is
+translated, written into the device's queue and announced by one store.
+
+Type 2. The monitor is a module of the host's kernel, and the rest of the hypervisor, with its
+device models, is a process. An exit that needs a device model returns to it: the guest's state is
+put away, the process's state comes back, the processor leaves the kernel; the process finds out
+which device is meant, makes a system call on the disk's file, which goes through the host's file
+layer and page cache; then it asks the kernel to run the guest again, which restores the guest's
+state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dcsim.host import PathStep
+
+__all__ = ["TYPE1", "TYPE2", "HostPaths", "Steps"]
+
+Steps = tuple[tuple[str, int], ...]
+
+_PAGE_BYTES = 4096
+_WORD_BYTES = 8
+
+_GUEST_CSRS = 8
+"""A guest's supervisor state: status, vector, scratch, exception pc, cause, value, address space,
+interrupt enables; the same number belongs to the host's own kernel."""
+
+_ENTER_KERNEL: Steps = (("trap", 1), ("save_registers", 1))
+_LEAVE_KERNEL: Steps = (("restore_registers", 1), ("return", 1))
+_SAVE_CSRS: Steps = (("csr_read", _GUEST_CSRS), ("store", _GUEST_CSRS))
+_RESTORE_CSRS: Steps = (("load", _GUEST_CSRS), ("csr_write", _GUEST_CSRS))
+_PICK_NEXT: Steps = (("lookup", 1), ("alu", 40))
+"""The scheduler: look at the queue's head, compare, update the accounts."""
+_SYSTEM_CALL: Steps = (*_ENTER_KERNEL, ("alu", 30), ("lookup", 1))
+"""Entry, dispatch by number, find the file of a descriptor."""
+_SYSTEM_CALL_RETURN: Steps = (("alu", 10), *_LEAVE_KERNEL)
+_INTERRUPT: Steps = (*_ENTER_KERNEL, ("load", 4), ("store", 2), ("lookup", 1), ("alu", 30))
+"""A device interrupts: claim it, read what completed, find the request, acknowledge."""
+_INJECT: Steps = (("lookup", 1), ("store", 4), ("alu", 20))
+"""Note the completion for the guest's device and raise its interrupt line."""
+_DRIVER_SUBMIT: Steps = (("store", 16), ("alu", 60), ("store", 1))
+"""A driver fills a command, puts it into the device's queue, rings the doorbell."""
+
+
+def _pages(size_bytes: int) -> int:
+    """Return how many pages a transfer touches, aligned."""
+    return -(-size_bytes // _PAGE_BYTES)
+
+
+def _copy(size_bytes: int) -> Steps:
+    """Return the steps of copying bytes, a register at a time."""
+    words = -(-size_bytes // _WORD_BYTES)
+    return (("load", words), ("store", words)) if words else ()
+
+
+def _translate(size_bytes: int) -> Steps:
+    """Return the steps of finding where in the host each guest page of a transfer is."""
+    return (("lookup", max(1, _pages(size_bytes))),)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPaths:
+    """The paths of one type of hypervisor.
+
+    Attributes
+    ----------
+    load
+        A processor takes up a vCPU.
+    put
+        It lays one down and looks for the next.
+    disk_interrupt
+        A disk request is done.
+    fixed
+        What every request, packet and completion costs before its bytes.
+    """
+
+    load: Steps
+    put: Steps
+    disk_submit_fixed: Steps
+    disk_interrupt: Steps
+    packet_send_fixed: Steps
+    packet_receive_fixed: Steps
+    copies: bool
+    """Whether the bytes of disk requests are copied through the host's page cache, and those of
+    packets through the process; otherwise devices reach the guest's memory directly."""
+
+    def disk_submit(self, size_bytes: int, missing_pages: int) -> Steps:
+        """Return the path from a guest's disk request to the device, or to the page cache."""
+        steps = self.disk_submit_fixed + _translate(size_bytes)
+        if not self.copies:
+            return steps
+        # A page that the cache lacks goes through the block layer, and its driver.
+        block_layer: Steps = (("lookup", 1), ("store", 32), ("alu", 200), *_DRIVER_SUBMIT)
+        look_up: Steps = (("lookup", _pages(size_bytes)),) if size_bytes else ()
+        return steps + look_up + _copy(size_bytes) + (block_layer if missing_pages else ())
+
+    def packet_send(self, size_bytes: int) -> Steps:
+        """Return the path of a frame from a guest to the network."""
+        steps = self.packet_send_fixed + _translate(size_bytes)
+        return steps + _copy(size_bytes) if self.copies else steps
+
+    def packet_receive(self, size_bytes: int) -> Steps:
+        """Return the path of a frame from the network to a guest, whose buffers it is copied to."""
+        return self.packet_receive_fixed + _translate(size_bytes) + _copy(size_bytes)
+
+    def declared(self) -> Iterable[tuple[str, PathStep]]:
+        """Yield every fixed step with the name of its path, for the ledger."""
+        for name in ("load", "put", "disk_submit_fixed", "disk_interrupt"):
+            yield from ((name, step) for step in getattr(self, name))
+        for name in ("packet_send_fixed", "packet_receive_fixed"):
+            yield from ((name, step) for step in getattr(self, name))
+
+
+TYPE1 = HostPaths(
+    # The vCPU's state comes back from its structure; then straight into the guest.
+    load=(*_RESTORE_CSRS, ("restore_float", 1), *_LEAVE_KERNEL),
+    # A timer or an exit brought the processor here; the state goes to the vCPU's structure.
+    put=(*_ENTER_KERNEL, *_SAVE_CSRS, ("save_float", 1), *_PICK_NEXT),
+    # The exit handler has decoded the request already; the hypervisor's own driver goes on.
+    disk_submit_fixed=_DRIVER_SUBMIT,
+    disk_interrupt=(*_INTERRUPT, *_INJECT, *_LEAVE_KERNEL),
+    packet_send_fixed=_DRIVER_SUBMIT,
+    packet_receive_fixed=(*_INTERRUPT, *_INJECT, *_LEAVE_KERNEL),
+    copies=False,
+)
+"""The hypervisor owns the machine and drives its devices."""
+
+_TO_PROCESS: Steps = (*_SAVE_CSRS, *_RESTORE_CSRS, *_LEAVE_KERNEL)
+"""Guest state away, host kernel state back, out to the hypervisor's process."""
+_TO_GUEST: Steps = (*_SYSTEM_CALL, *_SAVE_CSRS, *_RESTORE_CSRS, *_LEAVE_KERNEL)
+"""The process asks to run the guest: into the kernel, host state away, guest state back."""
+_DEVICE_MODEL: Steps = (("load", 8), ("lookup", 1), ("alu", 60))
+"""The process reads why the guest exited and finds the device model and its queue."""
+_WAKE_PROCESS: Steps = (*_PICK_NEXT, *_SAVE_CSRS, *_RESTORE_CSRS, ("csr_write", 1), *_LEAVE_KERNEL)
+"""The kernel schedules the process's thread that waits for completions, in its address space."""
+
+TYPE2 = HostPaths(
+    # The host schedules the vCPU's thread, in the process's address space, which runs the guest.
+    load=(("csr_write", 1), ("restore_float", 1), *_LEAVE_KERNEL, *_TO_GUEST),
+    # The host's timer or the exit; the guest's state is saved, then the thread's.
+    put=(*_ENTER_KERNEL, *_SAVE_CSRS, *_RESTORE_CSRS, ("save_float", 1), *_PICK_NEXT),
+    disk_submit_fixed=(
+        *_TO_PROCESS,
+        *_DEVICE_MODEL,
+        *_SYSTEM_CALL,
+        *_SYSTEM_CALL_RETURN,
+        *_TO_GUEST,
+    ),
+    disk_interrupt=(
+        *_INTERRUPT,
+        *_WAKE_PROCESS,
+        *_DEVICE_MODEL,
+        *_SYSTEM_CALL,
+        *_INJECT,
+        *_SYSTEM_CALL_RETURN,
+        *_TO_GUEST,
+    ),
+    packet_send_fixed=(
+        *_TO_PROCESS,
+        *_DEVICE_MODEL,
+        *_SYSTEM_CALL,
+        *_DRIVER_SUBMIT,
+        *_SYSTEM_CALL_RETURN,
+        *_TO_GUEST,
+    ),
+    packet_receive_fixed=(
+        *_INTERRUPT,
+        *_WAKE_PROCESS,
+        *_SYSTEM_CALL,
+        *_SYSTEM_CALL_RETURN,
+        *_DEVICE_MODEL,
+        *_SYSTEM_CALL,
+        *_INJECT,
+        *_SYSTEM_CALL_RETURN,
+        *_TO_GUEST,
+    ),
+    copies=True,
+)
+"""The hypervisor is a process, with its monitor in the host's kernel."""

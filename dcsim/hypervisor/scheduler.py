@@ -1,0 +1,62 @@
+"""What every vCPU scheduler offers to the hypervisor that dispatches by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dcsim.hypervisor.vcpu import VirtualCpu
+
+__all__ = ["Choice", "Scheduler"]
+
+
+class Choice(NamedTuple):
+    """Who runs next on a processor, and when to ask again."""
+
+    vcpu: VirtualCpu | None
+    again_ns: int | None
+    """At the latest; None when only an event can change the answer."""
+
+
+class Scheduler(Protocol):
+    """Decides which vCPU runs on which processor.
+
+    A scheduler holds the vCPUs that want to run. The one that runs on a processor is *current*
+    there and in no queue. It is told of everything that happens and asked to choose; it never acts.
+    """
+
+    def add(self, vcpu: VirtualCpu) -> None:
+        """Get to know a vCPU, which does not want to run yet."""
+
+    def remove(self, vcpu: VirtualCpu) -> None:
+        """Forget a vCPU; it does not run and is not queued afterwards."""
+
+    def wake(self, vcpu: VirtualCpu, now_ns: int) -> Iterable[int]:
+        """Queue a vCPU that wants to run; return the processors that should choose again."""
+
+    def charge(self, vcpu: VirtualCpu, ran_ns: int) -> None:
+        """Note that a vCPU ran."""
+
+    def choose(self, processor: int, current: VirtualCpu | None, now_ns: int) -> Choice:
+        """Choose who runs on a processor from now on.
+
+        Parameters
+        ----------
+        processor
+            Which one.
+        current
+            Who ran there and still wants to; queued when another is chosen.
+        now_ns
+            The time there.
+        """
+
+    def leave(self, vcpu: VirtualCpu) -> None:
+        """Note that a vCPU, current or queued, does not want to run any more."""
+
+    def next_tick_ns(self, now_ns: int) -> int | None:
+        """Return when :meth:`tick` wants to be called; None while it has nothing to do."""
+
+    def tick(self, now_ns: int) -> Iterable[int]:
+        """Do periodic work; return the processors that should choose again."""

@@ -1,0 +1,155 @@
+"""A virtual machine as the model sees it: what it is, where it is, what became of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from dcsim.hypervisor.totals import Totals
+from dcsim.hypervisor.vcpu import VirtualCpu
+from dcsim.hypervisor.virtual_nic import VirtualNic
+from dcsim.sim import Counter, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simpy.events import Event
+
+    from dcsim.host import PathStep
+    from dcsim.hypervisor.hypervisor import Hypervisor
+    from dcsim.sim import Environment, Timer
+
+__all__ = ["Storage", "VirtualMachine", "VmConfig", "VmState"]
+
+VmState = Literal["waiting", "running", "moving", "off", "failed"]
+"""``waiting``: not started yet; ``moving``: stopped, on its way; the last two are final."""
+
+
+class Storage(Protocol):
+    """Where the bytes of a virtual disk are."""
+
+    def submit(
+        self, size_bytes: int, *, write: bool, done: Callable[[], None], reach: Scope | None
+    ) -> int:
+        """Queue a request; ``done`` is called when it is done, at the time that is returned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmConfig:
+    """What a VM is made of."""
+
+    name: str
+    program: str
+    """The guest's first program and its arguments."""
+    kernel: bytes
+    """The image that it boots."""
+    memory_bytes: int
+    technique: str = "trap-and-emulate"
+    paging: str = "shadow"
+    weight: int = 256
+    cap_percent: int = 0
+    disk_bytes: int = 0
+    """Capacity of its disk; 0 for none."""
+    has_network: bool = False
+    entropy_seed: int = 0
+
+    def machine_json(self) -> str:
+        """Return what the machine world has to know, as it reads it."""
+        return json.dumps(
+            {
+                "name": self.name,
+                "technique": self.technique,
+                "paging": self.paging,
+                "memory_bytes": self.memory_bytes,
+                "bootargs": f"init={self.program}",
+                "network": self.has_network,
+                "entropy_seed": self.entropy_seed,
+            }
+        )
+
+
+class VirtualMachine:
+    """A VM over its whole life, on whichever hosts.
+
+    Parameters
+    ----------
+    environment
+        The simulation.
+    config
+        What it is made of.
+    index
+        Its place in the scenario.
+    disk
+        The machine world's disk image, or None.
+    storage
+        Where the disk is when it is shared; None when it is on the host's own disk, or there is
+        none.
+
+    Attributes
+    ----------
+    scope
+        What reaches it, on whichever host it is.
+    hypervisor
+        Where it is; None before it starts and after it ends.
+    number
+        What its machine calls it there.
+    outstanding
+        Disk requests that are not done.
+    waiting
+        Whether its vCPU is in wait-for-interrupt.
+    totals
+        What was counted on the machines that it was on.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        config: VmConfig,
+        index: int,
+        disk: Any = None,  # noqa: ANN401 - the machine world's own
+        storage: Storage | None = None,
+    ) -> None:
+        self.environment = environment
+        self.config = config
+        self.name = config.name
+        self.scope = Scope(config.name)
+        self.vcpu = VirtualCpu(self, index, weight=config.weight, cap_percent=config.cap_percent)
+        self.disk = disk
+        self.storage = storage
+        self.nic = VirtualNic(self)
+        self.state: VmState = "waiting"
+        self.hypervisor: Hypervisor | None = None
+        self.number = -1
+        self.last_host = ""
+        self.started_ns: int | None = None
+        self.ended_ns: int | None = None
+        self.exit_status: int | None = None
+        self.message = ""
+        self.outstanding = 0
+        self.waiting = False
+        self.pausing: Event | None = None
+        self.wake_timer: Timer | None = None
+        self.owed_paths: list[tuple[str, tuple[PathStep, ...]]] = []
+        self.lateness_ns = 0
+        self.short_of_memory = 0
+        self.short_ns = -1
+        self.disk_counts = Counter()
+        self.totals = Totals()
+        self.console = bytearray()
+        self.on_packet: Callable[[bytes, int], None] | None = None
+
+    @property
+    def is_movable(self) -> bool:
+        """Whether it can leave its host: its disk, if any, is not the host's own."""
+        return self.config.disk_bytes == 0 or self.storage is not None
+
+    def cancel_wake(self) -> None:
+        """Forget the guest's timer: it is awake, or moving."""
+        if self.wake_timer is not None:
+            self.wake_timer.cancel()
+            self.wake_timer = None
+
+    def __repr__(self) -> str:
+        """Return name and state."""
+        return f"VirtualMachine({self.name!r}, {self.state})"

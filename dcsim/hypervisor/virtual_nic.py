@@ -1,0 +1,75 @@
+"""A VM's port on the virtual switch.
+
+Frames that the guest's device has no buffer for, or that come while the VM is moving, wait in the
+port's queue, as they do behind a bridge; when that is full, they are lost. What waits is offered
+again whenever the VM exits and, since a guest may post buffers without telling, now and then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from dcsim.sim import Counter
+
+if TYPE_CHECKING:
+    from dcsim.hypervisor.virtual_machine import VirtualMachine
+    from dcsim.sim import Timer
+
+__all__ = ["QUEUE_FRAMES", "VirtualNic"]
+
+QUEUE_FRAMES = 1000
+"""Length of the queue; that of a Linux tap device."""
+RETRY_NS = 500_000
+"""How often waiting frames are offered without an exit."""
+
+
+class VirtualNic:
+    """The queue between the network and a VM's device.
+
+    Parameters
+    ----------
+    vm
+        Whose it is.
+
+    Attributes
+    ----------
+    counts
+        Frames received, sent and dropped.
+    """
+
+    def __init__(self, vm: VirtualMachine) -> None:
+        self._vm = vm
+        self._queue: deque[bytes] = deque()
+        self._retry: Timer | None = None
+        self.counts = Counter()
+
+    def arrive(self, frame: bytes) -> bool:
+        """Take a frame from the network; return False when it is lost."""
+        if len(self._queue) >= QUEUE_FRAMES or self._vm.state not in {"running", "moving"}:
+            self.counts.add("dropped")
+            return False
+        self._queue.append(frame)
+        self.offer()
+        return True
+
+    def offer(self) -> None:
+        """Hand waiting frames to the guest's device while it takes them."""
+        hypervisor = self._vm.hypervisor
+        while self._queue and hypervisor is not None and self._vm.pausing is None:
+            if not hypervisor.deliver(self._vm, self._queue[0]):
+                self._retry_later()
+                return
+            self._queue.popleft()
+            self.counts.add("received")
+
+    def transmit(self, frame: bytes, at_ns: int) -> None:
+        """Send a frame that the guest handed over."""
+        self.counts.add("sent")
+        if self._vm.on_packet is not None:
+            self._vm.on_packet(frame, at_ns)
+
+    def _retry_later(self) -> None:
+        if self._retry is None or not self._retry.pending:
+            environment = self._vm.environment
+            self._retry = environment.after(RETRY_NS, self.offer, reach=self._vm.scope)
