@@ -1,5 +1,7 @@
 //! A physical machine: board, devices, firmware, loaders.
 
+pub mod board;
+pub mod device_tree;
 pub mod devices;
 mod disk_image;
 mod guest_memory;

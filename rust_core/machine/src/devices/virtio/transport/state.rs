@@ -39,3 +39,12 @@ pub struct TransportCounters {
     /// Times that the driver broke the rules and the device asked for a reset.
     pub failures: u64,
 }
+
+impl TransportCounters {
+    /// Adds what another transport counted.
+    pub fn add(&mut self, other: Self) {
+        self.notifications += other.notifications;
+        self.interrupts += other.interrupts;
+        self.failures += other.failures;
+    }
+}

@@ -1,0 +1,50 @@
+//! What a board is made of.
+
+use crate::disk_image::DiskImage;
+use dcsim_hart::IsaProfile;
+
+/// What a board is made of. The default is one hart at 1 GHz with 128 MiB of memory, a serial port
+/// and an entropy device.
+#[derive(Clone, Debug)]
+pub struct BoardConfig {
+    /// The number of harts.
+    pub harts: usize,
+    /// Bytes of memory from [`map::MEMORY_BASE`](super::map::MEMORY_BASE), whole pages.
+    pub ram_bytes: u64,
+    /// The disk, if there is one.
+    pub disk: Option<DiskImage>,
+    /// Whether there is a network interface.
+    pub network: bool,
+    /// The Ethernet address of the network interface.
+    pub mac: [u8; 6],
+    /// Whether there is a virtio console beside the serial port; it then gets the input.
+    pub console: bool,
+    /// The seed of the entropy device and of the kernel's `rng-seed`.
+    pub entropy_seed: u64,
+    /// The kernel's command line.
+    pub bootargs: String,
+    /// The instruction set of the harts, for the device tree.
+    pub isa: IsaProfile,
+    /// Cycles of a hart per second.
+    pub hz: u64,
+    /// Ticks of the `time` counter per second.
+    pub timebase_hz: u64,
+}
+
+impl Default for BoardConfig {
+    fn default() -> Self {
+        Self {
+            harts: 1,
+            ram_bytes: 128 << 20,
+            disk: None,
+            network: false,
+            mac: [0x02, 0, 0, 0, 0, 0x01],
+            console: false,
+            entropy_seed: 0,
+            bootargs: String::new(),
+            isa: IsaProfile::default(),
+            hz: 1_000_000_000,
+            timebase_hz: 10_000_000,
+        }
+    }
+}
