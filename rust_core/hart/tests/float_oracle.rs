@@ -12,7 +12,7 @@ use natural::Dyadic;
 use operands::Operands;
 use oracle::{Exact, round, round_to_integer, value_of};
 
-const CASES: u32 = 6_000;
+const CASES: u32 = 3_000;
 
 /// The rounded dyadic number; an exact zero has the sign given.
 fn rounded<F: Format>(value: &Dyadic, zero_sign: bool, mode: RoundingMode) -> (u64, Flags) {

@@ -120,7 +120,9 @@ mod arch {
     }
 }
 
+// Signatures are those of hosts that may lack the instruction.
 #[cfg(target_arch = "aarch64")]
+#[allow(clippy::unnecessary_wraps)]
 mod arch {
     use std::arch::asm;
 
@@ -159,6 +161,7 @@ mod arch {
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+#[allow(clippy::unused_self)]
 mod arch {
     /// No known control word; nothing depends on it because there is no host path.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
