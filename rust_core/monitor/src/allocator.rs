@@ -1,0 +1,269 @@
+//! Host frames: who holds each one, and which is given next.
+//!
+//! Everything that a VM costs its host in memory is a frame here: guest pages, shadow page tables
+//! and the monitor's own tables. The lowest free frame is always given first, so that the result
+//! is a function of the order of requests alone.
+//!
+//! Invariant: an operation asks [`FrameAllocator::reserve`] for all frames that it may need before
+//! it changes anything; [`FrameAllocator::allocate`] then cannot fail. Tests make reservations
+//! fail on purpose ([`FrameAllocator::fail_every`]) and expect the same results.
+
+use crate::ids::VmId;
+use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
+use std::collections::BTreeMap;
+
+/// What a frame is used for, and by which VM.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum FrameOwner {
+    /// A page of a guest's memory.
+    Guest {
+        /// The VM.
+        vm: VmId,
+        /// The number of the page, counted from the start of the guest's memory.
+        page: u64,
+    },
+    /// A shadow page table.
+    Shadow {
+        /// The VM.
+        vm: VmId,
+    },
+    /// A table that the monitor keeps for a VM.
+    Monitor {
+        /// The VM.
+        vm: VmId,
+    },
+}
+
+impl FrameOwner {
+    fn vm(self) -> VmId {
+        match self {
+            Self::Guest { vm, .. } | Self::Shadow { vm } | Self::Monitor { vm } => vm,
+        }
+    }
+}
+
+/// Frames held by one VM, by use.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub struct FrameUsage {
+    /// Pages of guest memory.
+    pub guest: u64,
+    /// Shadow page tables.
+    pub shadow: u64,
+    /// Tables of the monitor.
+    pub monitor: u64,
+}
+
+impl FrameUsage {
+    /// All frames of the VM.
+    pub fn total(&self) -> u64 {
+        self.guest + self.shadow + self.monitor
+    }
+
+    fn slot(&mut self, owner: FrameOwner) -> &mut u64 {
+        match owner {
+            FrameOwner::Guest { .. } => &mut self.guest,
+            FrameOwner::Shadow { .. } => &mut self.shadow,
+            FrameOwner::Monitor { .. } => &mut self.monitor,
+        }
+    }
+}
+
+/// Why a reservation was refused. Nothing was changed.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Shortage {
+    /// There are fewer free frames than asked for: something has to be given back first.
+    Frames {
+        /// The number of frames asked for.
+        wanted: u64,
+    },
+    /// A test made this attempt fail; the next one is as good as new.
+    Injected,
+}
+
+/// The frames of one host.
+#[derive(Debug)]
+pub struct FrameAllocator {
+    base: PhysicalAddress,
+    owners: Vec<Option<FrameOwner>>,
+    /// One bit a frame: free.
+    free: Vec<u64>,
+    free_count: u64,
+    /// No word before this one has a free bit.
+    first_word: usize,
+    usage: BTreeMap<VmId, FrameUsage>,
+    injection: Option<Injection>,
+}
+
+#[derive(Copy, Clone, Debug)]
+struct Injection {
+    every: u64,
+    attempts: u64,
+}
+
+impl FrameAllocator {
+    /// All `count` frames from `base` upwards, free.
+    pub fn new(base: PhysicalAddress, count: u64) -> Self {
+        let length = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut free = vec![u64::MAX; length.div_ceil(64)];
+        if let (Some(last), used @ 1..) = (free.last_mut(), length % 64) {
+            *last = (1 << used) - 1;
+        }
+        Self {
+            base,
+            owners: vec![None; length],
+            free,
+            free_count: count,
+            first_word: 0,
+            usage: BTreeMap::new(),
+            injection: None,
+        }
+    }
+
+    /// The number of free frames.
+    pub fn free_count(&self) -> u64 {
+        self.free_count
+    }
+
+    /// The number of frames that the host has.
+    pub fn count(&self) -> u64 {
+        self.owners.len() as u64
+    }
+
+    /// Frames held by a VM.
+    pub fn usage(&self, vm: VmId) -> FrameUsage {
+        self.usage.get(&vm).copied().unwrap_or_default()
+    }
+
+    /// Who holds frame `number`, counted from the host's first.
+    pub fn owner(&self, number: u64) -> Option<FrameOwner> {
+        self.owners.get(usize::try_from(number).ok()?).copied().flatten()
+    }
+
+    /// Makes every `every`-th reservation fail once; 0 ends that.
+    pub fn fail_every(&mut self, every: u64) {
+        self.injection = (every > 0).then_some(Injection { every, attempts: 0 });
+    }
+
+    /// Refuses unless `count` frames are free. A reservation of nothing always succeeds.
+    pub fn reserve(&mut self, count: u64) -> Result<(), Shortage> {
+        if count > 0 && self.injected_failure() {
+            return Err(Shortage::Injected);
+        }
+        self.check(count)
+    }
+
+    /// Like [`Self::reserve`], for operations that no test may make fail.
+    pub fn check(&self, count: u64) -> Result<(), Shortage> {
+        if self.free_count < count { Err(Shortage::Frames { wanted: count }) } else { Ok(()) }
+    }
+
+    /// Gives the lowest free frame to `owner`, or `None` if there is no free frame.
+    pub fn allocate(&mut self, owner: FrameOwner) -> Option<PhysicalAddress> {
+        let word = (self.first_word..self.free.len()).find(|word| self.free[*word] != 0)?;
+        let bit = self.free[word].trailing_zeros() as usize;
+        self.free[word] &= !(1 << bit);
+        self.first_word = word;
+        self.free_count -= 1;
+        self.owners[word * 64 + bit] = Some(owner);
+        *self.usage.entry(owner.vm()).or_default().slot(owner) += 1;
+        self.base.checked_add(((word * 64 + bit) * PAGE_BYTES) as u64)
+    }
+
+    /// Takes a frame back. A free frame, or one outside the host, stays as it is.
+    pub fn release(&mut self, address: PhysicalAddress) {
+        let Some(index) = self.index_of(address) else { return };
+        let Some(owner) = self.owners[index].take() else { return };
+        self.free[index / 64] |= 1 << (index % 64);
+        self.first_word = self.first_word.min(index / 64);
+        self.free_count += 1;
+        *self.usage.entry(owner.vm()).or_default().slot(owner) -= 1;
+    }
+
+    /// Takes all frames of a VM back and returns their addresses, ascending.
+    pub fn release_vm(&mut self, vm: VmId) -> Vec<PhysicalAddress> {
+        let held = |owner: &Option<FrameOwner>| owner.is_some_and(|owner| owner.vm() == vm);
+        let addresses: Vec<_> = (0..self.owners.len())
+            .filter(|index| held(&self.owners[*index]))
+            .map(|index| PhysicalAddress(self.base.0 + (index * PAGE_BYTES) as u64))
+            .collect();
+        for address in &addresses {
+            self.release(*address);
+        }
+        self.usage.remove(&vm);
+        addresses
+    }
+
+    fn index_of(&self, address: PhysicalAddress) -> Option<usize> {
+        let index = usize::try_from(address.offset_from(self.base)? / PAGE_BYTES as u64).ok()?;
+        (index < self.owners.len()).then_some(index)
+    }
+
+    fn injected_failure(&mut self) -> bool {
+        let Some(injection) = &mut self.injection else { return false };
+        injection.attempts += 1;
+        injection.attempts % injection.every == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: PhysicalAddress = PhysicalAddress(0x8000_0000);
+    const OWNER: FrameOwner = FrameOwner::Shadow { vm: VmId(1) };
+
+    #[test]
+    fn the_lowest_free_frame_is_given_first() {
+        let mut frames = FrameAllocator::new(BASE, 130);
+        let all: Vec<_> = (0..130).map(|_| frames.allocate(OWNER).unwrap().0).collect();
+        assert_eq!(all, (0..130).map(|n| BASE.0 + n * 4096).collect::<Vec<_>>());
+        assert_eq!(frames.allocate(OWNER), None);
+        frames.release(PhysicalAddress(all[100]));
+        frames.release(PhysicalAddress(all[3]));
+        assert_eq!(frames.allocate(OWNER).unwrap().0, all[3]);
+        assert_eq!(frames.allocate(OWNER).unwrap().0, all[100]);
+    }
+
+    #[test]
+    fn frames_are_counted_by_use() {
+        let mut frames = FrameAllocator::new(BASE, 8);
+        frames.allocate(OWNER);
+        frames.allocate(FrameOwner::Guest { vm: VmId(1), page: 7 });
+        frames.allocate(FrameOwner::Monitor { vm: VmId(2) });
+        assert_eq!(frames.usage(VmId(1)), FrameUsage { guest: 1, shadow: 1, monitor: 0 });
+        assert_eq!(frames.usage(VmId(2)).total(), 1);
+        assert_eq!(frames.owner(1), Some(FrameOwner::Guest { vm: VmId(1), page: 7 }));
+        assert_eq!(frames.release_vm(VmId(1)).len(), 2);
+        assert_eq!(frames.free_count(), 7);
+        assert_eq!(frames.usage(VmId(1)).total(), 0);
+    }
+
+    #[test]
+    fn a_reservation_is_refused_when_frames_are_short() {
+        let mut frames = FrameAllocator::new(BASE, 2);
+        assert_eq!(frames.reserve(2), Ok(()));
+        assert_eq!(frames.reserve(3), Err(Shortage::Frames { wanted: 3 }));
+        frames.allocate(OWNER);
+        assert_eq!(frames.reserve(2), Err(Shortage::Frames { wanted: 2 }));
+    }
+
+    #[test]
+    fn every_nth_reservation_can_be_made_to_fail() {
+        let mut frames = FrameAllocator::new(BASE, 2);
+        frames.fail_every(3);
+        let results: Vec<_> = (0..6).map(|_| frames.reserve(1).is_ok()).collect();
+        assert_eq!(results, [true, true, false, true, true, false]);
+        frames.fail_every(0);
+        assert!((0..6).all(|_| frames.reserve(1).is_ok()));
+    }
+
+    #[test]
+    fn releasing_twice_or_outside_changes_nothing() {
+        let mut frames = FrameAllocator::new(BASE, 2);
+        let frame = frames.allocate(OWNER).unwrap();
+        frames.release(frame);
+        frames.release(frame);
+        frames.release(PhysicalAddress(0));
+        assert_eq!(frames.free_count(), 2);
+    }
+}

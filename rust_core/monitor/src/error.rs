@@ -1,0 +1,54 @@
+//! What a host can refuse, and what must never happen.
+
+use crate::ids::VmId;
+use crate::ledger::LedgerMismatch;
+use dcsim_memory::{MemoryError, StoreFull};
+
+/// Why a host did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The caller's request makes no sense in the host's present state.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no such VM on this host.
+    #[error("{0} is not on this host")]
+    NoSuchVm(VmId),
+    /// There is no such pCPU.
+    #[error("the host has no pCPU {0}")]
+    NoSuchPcpu(usize),
+    /// The guest image cannot be loaded.
+    #[error("{0}")]
+    Image(String),
+    /// A saved state cannot be restored.
+    #[error("the saved state cannot be restored: {0}")]
+    State(String),
+    /// Too few free frames for something that cannot wait.
+    #[error("the host has too little memory: {wanted} more frames are needed and {free} are free")]
+    Memory {
+        /// Frames that are needed.
+        wanted: u64,
+        /// Frames that are free.
+        free: u64,
+    },
+    /// The simulator's own page store is full.
+    #[error(transparent)]
+    StoreFull(#[from] StoreFull),
+    /// Cycles do not add up.
+    #[error(transparent)]
+    Ledger(#[from] LedgerMismatch),
+    /// A handler took a frame that it had not reserved: a bug in this crate.
+    #[error("a handler took a frame that it had not reserved")]
+    FrameNotReserved,
+    /// A handler reached outside the host's memory: a bug in this crate.
+    #[error("a handler reached outside the host's memory: {0}")]
+    OutsideMemory(MemoryError),
+}
+
+impl From<MemoryError> for HostError {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::StoreFull(full) => Self::StoreFull(full),
+            MemoryError::OutOfRange { .. } => Self::OutsideMemory(error),
+        }
+    }
+}

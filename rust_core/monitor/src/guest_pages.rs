@@ -1,0 +1,275 @@
+//! Where a guest's memory is: the map from guest pages to host frames, and access through it.
+//!
+//! The map lies in host frames itself: one 8-byte entry a page, the frame's address with bit 0 set,
+//! or 0 while the page has no frame. A page gets its frame at the first touch; until then it reads
+//! as zeros. Handlers look entries up through the meter; devices, which are no program of the
+//! pCPU, through [`GuestPages`].
+
+use crate::allocator::{FrameAllocator, FrameOwner};
+use crate::ids::VmId;
+use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Unavailable};
+use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
+use std::collections::BTreeSet;
+
+/// Entries in a frame of the map.
+const ENTRIES: u64 = PAGE_BYTES as u64 / 8;
+
+/// The bit of an entry that tells that the page has a frame.
+const PRESENT: u64 = 1;
+
+/// Frames that the map of a guest with `pages` pages takes.
+pub fn map_frames(pages: u64) -> u64 {
+    pages.div_ceil(ENTRIES)
+}
+
+/// The map of one guest.
+#[derive(Clone, Debug)]
+pub struct PageMap {
+    base: u64,
+    pages: u64,
+    tables: Vec<PhysicalAddress>,
+}
+
+impl PageMap {
+    /// A map for `pages` pages from guest-physical `base` upwards, in `tables`, which hold zeros.
+    pub fn new(base: u64, pages: u64, tables: Vec<PhysicalAddress>) -> Self {
+        Self { base, pages, tables }
+    }
+
+    /// The number of pages that the guest has.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// The guest-physical address of the first page.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The number of the page that holds a guest-physical address.
+    pub fn page_of(&self, address: u64) -> Option<u64> {
+        let page = address.checked_sub(self.base)? / PAGE_BYTES as u64;
+        (page < self.pages).then_some(page)
+    }
+
+    /// Whether `length` bytes from `address` all lie in the guest's memory.
+    pub fn contains(&self, address: u64, length: u64) -> bool {
+        let bytes = self.pages * PAGE_BYTES as u64;
+        address
+            .checked_sub(self.base)
+            .is_some_and(|offset| offset <= bytes && length <= bytes - offset)
+    }
+
+    /// Where the entry of a page is in host memory.
+    pub fn slot(&self, page: u64) -> Option<PhysicalAddress> {
+        let table = self.tables.get(usize::try_from(page / ENTRIES).ok()?)?;
+        table.checked_add(page % ENTRIES * 8)
+    }
+
+    /// The frame that an entry names.
+    pub fn decode(entry: u64) -> Option<PhysicalAddress> {
+        (entry & PRESENT != 0).then_some(PhysicalAddress(entry & !PRESENT))
+    }
+
+    /// The entry for a frame.
+    pub fn encode(frame: PhysicalAddress) -> u64 {
+        frame.0 | PRESENT
+    }
+
+    /// The frame of a page, looked up as a device does: without a pCPU and so without cost.
+    pub fn frame(&self, memory: &Memory<'_>, page: u64) -> Option<PhysicalAddress> {
+        Self::decode(memory.read_u64(self.slot(page)?).ok()?)
+    }
+}
+
+/// A guest's memory as its devices and its loader reach it.
+#[derive(Debug)]
+pub struct GuestPages<'a> {
+    /// The host's memory.
+    pub memory: Memory<'a>,
+    /// The host's frames.
+    pub allocator: &'a mut FrameAllocator,
+    /// Where the pages are.
+    pub map: &'a PageMap,
+    /// Whose they are.
+    pub vm: VmId,
+}
+
+impl GuestPages<'_> {
+    /// Gives a page a frame if it has none. Fails without any change.
+    fn provide(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {
+        if let Some(frame) = self.map.frame(&self.memory, page) {
+            return Ok(frame);
+        }
+        let unavailable = self.unavailable(page);
+        let slot = self.map.slot(page).ok_or(unavailable)?;
+        self.memory.reserve(slot, 8).map_err(|_| unavailable)?;
+        let owner = FrameOwner::Guest { vm: self.vm, page };
+        let frame = self.allocator.allocate(owner).ok_or(unavailable)?;
+        self.memory.write_u64(slot, PageMap::encode(frame)).map_err(|_| unavailable)?;
+        Ok(frame)
+    }
+
+    fn unavailable(&self, page: u64) -> Unavailable {
+        Unavailable { address: self.map.base + page * PAGE_BYTES as u64 }
+    }
+
+    fn check(&self, address: u64, length: u64) -> Result<(), GuestMemoryError> {
+        if self.map.contains(address, length) {
+            return Ok(());
+        }
+        Err(GuestMemoryError::Invalid { address, length })
+    }
+
+    /// Pages of the ranges that a device is going to write, each once.
+    fn written_pages(&self, ranges: &[GuestRange]) -> BTreeSet<u64> {
+        ranges
+            .iter()
+            .filter(|range| range.direction == Direction::Write && range.length > 0)
+            .flat_map(|range| {
+                let first = (range.address - self.map.base) / PAGE_BYTES as u64;
+                let last = (range.address + (range.length - 1) - self.map.base) / PAGE_BYTES as u64;
+                first..=last
+            })
+            .collect()
+    }
+
+}
+
+impl GuestMemory for GuestPages<'_> {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), GuestMemoryError> {
+        self.check(address, buffer.len() as u64)?;
+        let mut done = 0;
+        while done < buffer.len() {
+            let (page, offset, length) = piece(self.map, address, done, buffer.len());
+            let part = &mut buffer[done..done + length];
+            match self.map.frame(&self.memory, page) {
+                None => part.fill(0),
+                Some(frame) => self
+                    .memory
+                    .read(PhysicalAddress(frame.0 + offset), part)
+                    .map_err(|_| Unavailable { address })?,
+            }
+            done += length;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), GuestMemoryError> {
+        let length = bytes.len() as u64;
+        self.reserve(&[GuestRange { address, length, direction: Direction::Write }])?;
+        let mut done = 0;
+        while done < bytes.len() {
+            let (page, offset, length) = piece(self.map, address, done, bytes.len());
+            let frame = self.provide(page)?;
+            self.memory
+                .write(PhysicalAddress(frame.0 + offset), &bytes[done..done + length])
+                .map_err(|_| Unavailable { address })?;
+            done += length;
+        }
+        Ok(())
+    }
+
+    fn reserve(&mut self, ranges: &[GuestRange]) -> Result<(), GuestMemoryError> {
+        for range in ranges {
+            self.check(range.address, range.length)?;
+        }
+        let pages = self.written_pages(ranges);
+        let missing: Vec<u64> =
+            pages.iter().copied().filter(|p| self.map.frame(&self.memory, *p).is_none()).collect();
+        if let Some(first) = missing.first() {
+            let unavailable = self.unavailable(*first);
+            self.allocator.reserve(missing.len() as u64).map_err(|_| unavailable)?;
+        }
+        for page in pages {
+            let frame = self.provide(page)?;
+            self.memory.writable_offset(frame).map_err(|_| self.unavailable(page))?;
+        }
+        Ok(())
+    }
+}
+
+/// The part of an access that starts `done` bytes in and stays within one page: the page, the
+/// offset in it and the length.
+fn piece(map: &PageMap, address: u64, done: usize, total: usize) -> (u64, u64, usize) {
+    let offset = address - map.base + done as u64;
+    let within = offset % PAGE_BYTES as u64;
+    let length = (PAGE_BYTES - within as usize).min(total - done);
+    (offset / PAGE_BYTES as u64, within, length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcsim_memory::{Frames, PageStore};
+
+    const HOST: PhysicalAddress = PhysicalAddress(0x8000_0000);
+    const GUEST: u64 = 0x4000_0000;
+    const VM: VmId = VmId(3);
+
+    struct World {
+        store: PageStore,
+        frames: Frames,
+        allocator: FrameAllocator,
+        map: PageMap,
+    }
+
+    impl World {
+        fn new(frames: u64, pages: u64) -> Self {
+            let mut allocator = FrameAllocator::new(HOST, frames);
+            let owner = FrameOwner::Monitor { vm: VM };
+            let tables = (0..map_frames(pages)).map(|_| allocator.allocate(owner).unwrap());
+            let map = PageMap::new(GUEST, pages, tables.collect());
+            Self { store: PageStore::new(1 << 20), frames: Frames::new(HOST, frames), allocator, map }
+        }
+
+        fn guest(&mut self) -> GuestPages<'_> {
+            GuestPages {
+                memory: Memory { store: &mut self.store, frames: &mut self.frames },
+                allocator: &mut self.allocator,
+                map: &self.map,
+                vm: VM,
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_gets_its_frame_at_the_first_write() {
+        let mut world = World::new(8, 600);
+        let mut bytes = [7; 4];
+        world.guest().read(GUEST + 4094, &mut bytes).unwrap();
+        assert_eq!((bytes, world.allocator.usage(VM).guest), ([0; 4], 0));
+        world.guest().write(GUEST + 4094, &[1, 2, 3, 4]).unwrap();
+        world.guest().read(GUEST + 4094, &mut bytes).unwrap();
+        assert_eq!((bytes, world.allocator.usage(VM).guest), ([1, 2, 3, 4], 2));
+        // The entries of page 599 lie in the second frame of the map.
+        world.guest().write(GUEST + 599 * 4096, &[9]).unwrap();
+        assert_eq!(world.allocator.usage(VM), crate::FrameUsage { guest: 3, shadow: 0, monitor: 2 });
+    }
+
+    #[test]
+    fn a_refused_reservation_changes_nothing() {
+        let mut world = World::new(3, 16);
+        let range = GuestRange { address: GUEST, length: 3 * 4096, direction: Direction::Write };
+        let unavailable = GuestMemoryError::from(Unavailable { address: GUEST });
+        assert_eq!(world.guest().reserve(&[range]), Err(unavailable));
+        assert_eq!(world.allocator.usage(VM).guest, 0);
+        world.allocator.fail_every(1);
+        let small = GuestRange { length: 8, ..range };
+        assert_eq!(world.guest().reserve(&[small]), Err(unavailable));
+        world.allocator.fail_every(0);
+        assert_eq!(world.guest().reserve(&[small]), Ok(()));
+        assert_eq!(world.allocator.usage(VM).guest, 1);
+    }
+
+    #[test]
+    fn what_is_outside_the_guest_is_refused() {
+        let mut world = World::new(8, 16);
+        for (address, length) in [(GUEST - 1, 2), (GUEST + 16 * 4096 - 1, 2), (u64::MAX, 1)] {
+            let invalid = GuestMemoryError::Invalid { address, length };
+            let mut buffer = vec![0; length as usize];
+            assert_eq!(world.guest().read(address, &mut buffer), Err(invalid));
+            assert_eq!(world.guest().write(address, &buffer), Err(invalid));
+        }
+    }
+}

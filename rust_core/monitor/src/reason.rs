@@ -1,0 +1,85 @@
+//! Why a guest left for its monitor (or, on a bare machine, for its firmware).
+//!
+//! One table names them all; counters and the ledger are indexed by it.
+
+/// Declares the reasons with their names in results.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The reason of an exit: what the handler turned out to be needed for.
+        #[derive(Copy, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[repr(u8)]
+        pub enum ExitReason {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl ExitReason {
+            /// All reasons, in order of their numbers.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The name of the reason in results.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No exit: the first entry after the vCPU was put on a pCPU.
+    VcpuLoad = "vcpu_load",
+    /// The guest kernel accessed a control and status register.
+    CsrAccess = "csr_access",
+    /// The guest kernel returned from a trap.
+    SupervisorReturn = "sret",
+    /// The guest kernel ordered its page tables.
+    AddressFence = "sfence_vma",
+    /// The guest kernel waits for an interrupt.
+    WaitForInterrupt = "wfi",
+    /// A user program called its kernel.
+    SystemCall = "system_call",
+    /// The guest kernel called its firmware.
+    FirmwareCall = "firmware_call",
+    /// A page fault that the guest itself has to see.
+    GuestPageFault = "guest_page_fault",
+    /// The shadow page tables had no entry for a page that the guest has mapped.
+    ShadowFill = "shadow_fill",
+    /// A device register of the interrupt controllers or the timer.
+    MmioInterrupt = "mmio_interrupt",
+    /// A device register of the serial console.
+    MmioConsole = "mmio_console",
+    /// A device register of a virtio device.
+    MmioVirtio = "mmio_virtio",
+    /// Any other device register.
+    MmioOther = "mmio_other",
+    /// The guest's timer expired.
+    Timer = "timer",
+    /// A device of the guest raised its interrupt while the guest ran.
+    ExternalInterrupt = "external_interrupt",
+    /// An instruction that is illegal for the guest too.
+    IllegalInstruction = "illegal_instruction",
+    /// A breakpoint, an access fault or a misaligned access that the guest itself has to see.
+    OtherException = "other_exception",
+    /// An interrupt or exception that the firmware of a bare machine handled.
+    FirmwareTrap = "firmware_trap",
+}
+
+impl ExitReason {
+    /// The number of reasons.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_positions_and_names_differ() {
+        for (number, reason) in ExitReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, number);
+            let same = ExitReason::ALL.into_iter().filter(|other| other.name() == reason.name());
+            assert_eq!(same.count(), 1);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Shadow paging: page tables that translate guest-virtual straight to host-physical addresses.
+//!
+//! * [`entry`]: the format of entries;
+//! * [`view`]: what user mode, supervisor mode and SUM may access, as separate trees;
+//! * [`guest_walk`]: what the guest's own tables say;
+//! * [`tree`]: the tables of one view;
+//! * [`spaces`]: the trees of a VM, used as a TLB of the guest;
+//! * [`asid`]: identifiers that keep trees apart in the pCPU's TLB.
+
+pub mod asid;
+pub mod entry;
+pub mod guest_walk;
+pub mod spaces;
+pub mod tree;
+pub mod view;

@@ -1,0 +1,217 @@
+//! The shadow trees of a VM: one address space for each value of `satp` that the guest used lately,
+//! one tree in it for each view.
+//!
+//! Together they behave as a TLB of the guest: they are filled on demand, they may keep what the
+//! guest's tables no longer say, and a fence ends it. The guest's own page tables are never
+//! watched; the architecture makes changes visible only after a fence.
+
+use super::asid::{Asid, AsidAllocator};
+use super::guest_walk::levels;
+use super::tree::{Removed, TableFrames, Tree};
+use super::view::View;
+use crate::error::HostError;
+use dcsim_hart::csr::fields::satp;
+use dcsim_machine::Meter;
+
+/// Address spaces that are kept; the one used longest ago gives way.
+const MOST_SPACES: usize = 16;
+
+/// Levels of the tree for a guest without translation: its memory lies below 256 GiB.
+const BARE_LEVELS: u32 = 3;
+
+/// What a fence of the guest's names.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub struct FenceScope {
+    /// One address, or all.
+    pub address: Option<u64>,
+    /// One address space, or all.
+    pub asid: Option<u16>,
+}
+
+#[derive(Debug)]
+struct Space {
+    translation: u64,
+    last_use: u64,
+    trees: [Option<Tree>; View::COUNT],
+}
+
+impl Space {
+    fn is_bare(&self) -> bool {
+        satp::mode(self.translation) == satp::BARE
+    }
+
+    fn is_in(&self, scope: FenceScope) -> bool {
+        let asid = satp::asid(self.translation);
+        !self.is_bare() && scope.asid.is_none_or(|wanted| wanted == asid)
+    }
+
+    fn frame_count(&self) -> u64 {
+        self.trees.iter().flatten().map(Tree::frame_count).sum()
+    }
+
+    fn free(self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
+        for tree in self.trees.into_iter().flatten() {
+            tree.free(meter, frames);
+        }
+    }
+}
+
+/// The address spaces of one VM.
+#[derive(Debug, Default)]
+pub struct Spaces {
+    spaces: Vec<Space>,
+    uses: u64,
+}
+
+/// All values of `satp` without translation mean the same.
+fn key(translation: u64) -> u64 {
+    if satp::mode(translation) == satp::BARE { 0 } else { translation }
+}
+
+impl Spaces {
+    /// The tree for a view, if there is one.
+    pub fn tree(
+        &mut self,
+        meter: &mut Meter<'_>,
+        translation: u64,
+        view: View,
+    ) -> Option<&mut Tree> {
+        let index = self.find(meter, translation)?;
+        self.spaces[index].trees[view as usize].as_mut()
+    }
+
+    /// Makes the tree for a view if there is none, and marks the space as used. Needs
+    /// [`Tree::NEW_FRAMES`] reserved frames if [`Self::tree`] finds none.
+    pub fn enter(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        translation: u64,
+        view: View,
+    ) -> Result<&mut Tree, HostError> {
+        let index = match self.find(meter, translation) {
+            Some(index) => index,
+            None => self.add(meter, frames, translation),
+        };
+        self.uses += 1;
+        let space = &mut self.spaces[index];
+        space.last_use = self.uses;
+        let slot = &mut space.trees[view as usize];
+        if slot.is_none() {
+            let levels = levels(translation).unwrap_or(BARE_LEVELS);
+            *slot = Some(Tree::new(meter, frames, levels)?);
+        }
+        slot.as_mut().ok_or(HostError::FrameNotReserved)
+    }
+
+    fn find(&self, meter: &mut Meter<'_>, translation: u64) -> Option<usize> {
+        let wanted = key(translation);
+        let found = self.spaces.iter().position(|space| space.translation == wanted);
+        meter.lookup(found.map_or(self.spaces.len(), |index| index + 1) as u64);
+        found
+    }
+
+    fn add(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        translation: u64,
+    ) -> usize {
+        if self.spaces.len() >= MOST_SPACES {
+            self.free_oldest(meter, frames);
+        }
+        let trees = [const { None }; View::COUNT];
+        self.spaces.push(Space { translation: key(translation), last_use: 0, trees });
+        self.spaces.len() - 1
+    }
+
+    fn free_oldest(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
+        let by_use = |index: &usize| self.spaces[*index].last_use;
+        let oldest = (0..self.spaces.len()).min_by_key(by_use);
+        meter.lookup(self.spaces.len() as u64);
+        if let Some(index) = oldest {
+            self.spaces.remove(index).free(meter, frames);
+        }
+    }
+
+    /// Does what the guest's SFENCE.VMA asks for.
+    pub fn fence(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        scope: FenceScope,
+    ) -> Result<(), HostError> {
+        meter.lookup(self.spaces.len() as u64);
+        match scope.address {
+            None => self.fence_spaces(meter, frames, scope),
+            Some(address) => self.fence_address(meter, frames, scope, address)?,
+        }
+        Ok(())
+    }
+
+    /// Drops whole spaces. Their identifiers are not used again, so the TLB needs no flush.
+    fn fence_spaces(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        scope: FenceScope,
+    ) {
+        for space in self.spaces.extract_if(.., |space| space.is_in(scope)) {
+            space.free(meter, frames);
+        }
+    }
+
+    fn fence_address(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        scope: FenceScope,
+        address: u64,
+    ) -> Result<(), HostError> {
+        let spaces = self.spaces.iter_mut().filter(|space| space.is_in(scope));
+        for tree in spaces.flat_map(|space| space.trees.iter_mut().flatten()) {
+            let removed = tree.unmap(meter, frames, address)?;
+            flush(meter, tree.asid, removed, address);
+        }
+        Ok(())
+    }
+
+    /// Frees spaces until `wanted` frames are free, those used longest ago first, the one in use
+    /// last. Nothing needs a flush, as identifiers are not used again.
+    pub fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
+        while frames.allocator.free_count() < wanted && !self.spaces.is_empty() {
+            self.free_oldest(meter, frames);
+        }
+    }
+
+    /// Frames that all trees hold.
+    pub fn frame_count(&self) -> u64 {
+        self.spaces.iter().map(Space::frame_count).sum()
+    }
+
+    /// Lets every tree take a new identifier at its next use: for a VM that comes to a pCPU whose
+    /// TLB may hold what was fenced elsewhere.
+    pub fn forget_asids(&mut self) {
+        for tree in self.spaces.iter_mut().flat_map(|space| space.trees.iter_mut().flatten()) {
+            tree.asid = None;
+        }
+    }
+}
+
+/// The identifier of a tree, a new one if it has none that is current.
+pub fn current_asid(tree: &mut Tree, asids: &mut AsidAllocator) -> Asid {
+    match tree.asid {
+        Some(asid) if asids.is_current(asid) => asid,
+        _ => *tree.asid.insert(asids.take()),
+    }
+}
+
+/// Removes from the TLB what a tree no longer has.
+pub fn flush(meter: &mut Meter<'_>, asid: Option<Asid>, removed: Removed, address: u64) {
+    let Some(asid) = asid else { return };
+    match removed {
+        Removed::Nothing => {}
+        Removed::Page => meter.flush_tlb_page(address, asid.number),
+        Removed::Range => meter.flush_tlb_asid(asid.number),
+    }
+}
