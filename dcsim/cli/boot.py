@@ -90,7 +90,7 @@ def boot(
 
     \b
     Examples:
-      dcsim boot "compute rounds=10"
+      dcsim boot "integer rounds=10"
       dcsim boot "files" --disk "4 MiB" --technique trap-and-emulate --counters json
     """
     machine = open_machine(

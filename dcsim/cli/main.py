@@ -38,7 +38,7 @@ def commands() -> None:
     \b
     Examples:
       dcsim run scenarios/quickstart.yaml
-      dcsim boot "compute rounds=10"
+      dcsim boot "integer rounds=10"
       dcsim validate my.yaml
     """
 

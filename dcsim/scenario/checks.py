@@ -197,7 +197,7 @@ def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
         location = ("migrations", index)
         yield from _known("VM", move.vm, vms, (*location, "vm"))
         yield from _known("host", move.to, hosts, (*location, "to"))
-        if move.at_ns >= scenario.duration_ns:
+        if move.at_ns >= scenario.duration_ns > 0:
             yield Finding((*location, "at"), "the move would begin after the run's end")
 
 

@@ -44,7 +44,9 @@ _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _SPECIAL_FLOAT = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
+_TOO_DEEP = f"this is nested more than {DEEPEST_NESTING} deep"
 _REMEDIES = {
+    _TOO_DEEP: "a scenario needs no more than 6 levels",
     "found character '\\t' that cannot start any token": "indent with spaces",
     "mapping values are not allowed here": "put a text that contains `: ` in quotes, "
     "or check the indentation",
@@ -146,6 +148,20 @@ def parse_text(text: str, source: str) -> tuple[Node, tuple[Problem, ...]]:
     return node, tuple(composer.problems)
 
 
+class _Loader(yaml.SafeLoader):
+    """PyYAML's scanner and parser, which stop at brackets that are nested too deep.
+
+    The scanner looks at every open bracket for each token that it reads ahead, so a thousand of
+    them would already take seconds.
+    """
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Open a bracket."""
+        if self.flow_level >= DEEPEST_NESTING:
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=self.get_mark())
+        super().fetch_flow_collection_start(token)
+
+
 @dataclass
 class _Composer:
     """Turns PyYAML's events into nodes."""
@@ -159,7 +175,7 @@ class _Composer:
 
     def document(self) -> Node:
         """Compose the only document of the stream."""
-        events = yaml.parse(self.text, Loader=yaml.SafeLoader)
+        events = yaml.parse(self.text, Loader=_Loader)
         next(events)  # the start of the stream
         event = next(events)
         if isinstance(event, yaml.StreamEndEvent):
@@ -176,8 +192,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if depth > DEEPEST_NESTING:
-            message = f"this is nested more than {DEEPEST_NESTING} deep"
-            raise self._stop(event, message, "a scenario needs no more than 6 levels")
+            raise self._stop(event, _TOO_DEEP, _REMEDIES[_TOO_DEEP])
         self._check_tag(event)
         anchor: str | None = getattr(event, "anchor", None)
         if anchor is not None:
@@ -319,7 +334,7 @@ def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:
     words = f"{error.problem or ''} {error.context or ''}"
     remedy = next((text for key, text in _REMEDIES.items() if key in words), "")
     told = ", ".join(part for part in (error.context, error.problem) if part)
-    return Problem(place, f"this is not YAML: {told}", remedy)
+    return Problem(place, told if told == _TOO_DEEP else f"this is not YAML: {told}", remedy)
 
 
 def _place_of_offset(text: str, offset: int, source: str) -> Place:

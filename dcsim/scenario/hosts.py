@@ -78,3 +78,4 @@ class Storage(Model):
     """Storage outside the hosts."""
 
     shared: Items[SharedStorage] = ()
+    """Disk arrays, which a VM's disk names with `on`."""

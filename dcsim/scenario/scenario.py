@@ -35,14 +35,21 @@ class Scenario(Model):
     duration_ns: Duration = Field(alias="duration")
     """Simulated time from the start to the end of the run."""
     fabric: Fabric = Fabric()
+    """The network between the hosts."""
     storage: Storage = Storage()
+    """Storage outside the hosts."""
     hosts: Items[Host]
+    """The physical machines; at least one."""
     vms: Items[Vm] = ()
+    """The virtual machines."""
     placement: Placement = Placement()
+    """On which host a VM without `host` starts."""
     consolidation: Consolidation | None = None
     """No consolidation when left out."""
     migrations: Items[Migration] = ()
+    """Moves at fixed times."""
     expect: Items[Expectation] = ()
+    """What the result must be."""
 
     _folder: Path = PrivateAttr(default_factory=Path)
 

@@ -57,7 +57,7 @@ class Vm(Model):
     count: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """How many VMs alike; one, called exactly `name`, when left out."""
     program: BootArguments
-    """The guest's first program and its arguments: `server`, `compute rounds=100`."""
+    """The guest's first program and its arguments: `server`, `integer rounds=100`."""
     kernel: BootArguments | None = None
     """Arguments for the guest kernel itself: `kernel.swap_pages=64 kernel.tick_ms=5`."""
     image: str | None = None

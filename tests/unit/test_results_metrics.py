@@ -1,0 +1,129 @@
+"""Metrics: what follows from the records, and the invariants that they must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dcsim.errors import InvariantError, SeamError, UnknownNameError
+from dcsim.results import HostsUsedSample, RunResult, summarise
+from dcsim.results.metrics import nearest_rank
+from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
+
+MakeResult = Callable[..., RunResult]
+
+# Worked out by hand from the records of the fixture.
+EXPECTED = [
+    ("vm.web.state", "running"),
+    ("vm.web.exit_status", None),
+    ("vm.batch.exit_status", 3),
+    ("vm.web.instructions", 1_000),
+    ("vm.web.direct_share", 0.9),
+    ("vm.web.total_cycles", 2_000),
+    ("vm.web.guest_cycles", 1_000),
+    ("vm.web.handler_cycles", 500),
+    ("vm.web.host_path_cycles", 200),
+    ("vm.web.guest_walk_cycles", 0),
+    ("vm.web.exits", 100),
+    ("vm.web.cycles.handler:csr", 500),
+    ("vm.web.exits.page_fault", 10),
+    ("vm.web.exits.never", 0),
+    ("vm.web.requests_arrived", 101),
+    ("vm.web.requests_served", 100),
+    ("vm.web.requests_dropped", 1),
+    ("vm.web.latency_p50_ns", 500),
+    ("vm.web.latency_p99_ns", 990),
+    ("vm.batch.latency_p99_ns", None),
+    ("vm.web.dirty_pages", 25),
+    ("vm.web.dirty_rate_pages_per_second", 25.0),
+    ("vm.web.migrations", 1),
+    ("vm.web.migration_bytes", 170_000),
+    ("vm.web.downtime_ns", 5_000),
+    ("vm.batch.migrations", 0),
+    ("vm.web.console_bytes", 6),
+    ("host.rack-0.utilisation", 0.25),
+    ("host.rack-0.power_state", "on"),
+    ("cluster.vms", 2),
+    ("cluster.hosts_used_at_end", 2),
+    ("cluster.hosts_used_max", 2),
+    ("cluster.hosts_used_mean", 1.75),
+    ("cluster.energy_millijoules", 97_000),
+    ("cluster.instructions", 2_000),
+    ("cluster.requests_served", 100),
+    ("cluster.migrations", 1),
+    ("cluster.lateness_ns", 0),
+]
+
+
+@pytest.mark.parametrize(("metric", "expected"), EXPECTED)
+def test_follows_from_the_records(make_result: MakeResult, metric: str, expected: object) -> None:
+    assert summarise(make_result()).value(metric) == expected
+
+
+def test_every_metric_of_the_vocabulary_has_a_value(make_result: MakeResult) -> None:
+    summary = summarise(make_result())
+
+    assert list(summary.vms["web"]) == [metric.name for metric in VM_METRICS]
+    assert list(summary.hosts["rack-0"]) == [metric.name for metric in HOST_METRICS]
+    assert list(summary.cluster) == [metric.name for metric in CLUSTER_METRICS]
+
+
+@pytest.mark.parametrize("metric", ["vm.web.speed", "vm.no.state", "rack.a.b", "cluster.x", ""])
+def test_an_unknown_metric_is_an_error(make_result: MakeResult, metric: str) -> None:
+    with pytest.raises(UnknownNameError, match="no metric"):
+        summarise(make_result()).value(metric)
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"),
+    [([], 50, None), ([7], 1, 7), ([1, 2], 50, 1), ([1, 2, 3], 50, 2), (range(1, 101), 99, 99)],
+)
+def test_percentiles_are_by_nearest_rank(
+    values: list[int], percent: int, expected: int | None
+) -> None:
+    assert nearest_rank(values, percent) == expected
+
+
+def test_nothing_divided_by_nothing_is_nothing(make_result: MakeResult) -> None:
+    unborn = replace(
+        make_result().vms[0],
+        started_ns=None,
+        instructions_direct=0,
+        instructions_emulated=0,
+        total_cycles=0,
+        cycles={},
+    )
+    summary = summarise(make_result(vms=(unborn,), hosts_used=()))
+
+    assert summary.value("vm.web.direct_share") == 0.0
+    assert summary.value("vm.web.dirty_rate_pages_per_second") == 0.0
+    assert summary.value("cluster.hosts_used_mean") == 0.0
+
+
+def test_hosts_used_before_the_first_sample_do_not_count(make_result: MakeResult) -> None:
+    late = HostsUsedSample(time_ns=500_000_000, used=3, powered=3)
+
+    assert summarise(make_result(hosts_used=(late,))).value("cluster.hosts_used_mean") == 3.0
+
+
+def test_cycles_that_do_not_add_up_are_a_bug(make_result: MakeResult) -> None:
+    wrong = replace(make_result().vms[0], total_cycles=2_001)
+
+    with pytest.raises(InvariantError, match="add up to 2,000, and its pCPUs counted 2,001"):
+        summarise(make_result(vms=(wrong,)))
+
+
+def test_lateness_is_a_bug(make_result: MakeResult) -> None:
+    late = replace(make_result().vms[0], lateness_ns=1)
+
+    with pytest.raises(SeamError, match="1 ns in the past of `web`"):
+        summarise(make_result(vms=(late,)))
+
+
+def test_a_move_that_changes_a_byte_is_a_bug(make_result: MakeResult) -> None:
+    wrong = replace(make_result().migrations[0], destination_digest="cd")
+
+    with pytest.raises(InvariantError, match="changed its state"):
+        summarise(make_result(migrations=(wrong,)))

@@ -1,0 +1,489 @@
+"""Scenario files: every kind of mistake is told with its file, line and column, and a remedy.
+
+The cases change one thing of a valid scenario; the place of the problem is counted by hand.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from dcsim.errors import ScenarioError
+from dcsim.scenario import load_scenario, read_scenario
+
+VALID = """\
+dcsim: 1
+name: small
+duration: 2 s
+storage:
+  shared:
+    - {name: san, latency: 120 us, bandwidth: 2 GB/s}
+hosts:
+  - name: rack
+    count: 2
+    hardware: sifive-u54
+    hypervisor: type1
+    pcpus: 2
+    memory: 256 MiB
+    power: dell-r740
+vms:
+  - name: web
+    count: 2
+    program: server
+    memory: 16 MiB
+    disk: {size: 4 MiB, on: san}
+    requests: {rate: 200 /s, count: 100}
+  - {name: job, program: integer rounds=1, memory: 16 MiB, start: 100 ms}
+consolidation: {interval: 500 ms}
+migrations:
+  - {vm: job, to: rack-1, at: 1 s}
+expect:
+  - {metric: vm.web-0.requests_served, at_least: 10}
+  - {metric: cluster.latency_p99_ns, at_most: 5 ms}
+"""
+
+
+def _problems(text: str, overrides: tuple[str, ...] = ()) -> list[str]:
+    with pytest.raises(ScenarioError) as caught:
+        read_scenario(text.encode(), "f.yaml", Path(), overrides)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_valid_scenario_is_read() -> None:
+    scenario = read_scenario(VALID.encode(), "f.yaml", Path()).scenario
+
+    assert scenario.duration_ns == 2_000_000_000
+    assert scenario.seed == 1
+    assert [host.name for host in scenario.each_host()] == ["rack-0", "rack-1"]
+    assert [vm.name for vm in scenario.each_vm()] == ["web-0", "web-1", "job"]
+    assert scenario.hosts[0].memory_bytes == 256 * 2**20
+    assert scenario.storage.shared[0].bandwidth_bits_per_second == 16_000_000_000
+    assert scenario.vms[0].boot_arguments == "init=server"
+    assert scenario.vms[1].program_name == "integer"
+
+
+UNITS_OF_TIME = "(units: ns, us, ms, s, min, h, day)"
+UNITS_OF_SIZE = "(units: B, KiB, MiB, GiB, TiB)"
+
+MISTAKES = [
+    (
+        "name: small",
+        "name: Small One",
+        "f.yaml:2:7: `name` must be a name of lower-case letters, digits and single hyphens, "
+        "such as `rack1-a`, not the text `Small One`",
+    ),
+    (
+        "duration: 2 s",
+        "duratoin: 2 s\nduration: 2 s",
+        "f.yaml:3:1: the scenario has no key `duratoin`; did you mean `duration`?",
+    ),
+    ("duration: 2 s\n", "", "f.yaml:1:1: the scenario has no `duration`; add `duration: 500 ms`"),
+    (
+        "duration: 2 s",
+        "duration: 2 MB",
+        "f.yaml:3:11: `duration`: `2 MB` is a size, not a duration; "
+        f"write a duration such as `500 ms` {UNITS_OF_TIME}",
+    ),
+    (
+        "duration: 2 s",
+        "duration: 2",
+        "f.yaml:3:11: `duration`: `2` has no unit; "
+        f"write a duration such as `500 ms` {UNITS_OF_TIME}",
+    ),
+    (
+        "duration: 2 s",
+        "duration: 0 s",
+        "f.yaml:3:11: the run has no duration; write one such as `2 s`",
+    ),
+    ("dcsim: 1", "dcsim: 2", "f.yaml:1:8: `2` is not a value for `dcsim`; allowed: `1`"),
+    (
+        "    memory: 256 MiB\n",
+        "    memory: 256\n",
+        "f.yaml:13:13: `hosts[0].memory`: `256` has no unit; "
+        f"write a size such as `256 MiB` {UNITS_OF_SIZE}",
+    ),
+    (
+        "    memory: 256 MiB\n",
+        "    memroy: 256 MiB\n    memory: 256 MiB\n",
+        "f.yaml:13:5: `hosts[0]` has no key `memroy`; did you mean `memory`?",
+    ),
+    (
+        "    memory: 256 MiB\n",
+        "",
+        "f.yaml:8:5: `hosts[0]` has no `memory`; add `memory: 256 MiB`",
+    ),
+    (
+        "    memory: 256 MiB\n",
+        "    memory: 268435457 B\n",
+        "f.yaml:13:13: `memory` must be a multiple of 4,096 bytes, and not 0; write `256 MiB`",
+    ),
+    (
+        "type1",
+        "type3",
+        "f.yaml:11:17: `type3` is not a value for `hosts[0].hypervisor`; did you mean `type2`?",
+    ),
+    ("pcpus: 2", "pcpus: 0", "f.yaml:12:12: `hosts[0].pcpus` must be at least 1, not `0`"),
+    (
+        "pcpus: 2",
+        "pcpus: two",
+        "f.yaml:12:12: `hosts[0].pcpus` must be a whole number, not the text `two`",
+    ),
+    (
+        "pcpus: 2",
+        "pcpus: 2.0",
+        "f.yaml:12:12: `hosts[0].pcpus` must be a whole number, not the number `2.0`",
+    ),
+    (
+        "pcpus: 2",
+        "pcpus: true",
+        "f.yaml:12:12: `hosts[0].pcpus` must be a whole number, not `true`",
+    ),
+    ("pcpus: 2", "pcpus:", "f.yaml:12:11: `hosts[0].pcpus` must be a whole number, not nothing"),
+    (
+        "sifive-u54",
+        "sifive-u45",
+        "f.yaml:10:15: there is no hardware profile `sifive-u45`; did you mean `sifive-u54`?",
+    ),
+    (
+        "dell-r740",
+        "dell-740",
+        "f.yaml:14:12: there is no power curve `dell-740`; did you mean `dell-r740`?",
+    ),
+    (
+        "program: server\n",
+        "program: sever\n",
+        "f.yaml:18:14: there is no guest program `sever`; did you mean `server`?",
+    ),
+    (
+        "program: server\n",
+        "program: [server]\n",
+        "f.yaml:18:14: `vms[0].program` must be a text, not a list",
+    ),
+    (
+        "program: server\n",
+        "program: 'séance'\n",
+        "f.yaml:18:14: `vms[0].program` must be printable ASCII characters, not the text `séance`",
+    ),
+    ("on: san", "on: sen", "f.yaml:20:29: there is no shared storage `sen`; did you mean `san`?"),
+    (
+        "size: 4 MiB",
+        "size: 100 B",
+        "f.yaml:20:18: `size` must be a multiple of 512 bytes, and not 0; write `512 B`",
+    ),
+    ("rate: 200 /s", "rate: 0 /s", "f.yaml:21:22: `rate` must be more than 0"),
+    (
+        "count: 100}",
+        "count: 100, size: 9 KiB}",
+        "f.yaml:21:48: `size` must be from 32 B to 1500 B; a request is one packet",
+    ),
+    (
+        "{name: job,",
+        "{name: job, host: rack,",
+        "f.yaml:22:23: there is no host `rack`; did you mean `rack-1`?",
+    ),
+    (
+        "{name: job, program: integer rounds=1, memory: 16 MiB",
+        "{name: job, program: integer rounds=1, memory: 1 GiB",
+        "f.yaml:22:52: no host has 1 GiB; the largest host has 256 MiB",
+    ),
+    (
+        "{name: job, program: integer rounds=1, memory: 16 MiB",
+        "{name: job, program: integer rounds=1, memory: 1 MiB",
+        "f.yaml:22:52: a VM needs 4 MiB to boot; write `16 MiB`",
+    ),
+    (
+        "start: 100 ms",
+        "start: 2 s",
+        "f.yaml:22:67: the VM starts when the run of 2 s ends; start it earlier",
+    ),
+    (
+        "start: 100 ms",
+        "image: none.elf",
+        "f.yaml:22:67: there is no file `none.elf`; the path is relative to the scenario's folder",
+    ),
+    (
+        "{interval: 500 ms}",
+        "{interval: 500 ms, threshold: 1.5}",
+        "f.yaml:23:46: `consolidation.threshold` must be at most 1.0, not `1.5`",
+    ),
+    (
+        "{interval: 500 ms}",
+        "{interval: 500 ms, power_off: yes}",
+        "f.yaml:23:46: `consolidation.power_off` must be `true` or `false`, not the text `yes`",
+    ),
+    (
+        "{interval: 500 ms}",
+        "{interval: 0 s}",
+        "f.yaml:23:27: an interval of 0 never ends; write `500 ms`",
+    ),
+    (
+        "{interval: 500 ms}",
+        "3",
+        "f.yaml:23:16: `consolidation` must be a mapping of keys to values, not the number `3`",
+    ),
+    ("to: rack-1", "to: rack-7", "f.yaml:25:19: there is no host `rack-7`; did you mean `rack-1`?"),
+    ("vm: job", "vm: jobs", "f.yaml:25:10: there is no VM `jobs`; did you mean `job`?"),
+    ("at: 1 s", "at: 3 s", "f.yaml:25:31: the move would begin after the run's end"),
+    (
+        "requests_served, at_least: 10",
+        "request_served, at_least: 10",
+        "f.yaml:27:14: a VM has no metric `request_served`; did you mean `requests_served`?",
+    ),
+    (
+        "vm.web-0.requests_served",
+        "vm.web.requests_served",
+        "f.yaml:27:14: there is no VM `web`; did you mean `web-1`?",
+    ),
+    (
+        "vm.web-0.requests_served",
+        "requests_served",
+        "f.yaml:27:14: `requests_served` is not a metric; "
+        "begin with `vm.<name>.`, `host.<name>.` or `cluster.`",
+    ),
+    (
+        ", at_least: 10",
+        "",
+        "f.yaml:27:5: `expect[0]` needs one of `at_least`, `at_most`, `equals`, `between`",
+    ),
+    (
+        "at_least: 10",
+        "at_least: [10]",
+        "f.yaml:27:50: `expect[0].at_least` must be a number or a text",
+    ),
+    (
+        "at_most: 5 ms",
+        "at_most: 5 MB",
+        "f.yaml:28:47: `5 MB` is a size, not a duration; "
+        f"write a duration such as `500 ms` {UNITS_OF_TIME}",
+    ),
+    (
+        "requests_served, at_least: 10",
+        "state, at_least: off",
+        "f.yaml:27:40: `state` is a text and has no order; write `equals: ...`",
+    ),
+    (
+        "requests_served, at_least: 10",
+        "state, equals: 3",
+        "f.yaml:27:38: `state` is a text, and `3` is a number; put it in quotes",
+    ),
+    (
+        "name: small\n",
+        "name: small\nname: large\n",
+        "f.yaml:3:1: the key `name` stands here twice; "
+        "remove one; the first is at line 2, column 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "problem"), MISTAKES)
+def test_a_mistake_is_told_with_its_place(right: str, wrong: str, problem: str) -> None:
+    assert VALID.count(right) >= 1
+
+    assert _problems(VALID.replace(right, wrong, 1)) == [problem]
+
+
+FABRICS = [
+    (
+        "{links: [{between: [rack-0, rack-0], latency: 1 us, bandwidth: 1 Gbit/s}]}",
+        [
+            "f.yaml:4:17: no path of links leads from `rack-0` to `rack-1`; "
+            "add the links that are missing",
+            "f.yaml:4:28: the link joins `rack-0` to itself",
+        ],
+    ),
+    (
+        "{links: [{between: [rack-0, top], latency: 1 us, bandwidth: 0 bit/s},"
+        " {between: [top, rack-1], latency: 1 us, bandwidth: 1 Gbit/s}]}",
+        ["f.yaml:4:69: `bandwidth` must be more than 0"],
+    ),
+    (
+        "{links: [{between: [rack-0, rack-1], latency: 1 us, bandwidth: 1 Gbit/s},"
+        " {between: [rack-1, rack-0], latency: 1 us, bandwidth: 1 Gbit/s}]}",
+        [
+            "f.yaml:4:93: `rack-1` and `rack-0` are linked already; "
+            "keep one link, with their bandwidth"
+        ],
+    ),
+    (
+        "{links: [{between: [rack-0, top], latency: 1 us, bandwidth: 1 Gbit/s}]}",
+        [
+            "f.yaml:4:17: no path of links leads from `rack-0` to `rack-1`; "
+            "add the links that are missing"
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("fabric", "problems"), FABRICS)
+def test_a_fabric_connects_every_host(fabric: str, problems: list[str]) -> None:
+    text = VALID.replace("storage:", f"fabric: {fabric}\nstorage:", 1)
+
+    assert _problems(text) == problems
+
+
+def test_names_are_unique_once_counts_are_written_out() -> None:
+    text = VALID.replace("{name: job,", "{name: web-1,").replace("vm: job", "vm: web-0")
+
+    assert _problems(text) == [
+        "f.yaml:22:12: the name `web-1` is taken by `vms[0]`; choose another"
+    ]
+
+
+def test_shared_storage_has_a_name_of_its_own() -> None:
+    text = VALID.replace(
+        "    - {name: san,",
+        "    - {name: local, latency: 1 us, bandwidth: 1 GB/s}\n    - {name: san,",
+    )
+
+    assert _problems(text) == ["f.yaml:6:14: `local` means a host's own disk; choose another name"]
+
+
+def test_a_scenario_without_hosts_says_so() -> None:
+    assert _problems("dcsim: 1\nname: none\nduration: 1 s\nhosts: []\n") == [
+        "f.yaml:4:8: there is no host; add at least one"
+    ]
+
+
+def test_every_problem_is_told_at_once_in_the_files_order() -> None:
+    text = (
+        VALID.replace("type1", "type3")
+        .replace("pcpus: 2", "pcpus: 0")
+        .replace("duration: 2 s", "duration: 2 MB\nseed: 1\nseed: 2")
+    )
+
+    assert [problem.split(": ")[0] for problem in _problems(text)] == [
+        "f.yaml:3:11",
+        "f.yaml:5:1",
+        "f.yaml:13:17",
+        "f.yaml:14:12",
+    ]
+
+
+@pytest.mark.parametrize("document", ["3", "[1, 2]", "text", "null"])
+def test_a_document_that_is_no_mapping_is_told(document: str) -> None:
+    (problem,) = _problems(document)
+
+    assert problem.startswith("f.yaml:1:1: the scenario must be a mapping of keys to values, not ")
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "none.yaml"
+
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+
+    assert str(caught.value) == (
+        f"{path}: cannot be read: no such file or directory; check the path"
+    )
+
+
+def test_an_image_larger_than_the_memory_is_told(tmp_path: Path) -> None:
+    (tmp_path / "large.img").write_bytes(bytes(16 * 2**20 + 1))
+    path = tmp_path / "f.yaml"
+    path.write_text(VALID.replace("start: 100 ms", "image: large.img"))
+
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+
+    (problem,) = caught.value.problems
+    assert (problem.place.line, problem.place.column) == (22, 67)
+    assert problem.message == "`large.img` has 16,777,217 bytes"
+    assert problem.remedy == "it must fit into the VM's memory of 16 MiB"
+
+
+OVERRIDES = [
+    ("seed=7", lambda scenario: scenario.seed, 7),
+    ("hosts[0].pcpus=4", lambda scenario: scenario.hosts[0].pcpus, 4),
+    ("hosts.rack.memory=1 GiB", lambda scenario: scenario.hosts[0].memory_bytes, 2**30),
+    ("vms.web.requests.rate=1 /s", lambda scenario: scenario.vms[0].requests.rate_millihertz, 1000),
+    ("placement.policy=first-fit", lambda scenario: scenario.placement.policy, "first-fit"),
+    ("consolidation=null", lambda scenario: scenario.consolidation, None),
+    ("expect=[]", lambda scenario: scenario.expect, ()),
+]
+
+
+@pytest.mark.parametrize(("override", "read", "value"), OVERRIDES)
+def test_an_override_sets_one_value(override: str, read: object, value: object) -> None:
+    scenario = read_scenario(VALID.encode(), "f.yaml", Path(), [override]).scenario
+
+    assert callable(read)
+    assert read(scenario) == value
+
+
+def test_later_overrides_win() -> None:
+    scenario = read_scenario(VALID.encode(), "f.yaml", Path(), ["seed=2", "seed=3"]).scenario
+
+    assert scenario.seed == 3
+
+
+WRONG_OVERRIDES = [
+    ("seed", "--set seed: this is not an assignment; write `--set path=value`, such as `seed=2`"),
+    ("=3", "--set =3: this is not an assignment; write `--set path=value`, such as `seed=2`"),
+    (
+        "a..b=3",
+        "--set a..b=3: this is not an assignment; write `--set path=value`, such as `seed=2`",
+    ),
+    ("seed=x", "--set seed=x: `seed` must be a whole number, not the text `x`"),
+    (
+        "hosts.reck.pcpus=1",
+        "--set hosts.reck.pcpus=1: no element is called `reck`; did you mean `rack`?",
+    ),
+    (
+        "hosts[3].pcpus=1",
+        "--set hosts[3].pcpus=1: the list has 1 elements, so `[3]` does not exist; count from 0",
+    ),
+    ("seed[0]=1", "--set seed[0]=1: `[0]` needs a list, and there is none"),
+    (
+        "hosts.rack.memroy=1 GiB",
+        "--set hosts.rack.memroy=1 GiB: `hosts[0]` has no key `memroy`; did you mean `memory`?",
+    ),
+    (
+        "vms.job.requests.rate=1 /s",
+        "--set vms.job.requests.rate=1 /s: `vms[1].requests` has no `count`; add `count: ...`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("override", "problem"), WRONG_OVERRIDES)
+def test_a_wrong_override_is_told_as_its_own_place(override: str, problem: str) -> None:
+    assert _problems(VALID, (override,)) == [problem]
+
+
+def test_places_of_the_scenario_can_be_asked_for() -> None:
+    file = read_scenario(VALID.encode(), "f.yaml", Path())
+
+    assert str(file.place("expect", 0, "at_least")) == "f.yaml:27:50"
+    assert str(file.place("expect", 0, "at_least", key=True)) == "f.yaml:27:40"
+    assert str(file.place("hosts", 0)) == "f.yaml:8:5"
+
+
+def test_spelling_does_not_change_the_digest() -> None:
+    other = VALID.replace("2 s", "2000 ms").replace(
+        "dcsim: 1\n", "# a comment\ndcsim: 1\nseed: 1\n"
+    )
+
+    one, two = (read_scenario(text.encode(), "f", Path()).scenario for text in (VALID, other))
+
+    assert one.digest() == two.digest()
+    assert read_scenario(VALID.encode(), "f", Path(), ["seed=2"]).scenario.digest() != one.digest()
+
+
+def test_the_canonical_text_is_a_scenario_file() -> None:
+    scenario = read_scenario(VALID.encode(), "f.yaml", Path()).scenario
+
+    again = read_scenario(scenario.canonical_json().encode(), "f.json", Path()).scenario
+
+    assert again == scenario
+
+
+def test_a_scenario_crosses_processes(tmp_path: Path) -> None:
+    path = tmp_path / "f.yaml"
+    path.write_text(VALID)
+    scenario = load_scenario(path).scenario
+
+    again = pickle.loads(pickle.dumps(scenario))
+
+    assert again == scenario
+    assert again.resolve("a.elf") == tmp_path / "a.elf"
