@@ -96,9 +96,11 @@ impl ModelledTlb {
         Some(self.vacate(position))
     }
 
-    /// Enters a translation; returns the one that had to leave.
+    /// Enters a translation; returns the one that had to leave. Translations of the same page that
+    /// some address space would find beside the new one give way to it.
     pub(crate) fn insert(&mut self, entry: TlbEntry) -> Option<TlbEntry> {
         let set = self.set_of(entry.base, entry.level);
+        self.vacate_rivals(set, &entry);
         let oldest = self.positions(set).min_by_key(|position| self.ways[*position].stamp)?;
         let leaving = (self.ways[oldest].stamp != 0).then(|| self.vacate(oldest));
         self.ways[oldest] = Way { stamp: self.next_stamp, entry };
@@ -160,6 +162,17 @@ impl ModelledTlb {
         let way = std::mem::replace(&mut self.ways[position], EMPTY);
         self.held[way.entry.level] -= 1;
         way.entry
+    }
+
+    fn vacate_rivals(&mut self, set: usize, new: &TlbEntry) {
+        for position in self.positions(set) {
+            let Way { stamp, entry } = &self.ways[position];
+            let same_page = entry.level == new.level && entry.base == new.base;
+            let same_space = new.pte.is_global() || entry.belongs_to(new.asid);
+            if *stamp != 0 && same_page && same_space {
+                self.vacate(position);
+            }
+        }
     }
 
     fn set_of(&self, va: u64, level: usize) -> usize {
@@ -232,6 +245,21 @@ mod tests {
         assert!(tlb.lookup(0x2000, 7).is_some());
         tlb.clear_page(0x2000, None, |_| {});
         assert!(tlb.lookup(0x2000, 7).is_none());
+    }
+
+    #[test]
+    fn a_global_page_takes_the_place_of_single_ones() {
+        let mut tlb = fully_associative(3);
+        for asid in 1..=3 {
+            tlb.insert(entry(1, asid));
+        }
+        let global = TlbEntry { pte: Pte(GLOBAL), ..entry(1, 4) };
+        assert_eq!(tlb.insert(global), None);
+        for asid in 1..=4 {
+            assert_eq!(tlb.lookup(0x1000, asid), Some(&global));
+        }
+        assert_eq!(tlb.insert(entry(2, 1)), None);
+        assert_eq!(tlb.insert(entry(3, 1)), None);
     }
 
     #[test]

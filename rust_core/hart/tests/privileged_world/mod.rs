@@ -258,6 +258,15 @@ impl World {
         slot
     }
 
+    /// The address of the entry for `va` at `level` of existing three-level tables.
+    pub fn slot(&mut self, root: u64, va: u64, level: u32) -> u64 {
+        let mut table = root;
+        for above in (level + 1..3).rev() {
+            table = (self.peek(table + index(va, above) * 8) >> 10) << 12;
+        }
+        table + index(va, level) * 8
+    }
+
     /// Maps a 4 KiB page of three-level tables; returns the address of its entry.
     pub fn map_page(&mut self, root: u64, va: u64, physical: u64, bits: u64) -> u64 {
         self.map(root, 3, va, 0, physical >> 2 | bits)
