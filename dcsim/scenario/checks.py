@@ -14,6 +14,7 @@ import networkx as nx
 from dcsim.errors import UnitError, did_you_mean
 from dcsim.guest import programs
 from dcsim.hardware import power_curve_names, profile_names
+from dcsim.policy import consolidation_names, placement_names
 from dcsim.scenario.metrics import find_metric, read_bound
 from dcsim.units import BYTES, DURATION
 
@@ -190,6 +191,16 @@ def _check_fabric(scenario: Scenario) -> Iterator[Finding]:
         yield Finding(("fabric", "links"), message, "add the links that are missing")
 
 
+def _check_policies(scenario: Scenario) -> Iterator[Finding]:
+    placement = scenario.placement.policy
+    where = ("placement", "policy")
+    yield from _known("placement policy", placement, placement_names(), where)
+    if scenario.consolidation is not None:
+        policy = scenario.consolidation.policy
+        where = ("consolidation", "policy")
+        yield from _known("consolidation policy", policy, consolidation_names(), where)
+
+
 def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
     vms = [vm.name for vm in scenario.each_vm()]
     hosts = [host.name for host in scenario.each_host()]
@@ -249,6 +260,7 @@ _CHECKS = (
     _check_requests,
     _check_images,
     _check_fabric,
+    _check_policies,
     _check_migrations,
     _check_expectations,
 )
