@@ -11,8 +11,14 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMPILER_VERSION = "0.17.1"
+"""The release of ``ziglang`` that the committed image was built with; another gives other bytes."""
 
 SOURCES = Path(__file__).parent
 IMAGES = SOURCES / "images"
@@ -54,14 +60,16 @@ def build(output: Path) -> None:
         work = Path(folder)
         library = _compile(_sources("library", "common"), work / "library", _PROGRAM)
         programs = [
-            _build_program(source, library, work) for source in _sources("programs", suffixes=[".c"])
+            _build_program(source, library, work)
+            for source in _sources("programs", suffixes=[".c"])
         ]
         _build_kernel(programs, work, output / "kernel.elf")
+    (output / "kernel.elf").chmod(0o644)
     (output / "programs.json").write_text(json.dumps(_program_list(), indent=2) + "\n")
 
 
 def _sources(*folders: str, suffixes: Sequence[str] = (".c", ".S")) -> list[Path]:
-    """Sources in the folders, relative to ``SOURCES``, in an order that no file system decides."""
+    """Return the sources in the folders, relative to ``SOURCES`` and sorted."""
     return [
         path.relative_to(SOURCES)
         for folder in folders
@@ -77,7 +85,7 @@ def _compiler(*arguments: str | Path) -> None:
 
 
 def _compile(sources: Sequence[Path], folder: Path, flags: Sequence[str]) -> list[Path]:
-    """Compile each source to an object file in `folder`; the object files, in the same order."""
+    """Compile each source to an object file in `folder`; return those in the same order."""
     folder.mkdir()
     objects = [folder / f"{source.name}.o" for source in sources]
     for source, target in zip(sources, objects, strict=True):
@@ -86,7 +94,7 @@ def _compile(sources: Sequence[Path], folder: Path, flags: Sequence[str]) -> lis
 
 
 def _build_program(source: Path, library: Sequence[Path], work: Path) -> Path:
-    """Compile and link one program; its ELF file."""
+    """Compile and link one program; return its ELF file."""
     target = work / f"{source.stem}.elf"
     objects = _compile([source], work / source.stem, _PROGRAM)
     script = "-Wl,-T,library/program.ld,-e,start"
@@ -106,7 +114,7 @@ def _build_kernel(programs: Sequence[Path], work: Path, target: Path) -> None:
 
 
 def _program_table(programs: Sequence[Path]) -> str:
-    """Assembly source of the table that ``kernel/program.h`` describes."""
+    """Return assembly source for the table that ``kernel/program.h`` describes."""
     lines = [".section .rodata", ".balign 8", ".globl program_table", "program_table:"]
     for program in programs:
         name = program.stem
@@ -120,7 +128,7 @@ def _program_table(programs: Sequence[Path]) -> str:
 
 
 def _program_list() -> dict[str, str]:
-    """Every program with its one line of help: the first comment line of its source."""
+    """Return every program with its help: the first comment line of its source."""
     return {
         source.stem: (SOURCES / source).read_text().splitlines()[0].removeprefix("// ")
         for source in _sources("programs", suffixes=[".c"])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from dcsim.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _IMAGES = files("dcsim.guest") / "images"
 
@@ -66,12 +71,12 @@ def boot_arguments(command: str, settings: Mapping[str, int | str] | None = None
 
     Raises
     ------
-    ValueError
+    UnknownNameError
         When there is no such program.
     """
     name = command.split(maxsplit=1)[0] if command.strip() else ""
     known = [program.name for program in programs()]
     if name not in known:
-        raise ValueError(f"no guest program `{name}`; there are {', '.join(known)}")
+        raise UnknownNameError("guest program", name, known)
     words = [f"kernel.{key}={value}" for key, value in (settings or {}).items()]
     return " ".join([*words, f"init={command.strip()}"])

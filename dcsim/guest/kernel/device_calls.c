@@ -1,5 +1,6 @@
-// System calls on the disk and the network card. Data goes through a frame of the kernel: the device
-// keeps access to it while the process waits, whatever happens to the process's own page meanwhile.
+// System calls on the disk and the network card. Data goes through a frame of the kernel: the
+// device keeps access to it while the process waits, whatever happens to the process's own page
+// meanwhile.
 #include "device_calls.h"
 
 #include "block.h"
@@ -22,8 +23,8 @@ int64_t call_disk_sectors(const uint64_t *arguments) {
 }
 
 // Moves up to a page between the disk and the process, through `frame`.
-static int64_t move(enum block_direction direction, uint64_t sector, uint64_t address, uint64_t size,
-                    uint64_t frame) {
+static int64_t move(enum block_direction direction, uint64_t sector, uint64_t address,
+                    uint64_t size, uint64_t frame) {
     struct address_space *space = &current()->space;
     void *buffer = to_pointer(frame);
     if (direction == BLOCK_WRITE && !copy_from_user(space, buffer, address, size))

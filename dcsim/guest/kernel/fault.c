@@ -1,5 +1,5 @@
-// Page faults of processes: demand zero, demand loading, copy on write, swapping in, and the A and D
-// bits on machines that leave them to software (Svade).
+// Page faults of processes: demand zero, demand loading, copy on write, swapping in, and the A and
+// D bits on machines that leave them to software (Svade).
 #include "fault.h"
 
 #include "frames.h"

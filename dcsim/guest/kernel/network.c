@@ -1,8 +1,8 @@
 // The network card: a virtio network device (specification section 5.1).
 //
 // Each direction has a queue and as many buffers; buffer n belongs to descriptor n and starts with
-// the device's header. Received frames that no process has asked for stay in their buffers; when all
-// are full the device drops what comes.
+// the device's header. Received frames that no process has asked for stay in their buffers; when
+// all are full the device drops what comes.
 #include "network.h"
 
 #include "frames.h"

@@ -1,7 +1,7 @@
 // Sv39 page tables: three levels of 512 entries.
 //
-//   virtual address    63..39 sign | 38..30 level 2 | 29..21 level 1 | 20..12 level 0 | 11..0 offset
-//   entry              53..10 frame number | 9..8 for software | D A G U X W R V
+//   virtual address  63..39 sign | 38..30 level 2 | 29..21 level 1 | 20..12 level 0 | 11..0 offset
+//   entry            53..10 frame number | 9..8 for software | D A G U X W R V
 //
 // Software keeps two bits per page of a process:
 //   WRITTEN   this process has written the page at some time: it belongs to the user digest

@@ -102,8 +102,8 @@ static void add_heap_and_stack(struct address_space *space, uint64_t heap) {
                                            .permissions = permissions});
 }
 
-// Puts the texts and, below them, the array of pointers to them on the stack. Returns the address of
-// the array, which is also the stack pointer; 0 when memory runs out.
+// Puts the texts and, below them, the array of pointers to them on the stack. Returns the address
+// of the array, which is also the stack pointer; 0 when memory runs out.
 static uint64_t push_arguments(const struct arguments *arguments, struct address_space *space) {
     uint64_t texts = (USER_TOP - arguments->bytes) & ~15ul;
     uint64_t array = (texts - (arguments->count + 1) * sizeof(uint64_t)) & ~15ul;

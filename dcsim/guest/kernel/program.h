@@ -31,7 +31,7 @@ unsigned program_next_instance(const struct program *program);
 
 struct process;
 
-// Fills the empty address space of a process with a program's areas, its heap and its stack with the
-// arguments, and sets its registers to the program's start. False when memory runs out.
+// Fills the empty address space of a process with a program's areas, its heap and its stack with
+// the arguments, and sets its registers to the program's start. False when memory runs out.
 bool program_load(const struct program *program, const struct arguments *arguments,
                   struct process *process);

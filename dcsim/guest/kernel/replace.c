@@ -1,5 +1,5 @@
-// Page replacement by the clock algorithm: a hand goes round over the pages of all processes. A page
-// used since the hand last came by (A set) loses A and stays; one not used is evicted.
+// Page replacement by the clock algorithm: a hand goes round over the pages of all processes. A
+// page used since the hand last came by (A set) loses A and stays; one not used is evicted.
 #include "replace.h"
 
 #include "address_space.h"

@@ -43,7 +43,8 @@ void schedule_arrived(void) {
         process_bury(ended);
 }
 
-// Goes on with the next ready process, or the idle loop. Returns when the caller's turn comes again.
+// Goes on with the next ready process, or the idle loop. Returns when the caller's turn comes
+// again.
 static void give_up(void) {
     ASSERT(!(CSR_READ(sstatus) & STATUS_INTERRUPTS));
     struct process *from = current(), *to = take_ready();

@@ -1,7 +1,7 @@
 // The way into the kernel and back.
 //
-// sscratch holds the running process's trap frame while it runs, and zero while the kernel runs. The
-// kernel has interrupts off and never touches unmapped memory, so a trap out of it is a bug.
+// sscratch holds the running process's trap frame while it runs, and zero while the kernel runs.
+// The kernel has interrupts off and never touches unmapped memory, so a trap out of it is a bug.
 // Register xN of the process is at 8 * N of the frame; see struct trap_frame.
     .equ    FRAME_COUNTER, 0
     .equ    FRAME_STATUS, 256

@@ -6,8 +6,8 @@
 
 #include "address_space.h"
 
-// A pointer to the byte at `address`, good to the end of its page and until the kernel next reserves
-// frames or waits; NULL when the process may not access it that way.
+// A pointer to the byte at `address`, good to the end of its page and until the kernel next
+// reserves frames or waits; NULL when the process may not access it that way.
 void *user_pointer(struct address_space *space, uint64_t address, enum access access);
 
 bool copy_from_user(struct address_space *space, void *to, uint64_t from, size_t size);

@@ -75,8 +75,8 @@ bool virtio_find(unsigned type, struct virtio *device, uint32_t *features) {
 }
 
 // Queue addresses are pairs of registers, low half first.
-static void set_address(const struct virtio *device, unsigned offset, const volatile void *address) {
-    uint64_t physical = to_physical((const void *)address);
+static void set_address(const struct virtio *device, unsigned offset, const void *address) {
+    uint64_t physical = to_physical(address);
     *reg(device, offset) = (uint32_t)physical;
     *reg(device, offset + 4) = (uint32_t)(physical >> 32);
 }

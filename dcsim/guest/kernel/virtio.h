@@ -1,5 +1,5 @@
-// Virtio devices behind memory-mapped registers (Virtual I/O Device specification 1.2, chapter 2 and
-// section 4.2), modern interface only.
+// Virtio devices behind memory-mapped registers (Virtual I/O Device specification 1.2, chapter 2
+// and section 4.2), modern interface only.
 //
 // The driver describes buffers in descriptors, offers the first descriptor of each request in one
 // ring, and finds requests that the device is done with in another.

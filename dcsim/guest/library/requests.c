@@ -4,7 +4,7 @@
 #include "guest.h"
 
 #define TYPE_OFFSET 12
-#define TYPE 0xb588  // 0x88b5, an EtherType for local experiments, as a little-endian machine reads it
+#define TYPE 0xb588  // bytes 88 b5: an EtherType for local experiments
 #define REQUEST_MAGIC 0x71726364u
 #define ANSWER_MAGIC 0x70726364u
 #define ADDRESS_BYTES 6

@@ -1,7 +1,8 @@
-// Follows a random cycle of pointers through memory: nothing but dependent loads. size= bytes, steps=
+// Follows a random cycle of pointers through memory. size= bytes stride= steps= seed=
 //
-// The cycle visits every slot once before it repeats (Sattolo's shuffle), so the working set is all
-// of `size`, at `stride` bytes per slot. With stride=4096 every step needs another page.
+// It does nothing but loads that depend on the one before. The cycle visits every slot once before
+// it repeats (Sattolo's shuffle), so the working set is all of `size`, at `stride` bytes per slot.
+// With stride=4096 every step needs another page.
 #include "guest.h"
 
 // Slot i holds the index of its successor, in the first word of its `stride` bytes.

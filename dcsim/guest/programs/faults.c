@@ -1,4 +1,4 @@
-// Maps memory, touches every page of it and unmaps it again: the price of page faults. n= pages=
+// Maps memory, touches every page of it and unmaps it again: page faults. n= pages=
 #include "guest.h"
 
 // Returns how many of the fresh pages were zero, as they must be.

@@ -1,6 +1,7 @@
-// Writes files to a small store on the disk and reads them back. files= size= mode=both|write|read
+// Writes files to the disk and reads them back. files= size= mode=both|write|read
 //
-// mode=read checks what an earlier boot wrote. The disk is formatted by mode=write and mode=both.
+// The files are in a small store of its own. mode=read checks what an earlier boot wrote. The disk
+// is formatted by mode=write and mode=both.
 #include "store.h"
 
 #include "guest.h"

@@ -1,7 +1,8 @@
-// Floating-point work: bodies that attract each other (double), a chaotic series (single). steps=
+// Moves bodies that attract each other (double) and follows a chaotic series (single). steps=
 //
-// Only operations that IEEE 754 rounds exactly are used (+ - * / and square root, never fused), so the
-// bits of the result are the same on every correct machine, and any other language can check them.
+// Only operations that IEEE 754 rounds exactly are used (+ - * / and square root, never fused), so
+// the bits of the result are the same on every correct machine, and any other language can check
+// them.
 #include "guest.h"
 
 #define BODIES 4

@@ -1,4 +1,4 @@
-// Sleeps, waking up now and then: what a VM costs that does nothing. seconds=0 (for ever) period= ms
+// Sleeps, waking up now and then, for seconds= (0: for ever). period= milliseconds
 #include "guest.h"
 
 int main(int argc, char **argv) {

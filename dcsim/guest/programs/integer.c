@@ -1,7 +1,7 @@
-// Integer work of four kinds: sorts a list, multiplies matrices, scans text, sums it up. iterations=
+// Sorts a list, multiplies matrices, scans text and sums it all up. iterations= seed=
 //
-// The mix is that of common embedded benchmarks: pointer-heavy, arithmetic-heavy, branch-heavy code in
-// a few KiB, each part checked by a CRC that seeds the next.
+// The mix is that of common embedded benchmarks: pointer-heavy, arithmetic-heavy, branch-heavy code
+// in a few KiB, each part checked by a CRC that seeds the next.
 #include "guest.h"
 
 #define NODES 64

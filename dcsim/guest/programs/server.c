@@ -1,9 +1,10 @@
-// Answers requests from the network with computed results. requests= (0: for ever) memory= pages
+// Answers requests from the network. requests= (0: for ever) memory= pages fixed= disk= at=
 //
-// With fixed=<seed>+<count> it serves a generated list instead, which needs no network and gives the
-// same result and digest on every machine. A result depends on its request only, never on the order
-// in which requests come; `sum` combines all results in a way that does not depend on it either.
-// disk= is how many sectors requests may use, from sector at= on; without it none of the list does.
+// With fixed=<seed>+<count> it serves a generated list instead, which needs no network and gives
+// the same result and digest on every machine. A result depends on its request only, never on the
+// order in which requests come; `sum` combines all results in a way that does not depend on it
+// either. disk= is how many sectors requests may use, from sector at= on; without it none of the
+// list does.
 #include "requests.h"
 
 #include "guest.h"

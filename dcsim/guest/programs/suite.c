@@ -1,6 +1,7 @@
-// Runs other programs, one after the other or all at once. run=name:key=value,name:... parallel=0|1
+// Runs other programs. run=name:key=value:...,name:... parallel=0|1
 //
-// Without run= it runs a little of everything; its exit status is how many programs failed.
+// They run one after the other, or all at once with parallel=1. Without run= it runs a little of
+// everything; its exit status is how many programs failed.
 #include "guest.h"
 
 #define PROGRAMS 16
