@@ -5,6 +5,7 @@ pub mod device_tree;
 pub mod devices;
 mod disk_image;
 mod guest_memory;
+pub mod loader;
 pub mod random;
 #[cfg(any(test, feature = "test-utils"))]
 #[allow(clippy::unwrap_used, clippy::missing_panics_doc)]
