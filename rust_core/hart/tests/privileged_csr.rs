@@ -3,6 +3,8 @@
 //! Expected values are those of the privileged architecture: the CSR listing, and the rules of each
 //! register's section.
 
+#![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
+
 mod privileged_world;
 
 use dcsim_hart::{

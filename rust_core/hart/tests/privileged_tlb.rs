@@ -6,6 +6,8 @@
 //! outcome, the same misses and the same cycles as the hart, which answers most of them from its
 //! software TLB.
 
+#![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
+
 mod privileged_world;
 
 use dcsim_hart::{Abort, Exception, Privilege, Timing, TlbShape, Trap, Width};

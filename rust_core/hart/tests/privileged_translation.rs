@@ -438,7 +438,7 @@ fn fences_end_what_they_name() {
         world.map_page(root, other, DATA, V | R | A);
         world.map_page(root, global, DATA, V | R | A | G);
         let places = [(1, VA), (1, other), (2, VA), (1, global)];
-        let mut misses = |world: &mut World, (asid, va): (u64, u64)| {
+        let misses = |world: &mut World, (asid, va): (u64, u64)| {
             world.use_sv39(root, asid);
             let before = world.hart.counters.dtlb_misses;
             assert_eq!(Kind::Load.attempt(world, va), Ok(()));

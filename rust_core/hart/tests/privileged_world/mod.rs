@@ -1,5 +1,6 @@
 //! A small machine for tests of privileged behaviour: one hart, memory, a device and page tables.
-#![allow(dead_code)] // Each test file uses its own part.
+// Each test file uses its own part; a failure of a helper is a failure of its test.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use dcsim_hart::{
     Abort, Bus, BusError, CsrEffect, CsrOp, Exception, Hart, InterruptLines, IsaProfile, Ports,
@@ -288,7 +289,7 @@ pub fn trap<T>(cause: Exception, value: u64) -> Result<T, Abort> {
     Err(Abort::Trap(Trap::new(cause, value)))
 }
 
-/// A small reproducible generator for property tests (SplitMix64).
+/// A small reproducible generator for property tests (`SplitMix64`).
 pub struct Random(pub u64);
 
 impl Random {
