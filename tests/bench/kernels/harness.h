@@ -9,7 +9,7 @@ typedef unsigned long u64;
 enum { ALIAS_DISTANCE = 8 << 20 };
 
 // The start of 32 MiB of memory that no code or table uses, mapped like everything else.
-extern u8 arena[];
+extern u8 arena[] __attribute__((aligned(4096)));
 
 // What a kernel does `repeat` times; the result is printed, so that no work can be left out.
 u64 kernel(u64 repeat);
