@@ -345,7 +345,7 @@ fn the_data_cache_is_asked_about_every_access() {
         World::open_with_timing(Timing { data_cache: Some(shape), ..Timing::uniform() });
     // Two sets of two lines: lines 0, 2, 4 compete.
     let line = |number: u64| RAM + number * 64;
-    let mut misses = |world: &mut World, number| {
+    let misses = |world: &mut World, number| {
         let before = world.hart.counters.data_cache_misses;
         world.load(line(number), Width::Double).unwrap();
         world.hart.counters.data_cache_misses - before
