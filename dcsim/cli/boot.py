@@ -84,7 +84,7 @@ def boot(
     limit: int | None,
     counters: str,
 ) -> int:
-    r"""Boot one guest that runs PROGRAM, with its console here.
+    """Boot one guest that runs PROGRAM, with its console here.
 
     Keys go to the guest; Ctrl-C stops at once. The exit code is the guest's own.
 

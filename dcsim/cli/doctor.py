@@ -27,7 +27,7 @@ Check = tuple[str, bool, str]
 @click.command()
 @format_option
 def doctor(output_format: str) -> int:
-    r"""Check this installation; exits with 2 when something is wrong.
+    """Check this installation; exits with 2 when something is wrong.
 
     \b
     Example:

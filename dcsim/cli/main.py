@@ -29,7 +29,7 @@ INTERRUPTED = 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(dcsim.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
-    r"""Simulate a virtualised data centre whose VMs execute real RISC-V instructions.
+    """Simulate a virtualised data centre whose VMs execute real RISC-V instructions.
 
     \b
     Exit codes: 0 all is well, 1 an expectation failed, 2 usage or an invalid

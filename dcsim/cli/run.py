@@ -60,7 +60,7 @@ def run(
     quiet: bool,
     junit_xml: Path | None,
 ) -> int:
-    r"""Run a scenario and keep its result in a directory.
+    """Run a scenario and keep its result in a directory.
 
     The directory holds a manifest, Parquet tables and the VMs' consoles; the same scenario, seed
     and version give the same bytes. Exits with 1 when an expectation of the scenario fails.

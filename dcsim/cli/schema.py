@@ -11,7 +11,7 @@ __all__ = ["schema"]
 
 @click.command()
 def schema() -> None:
-    r"""Print the JSON Schema of scenario files, for completion and checks in an editor.
+    """Print the JSON Schema of scenario files, for completion and checks in an editor.
 
     \b
     Example:

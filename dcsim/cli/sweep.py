@@ -73,7 +73,7 @@ def sweep(
     output_format: str,
     quiet: bool,
 ) -> int:
-    r"""Run a scenario at every combination of values and seeds, and show one table.
+    """Run a scenario at every combination of values and seeds, and show one table.
 
     A point whose result is there already is not run again, so a sweep that was interrupted goes on
     where it stopped. Exits with 1 when an expectation fails at any point, 3 when a run fails.

@@ -20,7 +20,7 @@ __all__ = ["validate"]
 @click.argument("scenarios", nargs=-1, required=True, type=click.Path())
 @set_option
 def validate(scenarios: tuple[str, ...], overrides: tuple[str, ...]) -> None:
-    r"""Check scenario files without running them.
+    """Check scenario files without running them.
 
     Every problem is reported with its file, line and column, and what would be right.
 

@@ -24,6 +24,8 @@ class Consolidation(Model):
     """A consolidation policy's name."""
     threshold: Fraction = 0.3
     """A host whose CPU utilisation over the last interval is below this is a candidate."""
+    ceiling: Fraction = 0.8
+    """No host is made busier than this by a move."""
     interval_ns: Duration = Field(alias="interval")
     """Time between two looks at the hosts."""
     power_off: bool = True
