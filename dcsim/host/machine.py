@@ -137,6 +137,9 @@ class Machine(Protocol):
     def console_output(self, vm: int) -> bytes:
         """Return what the guest wrote to its console since the last call."""
 
+    def console_input(self, vm: int, data: bytes) -> None:
+        """Type on the guest's console."""
+
     def next_timer_ns(self, vm: int) -> int | None:
         """Return when the guest's own timer is due."""
 
