@@ -6,7 +6,7 @@ from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-__all__ = ["Closed", "Figure", "LedgerEntry", "Text"]
+__all__ = ["Closed", "Figure", "Kind", "LedgerEntry", "Text"]
 
 _Value = TypeVar("_Value")
 
@@ -20,12 +20,18 @@ class Closed(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+Kind = Literal["published", "derived", "assumption"]
+"""``published``: written in the source; ``derived``: follows from the source by the note;
+``assumption``: chosen, for the reason in the note."""
+
+
 class LedgerEntry(NamedTuple):
     """One figure on which a result rests."""
 
     name: str
     value: int
     unit: str
+    kind: Kind
     source: str
 
 
@@ -33,17 +39,15 @@ class Figure(Closed, Generic[_Value]):
     """One value, how it is known and from where."""
 
     value: _Value
-    kind: Literal["published", "derived", "assumption"]
-    """``published``: written in the source; ``derived``: follows from the source by the note;
-    ``assumption``: chosen, for the reason in the note."""
+    kind: Kind
     source: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
     """Where it is written; empty only for an assumption."""
     note: Annotated[str, StringConstraints(strip_whitespace=True)] = ""
     """How it follows, or why it was chosen."""
 
     def origin(self) -> str:
-        """Return kind, source and note in one line."""
-        return f"{self.kind}: " + "; ".join(text for text in (self.source, self.note) if text)
+        """Return source and note in one line."""
+        return "; ".join(text for text in (self.source, self.note) if text)
 
 
 Cycles = Figure[Annotated[int, Field(ge=1, le=10_000_000)]]

@@ -71,12 +71,12 @@ class PowerCurve(Closed):
     def ledger(self) -> Iterator[LedgerEntry]:
         """Yield every figure with its source."""
         name = f"power.{self.name}"
-        origin = self.milliwatts.origin()
+        kind, origin = self.milliwatts.kind, self.milliwatts.origin()
         for level, value in enumerate(self.milliwatts.value):
-            yield LedgerEntry(f"{name}.at_{level * 10}_percent", value, "mW", origin)
+            yield LedgerEntry(f"{name}.at_{level * 10}_percent", value, "mW", kind, origin)
         for key, unit in _OTHERS.items():
             figure = getattr(self, key)
-            yield LedgerEntry(f"{name}.{key}", figure.value, unit, figure.origin())
+            yield LedgerEntry(f"{name}.{key}", figure.value, unit, figure.kind, figure.origin())
 
 
 _OTHERS = {"off_milliwatts": "mW", "start_milliwatts": "mW", "start_ns": "ns", "stop_ns": "ns"}

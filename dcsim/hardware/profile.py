@@ -117,7 +117,7 @@ def _entries(name: str, part: object) -> Iterator[LedgerEntry]:
     """Yield the numeric figures below a part of a model, with dotted names."""
     if isinstance(part, Figure):
         if isinstance(part.value, int):
-            yield LedgerEntry(name, part.value, _unit(name), part.origin())
+            yield LedgerEntry(name, part.value, _unit(name), part.kind, part.origin())
     elif isinstance(part, Closed):
         for key in type(part).model_fields:
             yield from _entries(f"{name}.{key}", getattr(part, key))

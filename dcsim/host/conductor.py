@@ -177,6 +177,13 @@ class Conductor:
         loaded = (each for each in self.processors if each.vm is not None)
         return sum(max(0, now_ns - each.loaded_ns) for each in loaded)
 
+    def finish(self) -> None:
+        """Record the busy time of what is still loaded, at the end of the run."""
+        for processor in self.processors:
+            if processor.vm is not None:
+                self._on_busy(processor.loaded_ns, self.local_ns(processor))
+                processor.loaded_ns = self.local_ns(processor)
+
     def lateness_ns(self, processor: Processor) -> int:
         """Return by how much something that arrives now is late for a processor's vCPU.
 

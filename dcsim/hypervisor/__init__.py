@@ -5,6 +5,7 @@ drivers), :class:`Type2` is a set of processes on a host operating system (fair 
 cache, exits that cross to a process).
 """
 
+from dcsim.hypervisor.constants import constants
 from dcsim.hypervisor.credit import CreditScheduler
 from dcsim.hypervisor.fair import FairScheduler
 from dcsim.hypervisor.hypervisor import Hypervisor
@@ -30,4 +31,5 @@ __all__ = [
     "VirtualCpu",
     "VirtualMachine",
     "VmConfig",
+    "constants",
 ]

@@ -65,6 +65,10 @@ class Hypervisor:
     ----------
     vms
         The VMs on this host by their machine's numbers.
+    expected
+        Names of VMs that are coming.
+    peak_frames
+        The most frames that were seen in use at once.
     on_ended
         Told of each VM that powered off or failed.
     """
@@ -75,6 +79,8 @@ class Hypervisor:
         self.host = host
         self.environment = host.environment
         self.vms: dict[int, VirtualMachine] = {}
+        self.expected: set[str] = set()
+        self.peak_frames = 0
         self.on_ended: Callable[[VirtualMachine], None] | None = None
         self._machine = host.machine
         self._conductor = host.conductor
@@ -92,6 +98,12 @@ class Hypervisor:
         }
         host.conductor.attach(self)
 
+    @classmethod
+    def system_bytes(cls, memory_bytes: int) -> int:
+        """Return how much of a host's memory its software keeps, out of the frames of VMs."""
+        del memory_bytes
+        return 0
+
     # Life of a VM here.
 
     def footprint_bytes(self, vm: VirtualMachine) -> int:
@@ -99,9 +111,24 @@ class Hypervisor:
         own = vm.config.memory_bytes
         return own + own // OVERHEAD_SHARE + OVERHEAD_FIXED_BYTES
 
-    def create(self, vm: VirtualMachine) -> None:
-        """Make a VM and let it run."""
+    def expect(self, vm: VirtualMachine) -> None:
+        """Promise memory to a VM that is coming.
+
+        Raises
+        ------
+        PlacementError
+            When there is not enough left.
+        """
         self.host.reserve(vm.name, self.footprint_bytes(vm))
+        self.expected.add(vm.name)
+
+    def forget(self, vm: VirtualMachine) -> None:
+        """Take back the promise to a VM that does not come after all."""
+        self.expected.discard(vm.name)
+        self.host.release(vm.name)
+
+    def create(self, vm: VirtualMachine) -> None:
+        """Make a VM that was expected, and let it run."""
         config = vm.config
         number = self._machine.create_vm(config.machine_json(), config.kernel, vm.disk)
         self._take_in(vm, number)
@@ -129,17 +156,13 @@ class Hypervisor:
         self._let_go(vm)
         return state
 
-    def expect(self, vm: VirtualMachine) -> None:
-        """Promise memory to a VM that is coming."""
-        self.host.reserve(vm.name, self.footprint_bytes(vm))
-
     def restore(self, vm: VirtualMachine, state: Any) -> None:  # noqa: ANN401
-        """Take a VM in that was promised memory, stopped as it is."""
+        """Take in a VM that was expected, stopped as it is."""
         self._take_in(vm, self._machine.restore_vm(vm.config.machine_json(), state, vm.disk))
 
-    def digest(self, vm: VirtualMachine) -> str:
-        """Return the digest of a stopped VM's memory and devices."""
-        return str(self._machine.save_vm(vm.number).digest())
+    def snapshot(self, vm: VirtualMachine) -> Any:  # noqa: ANN401
+        """Return the state of a stopped VM, which stays."""
+        return self._machine.save_vm(vm.number)
 
     def resume(self, vm: VirtualMachine) -> None:
         """Let a VM go on that was taken in."""
@@ -161,19 +184,29 @@ class Hypervisor:
         vm.console += self._machine.console_output(vm.number)
 
     def take_dirty_pages(self, vm: VirtualMachine) -> int:
-        """Return how many pages a VM wrote since the last call."""
-        return self._machine.take_dirty_pages(vm.number)
+        """Return how many pages a VM wrote since the last call, on whichever host."""
+        self._note_memory()
+        carried, vm.dirty_carried = vm.dirty_carried, 0
+        return carried + self._machine.take_dirty_pages(vm.number)
+
+    def _note_memory(self) -> None:
+        used_frames = self._machine.frames - self._machine.free_frames
+        self.peak_frames = max(self.peak_frames, used_frames)
 
     def _take_in(self, vm: VirtualMachine, number: int) -> None:
         vm.number = number
         vm.hypervisor = self
         vm.last_host = self.host.name
+        self.expected.discard(vm.name)
         self.vms[number] = vm
         self.host.scope.adopt(vm.scope)
         self.host.vms.add(1, self.environment.now)
         self._scheduler.add(vm.vcpu)
+        self._note_memory()
 
     def _let_go(self, vm: VirtualMachine) -> None:
+        self._note_memory()
+        vm.dirty_carried += self._machine.take_dirty_pages(vm.number)
         self.collect_console(vm)
         vm.totals.absorb(self._machine.counters(vm.number))
         self._machine.destroy_vm(vm.number)

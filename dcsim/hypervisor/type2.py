@@ -45,11 +45,16 @@ class Type2(Hypervisor):
 
     def __init__(self, host: Host) -> None:
         super().__init__(host, FairScheduler(host.config.pcpus), TYPE2)
-        system_bytes = host.config.memory_bytes // SYSTEM_SHARE
+        system_bytes = self.system_bytes(host.config.memory_bytes)
         host.reserve("operating-system", system_bytes)
         self.cache = PageCache(system_bytes // CACHE_SHARE)
         self._written_ns: dict[str, int] = {}
         self._write_back_timers: dict[str, Timer] = {}
+
+    @classmethod
+    def system_bytes(cls, memory_bytes: int) -> int:
+        """Return what the host's operating system keeps, its page cache included."""
+        return memory_bytes // SYSTEM_SHARE
 
     def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         """Return to the VM's process, which goes through the file layer."""

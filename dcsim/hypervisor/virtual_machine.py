@@ -132,6 +132,7 @@ class VirtualMachine:
         self.wake_timer: Timer | None = None
         self.owed_paths: list[tuple[str, tuple[PathStep, ...]]] = []
         self.lateness_ns = 0
+        self.dirty_carried = 0
         self.short_of_memory = 0
         self.short_ns = -1
         self.disk_counts = Counter()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from fractions import Fraction
+from operator import itemgetter
 
 __all__ = ["Counter", "Level", "Tally"]
 
@@ -49,6 +51,7 @@ class Level:
         self._started_ns = at_ns
         self._since_ns = at_ns
         self._time_at: dict[int, int] = {}
+        self._changes = [(at_ns, value)]
 
     def set(self, value: int, at_ns: int) -> None:
         """Take a new value at a time that is not before the last change.
@@ -65,6 +68,7 @@ class Level:
             self._time_at[self.value] = self._time_at.get(self.value, 0) + spent
         self._since_ns = at_ns
         self.value = value
+        self._changes.append((at_ns, value))
         self.maximum = max(self.maximum, value)
         self.minimum = min(self.minimum, value)
 
@@ -79,6 +83,11 @@ class Level:
         if spent:
             times[self.value] = times.get(self.value, 0) + spent
         return dict(sorted(times.items()))
+
+    def at(self, at_ns: int) -> int:
+        """Return the value that was held from a time on."""
+        place = bisect_right(self._changes, at_ns, key=itemgetter(0))
+        return self._changes[max(0, place - 1)][1]
 
     def integral(self, until_ns: int) -> int:
         """Return the sum of value x nanoseconds up to a time."""

@@ -37,6 +37,7 @@ def run(make_rig: Callable[..., Any], make_vm: Callable[..., Any]) -> Callable[.
         hypervisor = kind(rig.host)
         vms = [make_vm(rig, index, **each) for index, each in enumerate(settings)]
         for vm in vms:
+            hypervisor.expect(vm)
             hypervisor.create(vm)
         rig.environment.run(until=duration_ns)
         return vms

@@ -27,6 +27,14 @@ def test_a_level_is_weighted_by_time() -> None:
     assert (level.minimum, level.maximum) == (0, 5)
 
 
+def test_a_level_remembers_its_values() -> None:
+    level = Level()
+    level.set(2, 10)
+    level.set(3, 10)
+    level.set(5, 30)
+    assert [level.at(time) for time in (0, 9, 10, 29, 30, 99)] == [0, 0, 3, 3, 5, 5]
+
+
 def test_a_level_of_no_time_has_its_value_as_mean() -> None:
     assert Level(3).mean(0) == 3
 

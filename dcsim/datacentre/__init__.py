@@ -1,0 +1,24 @@
+"""The data centre: network, shared storage, the cluster and what moves in it."""
+
+from dcsim.datacentre.clients import Client, ServedRequest
+from dcsim.datacentre.cluster import Cluster, ClusterEvent, Consolidation, Usage
+from dcsim.datacentre.fabric import Fabric
+from dcsim.datacentre.migration import MigrationReport
+from dcsim.datacentre.storage import SharedStorage
+from dcsim.datacentre.topology import OUTSIDE, LinkSpec, Topology, star
+
+__all__ = [
+    "OUTSIDE",
+    "Client",
+    "Cluster",
+    "ClusterEvent",
+    "Consolidation",
+    "Fabric",
+    "LinkSpec",
+    "MigrationReport",
+    "ServedRequest",
+    "SharedStorage",
+    "Topology",
+    "Usage",
+    "star",
+]

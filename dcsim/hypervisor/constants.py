@@ -1,0 +1,83 @@
+"""The figures that are built into the hypervisors, with their sources, for the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcsim.hardware import LedgerEntry
+from dcsim.hypervisor import credit, fair, hypervisor, type2, virtual_nic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["constants"]
+
+_XEN = "Xen's credit scheduler, credit.c"
+_LINUX = "Linux's completely fair scheduler, fair.c"
+
+
+def constants(kind: str) -> Iterator[LedgerEntry]:
+    """Yield the constants of one type of hypervisor: ``type1`` or ``type2``."""
+    yield from _of_both(kind)
+    if kind == "type1":
+        yield LedgerEntry("credit.slice", credit.SLICE_NS, "ns", "published", _XEN)
+        yield LedgerEntry("credit.tick", credit.TICK_NS, "ns", "published", _XEN)
+        yield LedgerEntry(
+            "credit.ticks_per_accounting", credit.TICKS_PER_ACCOUNTING, "", "published", _XEN
+        )
+        yield LedgerEntry("credit.rate_limit", credit.RATE_LIMIT_NS, "ns", "published", _XEN)
+        return
+    yield LedgerEntry("fair.latency", fair.LATENCY_NS, "ns", "published", _LINUX)
+    yield LedgerEntry(
+        "fair.minimum_granularity", fair.MINIMUM_GRANULARITY_NS, "ns", "published", _LINUX
+    )
+    yield LedgerEntry(
+        "fair.wakeup_granularity", fair.WAKEUP_GRANULARITY_NS, "ns", "published", _LINUX
+    )
+    yield LedgerEntry("fair.bandwidth_period", fair.BANDWIDTH_PERIOD_NS, "ns", "published", _LINUX)
+    yield LedgerEntry("fair.nice_0_weight", fair.NICE_0_WEIGHT, "", "published", _LINUX)
+    yield LedgerEntry(
+        "host.system_share",
+        type2.SYSTEM_SHARE,
+        "",
+        "assumption",
+        "the operating system keeps one part in this many of the host's memory",
+    )
+    yield LedgerEntry(
+        "host.page_cache_share",
+        type2.CACHE_SHARE,
+        "",
+        "assumption",
+        "of which one part in this many is the page cache",
+    )
+    yield LedgerEntry(
+        "host.write_back",
+        type2.WRITEBACK_NS,
+        "ns",
+        "assumption",
+        "Linux's 5 s, shortened to fit runs of seconds",
+    )
+
+
+def _of_both(kind: str) -> Iterator[LedgerEntry]:
+    yield LedgerEntry(
+        f"{kind}.overhead_share",
+        hypervisor.OVERHEAD_SHARE,
+        "",
+        "assumption",
+        "one part in this many of a VM's memory is promised for shadow tables",
+    )
+    yield LedgerEntry(
+        f"{kind}.overhead_fixed",
+        hypervisor.OVERHEAD_FIXED_BYTES,
+        "bytes",
+        "assumption",
+        "promised beside it for the monitor",
+    )
+    yield LedgerEntry(
+        f"{kind}.port_queue",
+        virtual_nic.QUEUE_FRAMES,
+        "",
+        "published",
+        "default queue length of a Linux tap device, in frames",
+    )

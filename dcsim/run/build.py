@@ -1,0 +1,199 @@
+"""Builds the model of a scenario: hosts, hypervisors, network, VMs and what reaches them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from dcsim.datacentre import (
+    Client,
+    Cluster,
+    Consolidation,
+    Fabric,
+    LinkSpec,
+    SharedStorage,
+    Topology,
+    star,
+)
+from dcsim.errors import GuestImageError
+from dcsim.guest import kernel_image
+from dcsim.hardware import load_power_curve, load_profile
+from dcsim.host import Host, HostConfig
+from dcsim.hypervisor import Hypervisor, Type1, Type2, VirtualMachine, VmConfig
+from dcsim.policy import ConsolidationSettings, consolidation_policy, placement_policy
+from dcsim.sim import Environment, Streams
+from dcsim.workload import Arrivals, Request, arrival_times
+
+if TYPE_CHECKING:
+    from dcsim import scenario as scenarios
+    from dcsim.host.world import World
+    from dcsim.scenario import Scenario
+
+__all__ = ["Model", "build"]
+
+_HYPERVISORS: dict[str, type[Type1] | type[Type2]] = {"type1": Type1, "type2": Type2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A scenario as objects that run."""
+
+    scenario: Scenario
+    seed: int
+    environment: Environment
+    cluster: Cluster
+    clients: dict[str, Client]
+    """By the name of the VM that they ask."""
+
+
+def build(scenario: Scenario, seed: int, world: World) -> Model:
+    """Return the model of a scenario, at time 0 with nothing started yet."""
+    environment = Environment()
+    streams = Streams(seed)
+    fabric = Fabric(environment, _topology(scenario))
+    hypervisors = {
+        each.name: _hypervisor(environment, each, world) for each in scenario.each_host()
+    }
+    placement = placement_policy(scenario.placement.policy)
+    cluster = Cluster(environment, fabric, hypervisors, placement)
+    storages = {
+        each.name: SharedStorage(
+            environment,
+            each.name,
+            latency_ns=each.latency_ns,
+            bits_per_second=each.bandwidth_bits_per_second,
+        )
+        for each in scenario.storage.shared
+    }
+    maker = _VmMaker(scenario, environment, streams, world, storages)
+    clients = {}
+    for index, each in enumerate(scenario.each_vm()):
+        vm = maker.make(index, each)
+        cluster.add(vm, each.start_ns, each.host)
+        if each.requests is not None:
+            stream = streams.stream(f"vm.{each.name}.arrivals")
+            times = arrival_times(_arrivals(each.requests, each.start_ns), stream)
+            client = Client(environment, fabric, vm, times, _template(each.requests))
+            clients[each.name] = client
+            client.start()
+    for move in scenario.migrations:
+        cluster.move_at(move.vm, move.to, move.at_ns)
+    if scenario.consolidation is not None:
+        cluster.consolidate(_consolidation(scenario.consolidation))
+    return Model(
+        scenario=scenario, seed=seed, environment=environment, cluster=cluster, clients=clients
+    )
+
+
+def _topology(scenario: Scenario) -> Topology:
+    names = [host.name for host in scenario.each_host()]
+    fabric = scenario.fabric
+    if not fabric.links:
+        links = star(names, fabric.switch_latency_ns, fabric.bandwidth_bits_per_second)
+        return Topology(links, names)
+    explicit = [
+        LinkSpec(*link.between, link.latency_ns, link.bandwidth_bits_per_second)
+        for link in fabric.links
+    ]
+    return Topology(explicit, names)
+
+
+def _hypervisor(environment: Environment, host: scenarios.Host, world: World) -> Hypervisor:
+    kind = _HYPERVISORS[host.hypervisor]
+    profile = load_profile(host.hardware)
+    config = HostConfig(
+        name=host.name,
+        profile=profile,
+        curve=load_power_curve(host.power),
+        pcpus=host.pcpus,
+        memory_bytes=host.memory_bytes,
+        disk_latency_ns=host.disk.latency_ns,
+        disk_bits_per_second=host.disk.bandwidth_bits_per_second,
+    )
+    frames_bytes = host.memory_bytes - kind.system_bytes(host.memory_bytes)
+    machine = world.machine(profile, host.pcpus, frames_bytes)
+    return kind(Host(environment, config, machine))
+
+
+class _VmMaker:
+    """Makes VMs; reads each image once."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        environment: Environment,
+        streams: Streams,
+        world: World,
+        storages: dict[str, SharedStorage],
+    ) -> None:
+        self._scenario = scenario
+        self._environment = environment
+        self._streams = streams
+        self._world = world
+        self._storages = storages
+        self._images: dict[str | None, bytes] = {}
+
+    def make(self, index: int, vm: scenarios.Vm) -> VirtualMachine:
+        """Return a VM that is not started."""
+        config = VmConfig(
+            name=vm.name,
+            program=vm.program,
+            kernel=self._image(vm.image),
+            memory_bytes=vm.memory_bytes,
+            technique=vm.technique,
+            paging=vm.paging,
+            weight=vm.weight,
+            cap_percent=vm.cap,
+            disk_bytes=vm.disk.size_bytes if vm.disk is not None else 0,
+            has_network=vm.requests is not None,
+            entropy_seed=self._streams.stream(f"vm.{vm.name}.entropy").below(2**63),
+        )
+        if vm.disk is None:
+            return VirtualMachine(self._environment, config, index)
+        disk = self._world.disk(vm.disk.size_bytes)
+        storage = self._storages.get(vm.disk.on)
+        return VirtualMachine(self._environment, config, index, disk, storage)
+
+    def _image(self, name: str | None) -> bytes:
+        """Return the bytes of a kernel image; dcsim's own when it has no name."""
+        if name not in self._images:
+            self._images[name] = kernel_image() if name is None else self._read(name)
+        return self._images[name]
+
+    def _read(self, name: str) -> bytes:
+        path = self._scenario.resolve(name)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise GuestImageError(f"cannot read the image {path}: {error.strerror}") from error
+
+
+def _arrivals(requests: scenarios.Requests, start_ns: int) -> Arrivals:
+    return Arrivals(
+        rate_millihertz=requests.rate_millihertz,
+        process=requests.arrival,
+        first_ns=start_ns + requests.first_ns,
+        count=requests.count,
+    )
+
+
+def _template(requests: scenarios.Requests) -> Request:
+    return Request(
+        number=0,
+        size_bytes=requests.size_bytes,
+        compute=requests.compute,
+        pages=requests.pages,
+        sectors=requests.sectors,
+        answer_bytes=requests.answer_bytes,
+    )
+
+
+def _consolidation(consolidation: scenarios.Consolidation) -> Consolidation:
+    return Consolidation(
+        name=consolidation.policy,
+        policy=consolidation_policy(consolidation.policy),
+        settings=ConsolidationSettings(threshold=Fraction(str(consolidation.threshold))),
+        interval_ns=consolidation.interval_ns,
+        power_off=consolidation.power_off,
+    )

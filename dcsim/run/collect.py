@@ -1,0 +1,218 @@
+"""Turns a model that has run into records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dcsim.results import (
+    DirtySample,
+    EventRecord,
+    HostRecord,
+    HostSample,
+    HostsUsedSample,
+    MigrationRecord,
+    RequestRecord,
+    RunResult,
+    VmRecord,
+)
+from dcsim.run.ledger import ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dcsim.datacentre import Client, MigrationReport
+    from dcsim.hypervisor import Hypervisor, VirtualMachine
+    from dcsim.run.build import Model
+
+__all__ = ["DIRTY_INTERVAL_NS", "Sampler", "collect"]
+
+DIRTY_INTERVAL_NS = 100_000_000
+"""How often the pages that each VM wrote are counted."""
+_FRAME_BYTES = 4096
+_PICOJOULES_PER_MILLIJOULE = 10**9
+
+
+class Sampler:
+    """Counts, at regular times, the pages that each VM wrote.
+
+    Parameters
+    ----------
+    model
+        What to watch; from its start.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.dirty: dict[str, list[DirtySample]] = {name: [] for name in model.cluster.vms}
+        self._again()
+
+    def _again(self) -> None:
+        self._model.environment.after(DIRTY_INTERVAL_NS, self._tick)
+
+    def _tick(self) -> None:
+        self.sample()
+        self._again()
+
+    def sample(self) -> None:
+        """Count now."""
+        now_ns = self._model.environment.now
+        for name, vm in self._model.cluster.vms.items():
+            if vm.hypervisor is not None:
+                self._add(
+                    name, DirtySample(time_ns=now_ns, pages=vm.hypervisor.take_dirty_pages(vm))
+                )
+            elif vm.dirty_carried:
+                self._add(name, DirtySample(time_ns=now_ns, pages=vm.dirty_carried))
+                vm.dirty_carried = 0
+
+    def _add(self, name: str, sample: DirtySample) -> None:
+        samples = self.dirty[name]
+        if samples and samples[-1].time_ns == sample.time_ns:
+            pages = samples.pop().pages + sample.pages
+            sample = DirtySample(time_ns=sample.time_ns, pages=pages)
+        samples.append(sample)
+
+
+def collect(model: Model, sampler: Sampler) -> RunResult:
+    """Return the result of a model that has run."""
+    sampler.sample()
+    ended_ns = model.environment.now
+    cluster = model.cluster
+    return RunResult(
+        scenario=model.scenario,
+        seed=model.seed,
+        ended_ns=ended_ns,
+        vms=tuple(
+            _vm(vm, tuple(sampler.dirty[name]), model.clients.get(name), ended_ns)
+            for name, vm in cluster.vms.items()
+        ),
+        hosts=tuple(_host(each, ended_ns) for each in cluster.hypervisors.values()),
+        hosts_used=tuple(
+            HostsUsedSample(time_ns=each.time_ns, used=each.used, powered=each.powered)
+            for each in cluster.usage
+        ),
+        migrations=tuple(_migration(each) for each in cluster.migrations),
+        events=tuple(
+            EventRecord(
+                time_ns=each.time_ns, kind=each.kind, subject=each.subject, detail=each.detail
+            )
+            for each in cluster.events
+        ),
+        ledger=tuple(ledger(model.scenario)),
+    )
+
+
+def _vm(
+    vm: VirtualMachine, dirty: tuple[DirtySample, ...], client: Client | None, ended_ns: int
+) -> VmRecord:
+    hypervisor = vm.hypervisor
+    if hypervisor is not None:
+        hypervisor.collect_console(vm)
+    counters = vm.totals.with_current({}) if hypervisor is None else hypervisor.counters(vm)
+    over_ns = ended_ns if vm.ended_ns is None else vm.ended_ns
+    config = vm.config
+    state = "running" if vm.state == "moving" else vm.state
+    return VmRecord(
+        name=vm.name,
+        program=config.program,
+        technique=config.technique,
+        paging=config.paging,
+        memory_bytes=config.memory_bytes,
+        host=vm.last_host,
+        state=state,
+        exit_status=vm.exit_status,
+        started_ns=vm.started_ns,
+        ended_ns=vm.ended_ns,
+        instructions_direct=counters.get("instructions_direct", 0),
+        instructions_emulated=counters.get("instructions_emulated", 0),
+        total_cycles=counters.get("total_cycles", 0),
+        cycles=counters.get("cycles_by_cause", {}),
+        exits=counters.get("exits", {}),
+        pages_touched=counters.get("pages_touched", 0),
+        dirty=dirty,
+        run_ns=vm.vcpu.time_ns("running", over_ns),
+        steal_ns=vm.vcpu.time_ns("runnable", over_ns),
+        halted_ns=vm.vcpu.time_ns("blocked", over_ns),
+        lateness_ns=max(vm.lateness_ns, counters.get("lateness_ns", 0)),
+        disk_reads=vm.disk_counts["reads"],
+        disk_writes=vm.disk_counts["writes"],
+        disk_bytes=vm.disk_counts["bytes"],
+        packets_received=vm.nic.counts["received"],
+        packets_sent=vm.nic.counts["sent"],
+        requests=tuple(_requests(client, ended_ns)),
+        console=bytes(vm.console),
+        message=vm.message,
+    )
+
+
+def _requests(client: Client | None, ended_ns: int) -> Iterator[RequestRecord]:
+    if client is None:
+        return
+    for request in client.requests:
+        answered_ns = request.answered_ns
+        # An answer that a host path carries beyond the end of the run has not left the VM yet.
+        if answered_ns is not None and answered_ns > ended_ns:
+            answered_ns = None
+        yield RequestRecord(
+            number=request.number,
+            arrived_ns=request.arrived_ns,
+            answered_ns=answered_ns,
+            dropped=request.dropped,
+        )
+
+
+def _host(hypervisor: Hypervisor, ended_ns: int) -> HostRecord:
+    host = hypervisor.host
+    config = host.config
+    system_bytes = type(hypervisor).system_bytes(config.memory_bytes)
+    return HostRecord(
+        name=host.name,
+        hardware=config.profile.name,
+        hypervisor=hypervisor.kind,
+        pcpus=config.pcpus,
+        memory_bytes=config.memory_bytes,
+        busy_ns=host.power.busy_ns(),
+        powered_ns=host.power.powered_ns(ended_ns),
+        energy_millijoules=int(host.power.energy_picojoules(ended_ns) / _PICOJOULES_PER_MILLIJOULE),
+        state=host.power.state,
+        vms=host.vms.value,
+        memory_peak_bytes=hypervisor.peak_frames * _FRAME_BYTES + system_bytes,
+        samples=tuple(_samples(hypervisor, ended_ns)),
+    )
+
+
+def _samples(hypervisor: Hypervisor, ended_ns: int) -> Iterator[HostSample]:
+    """Yield a host's segments, those that only repeat the one before left out."""
+    host = hypervisor.host
+    last = None
+    for part in host.power.segments(ended_ns):
+        sample = HostSample(
+            time_ns=part.start_ns,
+            state=part.state,
+            utilisation=float(part.utilisation),
+            power_milliwatts=round(part.milliwatts),
+            vms=host.vms.at(part.start_ns),
+        )
+        known = (sample.state, sample.utilisation, sample.power_milliwatts, sample.vms)
+        if known != last:
+            yield sample
+        last = known
+
+
+def _migration(report: MigrationReport) -> MigrationRecord:
+    return MigrationRecord(
+        vm=report.vm,
+        source=report.source,
+        destination=report.destination,
+        reason=report.reason,
+        requested_ns=report.requested_ns,
+        stopped_ns=report.stopped_ns,
+        resumed_ns=report.resumed_ns,
+        memory_pages=report.memory_pages,
+        zero_pages=report.zero_pages,
+        device_bytes=report.device_bytes,
+        disk_bytes=0,
+        transferred_bytes=report.transferred_bytes,
+        source_digest=report.source_digest,
+        destination_digest=report.destination_digest,
+    )
