@@ -16,7 +16,7 @@ from dcsim.cli.terminal import StandardInput, StandardOutput, unbuffered_keys
 from dcsim.errors import GuestImageError, UnitError
 from dcsim.guest import kernel_image
 from dcsim.hardware import load_profile
-from dcsim.host import disk_image, open_machine
+from dcsim.host.world import CoreWorld
 from dcsim.report.figures import count
 from dcsim.units import BYTES, DURATION
 
@@ -93,9 +93,11 @@ def boot(
       dcsim boot "integer rounds=10"
       dcsim boot "files" --disk "4 MiB" --technique trap-and-emulate --counters json
     """
-    machine = open_machine(
-        load_profile(hardware), pcpus=1, memory_bytes=memory + memory // 4 + _HOST_BYTES
-    )
+    profile = load_profile(hardware)
+    content = kernel_image() if image is None else _read(image)
+    host_bytes = memory + memory // 4 + _HOST_BYTES
+    world = CoreWorld(2 * host_bytes)
+    machine = world.machine(profile, pcpus=1, memory_bytes=host_bytes)
     config = {
         "name": "guest",
         "technique": technique,
@@ -105,8 +107,7 @@ def boot(
         "network": False,
         "entropy_seed": 1,
     }
-    content = kernel_image() if image is None else _read(image)
-    vm = machine.create_vm(json.dumps(config), content, disk_image(disk) if disk else None)
+    vm = machine.create_vm(json.dumps(config), content, world.disk(disk) if disk else None)
     session = Session(machine, vm, StandardInput(), StandardOutput(), until_ns=limit)
     with unbuffered_keys():
         end = session.run()

@@ -102,7 +102,7 @@ class Session:
             self._show()
             now_ns = max(now_ns, exit_.time_ns)
             if exit_.kind == "shutdown":
-                return SessionEnd(exit_.code, now_ns)
+                return SessionEnd(exit_.code or 0, now_ns)
             now_ns = self._handle(exit_, now_ns)
             self._type(0.0)
             self._answer(now_ns)
@@ -121,8 +121,8 @@ class Session:
     def _handle(self, exit_: Exit, now_ns: int) -> int:
         """Do what an exit asks for; return the time at which the guest goes on."""
         if exit_.kind == "fault":
-            raise GuestFaultError(exit_.message)
-        if exit_.kind == "io":
+            raise GuestFaultError(exit_.message or "the guest failed")
+        if exit_.kind == "io" and exit_.tag is not None:
             heapq.heappush(self._requests, (now_ns + self._disk_latency_ns, exit_.tag))
         if exit_.kind == "wait":
             return self._idle(exit_.wake_ns, now_ns)

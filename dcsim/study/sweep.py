@@ -80,7 +80,7 @@ def run_sweep(
     folder
         Where each point's result directory is kept.
     workers
-        Processes to use.
+        Processes to use; with one, it is this one.
     overrides
         Assignments made before each point's own.
     runner
@@ -152,8 +152,10 @@ def _run_all(
     workers: int,
     runner: Runner,
 ) -> Iterator[tuple[Point, DcsimError | None]]:
-    """Run points on a pool; yield each with its error, or None, as it ends."""
-    if not targets:
+    """Run points; yield each with its error, or None, as it ends."""
+    if min(workers, len(targets)) <= 1:
+        for point, target in targets.items():
+            yield point, _error_in(runner, files[point].scenario, target)
         return
     # A fresh interpreter for each worker: a fork would copy the threads' locks of this one.
     context = multiprocessing.get_context("spawn")
@@ -169,6 +171,15 @@ def _run_all(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _error_in(runner: Runner, scenario: Scenario, folder: Path) -> DcsimError | None:
+    """Run one scenario in this process; return why it failed, or None."""
+    try:
+        _run_point(runner, scenario, folder)
+    except DcsimError as error:
+        return error
+    return None
 
 
 def _run_point(runner: Runner, scenario: Scenario, folder: Path) -> None:
