@@ -18,7 +18,8 @@ from dcsim.hypervisor import VirtualMachine, VmConfig
 from dcsim.sim import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import json
+from collections.abc import Callable, Iterable
 
 FOREVER_NS = 10**15
 
@@ -99,6 +100,7 @@ class DoubleMachine:
     def __init__(self, pcpus: int, scripts: Iterable[list[tuple[Any, ...]]] = ()) -> None:
         self.pcpus = [DoublePcpu() for _ in range(pcpus)]
         self.scripts = list(scripts)
+        self.named: dict[str, list[tuple[Any, ...]]] = {}
         self.vms: dict[int, DoubleVm] = {}
         self.frames = 1 << 16
         self.free_frames = 1 << 15
@@ -106,8 +108,10 @@ class DoubleMachine:
         self._tags = 0
 
     def create_vm(self, config: str, kernel: bytes, disk: Any = None) -> int:
-        del kernel, disk, config
-        return self._add(DoubleVm(self.scripts.pop(0)))
+        del kernel, disk
+        name = json.loads(config)["name"]
+        script = self.named[name] if name in self.named else self.scripts.pop(0)
+        return self._add(DoubleVm(script))
 
     def restore_vm(self, config: str, state: DoubleState, disk: Any = None) -> int:
         del config, disk
