@@ -10,7 +10,8 @@ const PROGRAM: &str = "qemu-system-riscv64";
 
 /// The extensions of the core and no others, so that what is illegal here is illegal there.
 const CPU: &str = "rv64i,m=true,a=true,f=true,d=true,c=true,zicsr=true,zifencei=true,\
-                   zba=true,zbb=true,zbs=true";
+                   zba=true,zbb=true,zbs=true,s=true,u=true,sv39=true,sv48=true,pmp=true,\
+                   zicntr=true,zihpm=true,sstc=true,svadu=true";
 
 /// The major version of the QEMU on this machine, or why there is none.
 pub fn version() -> Result<u32, String> {

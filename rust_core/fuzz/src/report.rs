@@ -17,7 +17,8 @@ pub fn first_difference(image: &Image, ours: &[u8], theirs: &[u8]) -> Option<Str
     let record = index * RECORD_WORDS..(index + 1) * RECORD_WORDS;
     for word in record.filter(|word| mine.get(*word) != other.get(*word)) {
         let name = word_name(word % RECORD_WORDS);
-        let _ = writeln!(text, "  {name}: {} here, {} there", show(&mine, word), show(&other, word));
+        let _ =
+            writeln!(text, "  {name}: {} here, {} there", show(&mine, word), show(&other, word));
     }
     text.push_str(&listing(image, *place));
     Some(text)
@@ -53,7 +54,8 @@ pub fn listing(image: &Image, (start, end): (usize, usize)) -> String {
         bytes[..rest.len()].copy_from_slice(rest);
         let word = u32::from_le_bytes(bytes);
         let address = BASE + at as u64;
-        let shown = decode(word).map_or_else(|| "illegal".to_owned(), |_| disassemble(word, address));
+        let shown =
+            decode(word).map_or_else(|| "illegal".to_owned(), |_| disassemble(word, address));
         let _ = writeln!(text, "  {address:#x}: {word:08x} {shown}");
         at += length;
     }

@@ -18,7 +18,11 @@ fn program(seed: u64) -> Vec<u8> {
     let mut random = Random::new(seed);
     let mut bytes = Vec::with_capacity(MEMORY_BYTES as usize);
     for _ in 0..MEMORY_BYTES / 4 {
-        let word = if seed % 2 == 0 || random.once_in(8) { random.bits() as u32 } else { likely(&mut random) };
+        let word = if seed % 2 == 0 || random.once_in(8) {
+            random.bits() as u32
+        } else {
+            likely(&mut random)
+        };
         bytes.extend_from_slice(&word.to_le_bytes());
     }
     bytes
