@@ -1,0 +1,316 @@
+//! The primitives of a handler.
+
+use super::Primitive;
+use dcsim_hart::isa::Register;
+use dcsim_hart::{Bus, BusError, Hart, Privilege, Width};
+use dcsim_memory::{Memory, MemoryError, PAGE_BYTES, PhysicalAddress};
+
+/// A handler's access to the hart it plays a mode of, and to that hart's machine.
+///
+/// Memory accesses are physical. They go past the data-cache model: handlers' data is assumed to
+/// hit. A value in a guest's integer register was saved at entry, so reading one is a load and
+/// writing one a store.
+pub struct Meter<'a> {
+    hart: &'a mut Hart,
+    memory: Memory<'a>,
+    bus: Option<&'a mut dyn Bus>,
+}
+
+impl std::fmt::Debug for Meter<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Meter")
+            .field("hart", &self.hart.id)
+            .field("cycles", &self.hart.clock.cycles)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The hart.
+impl<'a> Meter<'a> {
+    /// A meter for a handler that needs no devices.
+    pub fn new(hart: &'a mut Hart, memory: Memory<'a>) -> Self {
+        Self { hart, memory, bus: None }
+    }
+
+    /// A meter for a handler that may reach devices.
+    pub fn with_bus(hart: &'a mut Hart, memory: Memory<'a>, bus: &'a mut dyn Bus) -> Self {
+        Self { hart, memory, bus: Some(bus) }
+    }
+
+    /// Charges a primitive `count` times, and does nothing else.
+    pub fn charge(&mut self, primitive: Primitive, count: u64) {
+        self.hart.clock.cycles += primitive.cycles(self.hart.timing()).saturating_mul(count);
+    }
+
+    /// The number of the hart.
+    pub fn hart_id(&self) -> usize {
+        self.hart.id
+    }
+
+    /// Begins a handler: frees a register and saves the others.
+    pub fn enter(&mut self) {
+        self.charge(Primitive::SaveRegisters, 1);
+    }
+
+    /// Ends a handler: restores the registers and returns from the mode that it plays, with MRET
+    /// from machine mode and SRET from supervisor mode.
+    pub fn leave(&mut self) {
+        self.charge(Primitive::RestoreRegisters, 1);
+        self.return_from_trap();
+    }
+
+    /// Executes the return instruction of the current mode. The hart charges its latency; in user
+    /// mode, which no handler plays, nothing happens.
+    fn return_from_trap(&mut self) {
+        let latency = self.hart.timing().return_cycles;
+        let instruction = Primitive::Return.cycles(self.hart.timing()) - latency;
+        self.hart.clock.cycles += instruction;
+        // The return instruction of the current mode is legal in it.
+        let _ = match self.hart.privilege {
+            Privilege::Machine => self.hart.mret(),
+            Privilege::Supervisor => self.hart.sret(),
+            Privilege::User => Ok(()),
+        };
+    }
+
+    /// Reads an integer register of the interrupted program.
+    pub fn read_register(&mut self, register: Register) -> u64 {
+        self.charge(Primitive::Load, 1);
+        self.hart.x[register as usize]
+    }
+
+    /// Writes an integer register of the interrupted program; the zero register stays zero.
+    pub fn write_register(&mut self, register: Register, value: u64) {
+        self.charge(Primitive::Store, 1);
+        if register != Register::R0 {
+            self.hart.x[register as usize] = value;
+        }
+    }
+
+    /// Reads a control and status register with the rights of machine mode. A register that does
+    /// not exist reads as zero.
+    pub fn read_csr(&mut self, number: u16) -> u64 {
+        self.charge(Primitive::CsrRead, 1);
+        self.hart.read_csr(number).unwrap_or(0)
+    }
+
+    /// Writes a control and status register with the rights of machine mode. A register that does
+    /// not exist, or is read-only, stays as it is.
+    pub fn write_csr(&mut self, number: u16, value: u64) {
+        self.charge(Primitive::CsrWrite, 1);
+        self.hart.write_csr(number, value);
+    }
+
+    /// Ends all cached translations.
+    pub fn flush_tlb_all(&mut self) {
+        self.charge(Primitive::TlbFlush, 1);
+        self.hart.flush_translations(None, None);
+    }
+
+    /// Ends the cached translations of an address in an address space.
+    pub fn flush_tlb_page(&mut self, address: u64, asid: u16) {
+        self.charge(Primitive::TlbFlush, 1);
+        self.hart.flush_translations(Some(address), Some(asid));
+    }
+
+    /// Ends the cached translations of an address in all address spaces.
+    pub fn flush_tlb_address(&mut self, address: u64) {
+        self.charge(Primitive::TlbFlush, 1);
+        self.hart.flush_translations(Some(address), None);
+    }
+
+    /// Ends the cached translations of an address space.
+    pub fn flush_tlb_asid(&mut self, asid: u16) {
+        self.charge(Primitive::TlbFlush, 1);
+        self.hart.flush_translations(None, Some(asid));
+    }
+
+    /// Makes code that was written before visible to fetches. Engines see new code at once, so
+    /// only the cost is left.
+    pub fn flush_instructions(&mut self) {
+        self.charge(Primitive::TlbFlush, 1);
+    }
+}
+
+/// Memory and devices.
+impl Meter<'_> {
+    /// Loads eight bytes of memory.
+    pub fn load(&mut self, address: PhysicalAddress) -> Result<u64, MemoryError> {
+        self.charge(Primitive::Load, 1);
+        self.memory.read_u64(address)
+    }
+
+    /// Stores eight bytes to memory.
+    pub fn store(&mut self, address: PhysicalAddress, value: u64) -> Result<(), MemoryError> {
+        self.charge(Primitive::Store, 1);
+        self.memory.write_u64(address, value)
+    }
+
+    /// Loads a page-table entry.
+    pub fn read_pte(&mut self, address: PhysicalAddress) -> Result<u64, MemoryError> {
+        self.load(address)
+    }
+
+    /// Stores a page-table entry.
+    pub fn write_pte(&mut self, address: PhysicalAddress, entry: u64) -> Result<(), MemoryError> {
+        self.store(address, entry)
+    }
+
+    /// Clears the page that begins at an address.
+    pub fn clear_page(&mut self, address: PhysicalAddress) -> Result<(), MemoryError> {
+        self.charge(Primitive::ClearPage, 1);
+        self.memory.write(address, &[0; PAGE_BYTES])
+    }
+
+    /// Reads bytes of memory, eight with each load.
+    pub fn read_bytes(
+        &mut self,
+        address: PhysicalAddress,
+        buffer: &mut [u8],
+    ) -> Result<(), MemoryError> {
+        self.charge(Primitive::Load, buffer.len().div_ceil(8) as u64);
+        self.memory.read(address, buffer)
+    }
+
+    /// Writes bytes of memory, eight with each store.
+    pub fn write_bytes(
+        &mut self,
+        address: PhysicalAddress,
+        bytes: &[u8],
+    ) -> Result<(), MemoryError> {
+        self.charge(Primitive::Store, bytes.len().div_ceil(8) as u64);
+        self.memory.write(address, bytes)
+    }
+
+    /// Whether the machine has memory at `length` bytes from an address: two comparisons with what
+    /// the handler knows of the machine.
+    pub fn is_memory(&mut self, address: u64, length: u64) -> bool {
+        self.charge(Primitive::Alu, 2);
+        self.memory.frames.contains(PhysicalAddress(address), length)
+    }
+
+    /// Loads from a device.
+    pub fn load_device(&mut self, address: u64, width: Width) -> Result<u64, BusError> {
+        self.charge(Primitive::Load, 1);
+        self.charge_device();
+        let now = self.hart.clock.cycles;
+        let bus = self.bus.as_deref_mut().ok_or(BusError)?;
+        bus.load(&mut self.memory, address, width, now)
+    }
+
+    /// Stores to a device.
+    pub fn store_device(&mut self, address: u64, width: Width, value: u64) -> Result<(), BusError> {
+        self.charge(Primitive::Store, 1);
+        self.charge_device();
+        let now = self.hart.clock.cycles;
+        let bus = self.bus.as_deref_mut().ok_or(BusError)?;
+        bus.store(&mut self.memory, address, width, value, now).map(|_| ())
+    }
+
+    fn charge_device(&mut self) {
+        let cycles = self.hart.timing().device_access_cycles;
+        self.hart.clock.cycles += cycles;
+        self.hart.counters.device_accesses += 1;
+        self.hart.counters.device_cycles += cycles;
+    }
+}
+
+/// Work on the handler's own state, which is Rust data: only its cost is left.
+impl Meter<'_> {
+    /// `count` loads from the handler's own state.
+    pub fn load_state(&mut self, count: u64) {
+        self.charge(Primitive::Load, count);
+    }
+
+    /// `count` stores to the handler's own state.
+    pub fn store_state(&mut self, count: u64) {
+        self.charge(Primitive::Store, count);
+    }
+
+    /// A look-up in a table or list of the handler that takes `probes` probes.
+    pub fn lookup(&mut self, probes: u64) {
+        self.charge(Primitive::Lookup, probes);
+    }
+
+    /// `instructions` simple instructions.
+    pub fn work(&mut self, instructions: u64) {
+        self.charge(Primitive::Alu, instructions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcsim_hart::{InstructionClass as Class, IsaProfile, Timing};
+    use dcsim_memory::{Frames, PageStore};
+
+    const BASE: PhysicalAddress = PhysicalAddress(0x8000_0000);
+    const MEPC: u16 = 0x341;
+    const MSTATUS: u16 = 0x300;
+
+    fn timing() -> Timing {
+        let mut timing = Timing::uniform();
+        timing.return_cycles = 9;
+        for (class, cycles) in [
+            (Class::Load, 2),
+            (Class::Store, 3),
+            (Class::Csr, 5),
+            (Class::Fence, 7),
+            (Class::System, 11),
+        ] {
+            timing.class_cycles[class as usize] = cycles;
+        }
+        timing
+    }
+
+    /// The cycles that something costs.
+    fn cost<T>(act: impl FnOnce(&mut Meter<'_>) -> T) -> u64 {
+        let mut hart = Hart::new(0, IsaProfile::Rv64gc, timing());
+        let (mut store, mut frames) = (PageStore::new(1 << 20), Frames::new(BASE, 4));
+        let memory = Memory { store: &mut store, frames: &mut frames };
+        act(&mut Meter::new(&mut hart, memory));
+        hart.clock.cycles
+    }
+
+    #[test]
+    fn every_primitive_charges_its_instructions() {
+        assert_eq!(cost(|meter| meter.enter()), 5 + 31 * 3);
+        assert_eq!(cost(|meter| meter.leave()), 5 + 31 * 2 + 11 + 9);
+        assert_eq!(cost(|meter| meter.read_register(Register::R5)), 2);
+        assert_eq!(cost(|meter| meter.write_register(Register::R5, 1)), 3);
+        assert_eq!(cost(|meter| meter.read_csr(MEPC)), 5);
+        assert_eq!(cost(|meter| meter.write_csr(MEPC, 4)), 5);
+        assert_eq!(cost(|meter| meter.load(BASE)), 2);
+        assert_eq!(cost(|meter| meter.write_pte(BASE, 1)), 3);
+        assert_eq!(cost(|meter| meter.read_bytes(BASE, &mut [0; 17])), 3 * 2);
+        assert_eq!(cost(|meter| meter.flush_tlb_all()), 7);
+        assert_eq!(cost(|meter| meter.lookup(3)), 3 * (2 + 1 + 1));
+        assert_eq!(cost(|meter| meter.work(4)), 4);
+        assert_eq!(cost(|meter| meter.clear_page(BASE)), 512 * 3 + 64 * 2);
+    }
+
+    #[test]
+    fn leaving_machine_mode_returns_to_the_interrupted_program() {
+        let mut hart = Hart::new(0, IsaProfile::Rv64gc, timing());
+        let (mut store, mut frames) = (PageStore::new(1 << 20), Frames::new(BASE, 4));
+        let memory = Memory { store: &mut store, frames: &mut frames };
+        let mut meter = Meter::new(&mut hart, memory);
+        meter.write_csr(MEPC, 0x8020_0000);
+        meter.write_csr(MSTATUS, 1 << 11);
+        meter.leave();
+        assert_eq!((hart.pc, hart.privilege), (0x8020_0000, Privilege::Supervisor));
+    }
+
+    #[test]
+    fn the_zero_register_and_missing_registers_stay_as_they_are() {
+        let mut hart = Hart::new(0, IsaProfile::Rv64gc, timing());
+        let (mut store, mut frames) = (PageStore::new(1 << 20), Frames::new(BASE, 4));
+        let memory = Memory { store: &mut store, frames: &mut frames };
+        let mut meter = Meter::new(&mut hart, memory);
+        meter.write_register(Register::R0, 7);
+        assert_eq!(meter.read_register(Register::R0), 0);
+        assert_eq!(meter.read_csr(0x5c0), 0);
+        assert_eq!(meter.load_device(0x1000_0000, Width::Byte), Err(BusError));
+    }
+}

@@ -1,0 +1,121 @@
+//! What each primitive of a handler costs, in instructions of the hart's own profile.
+
+use dcsim_hart::{InstructionClass as Class, Timing};
+
+/// Integer registers that a handler saves and restores: all but the zero register.
+const SAVED_REGISTERS: u64 = 31;
+/// Floating-point registers and `fcsr`.
+const SAVED_FLOAT_REGISTERS: u64 = 32;
+/// Doublewords of a page.
+const PAGE_WORDS: u64 = 512;
+/// Stores between two branches of a loop that clears a page.
+const CLEAR_UNROLL: u64 = 8;
+
+/// A unit of work of handlers and of host software.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Primitive {
+    /// Trap entry: the hardware's latency.
+    Trap,
+    /// Return from a trap: the instruction and the hardware's latency.
+    Return,
+    /// Free a register through the scratch register and save the integer registers.
+    SaveRegisters,
+    /// Restore the integer registers.
+    RestoreRegisters,
+    /// Save the floating-point registers.
+    SaveFloat,
+    /// Restore the floating-point registers.
+    RestoreFloat,
+    /// Read a control and status register.
+    CsrRead,
+    /// Write a control and status register.
+    CsrWrite,
+    /// Load a value.
+    Load,
+    /// Store a value.
+    Store,
+    /// One probe of a look-up in a table or list: load, compare, branch.
+    Lookup,
+    /// A simple integer instruction.
+    Alu,
+    /// A translation fence.
+    TlbFlush,
+    /// Clear a page.
+    ClearPage,
+}
+
+impl Primitive {
+    /// All primitives with their names.
+    pub const ALL: [(Self, &'static str); 14] = [
+        (Self::Trap, "trap"),
+        (Self::Return, "return"),
+        (Self::SaveRegisters, "save_registers"),
+        (Self::RestoreRegisters, "restore_registers"),
+        (Self::SaveFloat, "save_float"),
+        (Self::RestoreFloat, "restore_float"),
+        (Self::CsrRead, "csr_read"),
+        (Self::CsrWrite, "csr_write"),
+        (Self::Load, "load"),
+        (Self::Store, "store"),
+        (Self::Lookup, "lookup"),
+        (Self::Alu, "alu"),
+        (Self::TlbFlush, "tlb_flush"),
+        (Self::ClearPage, "clear_page"),
+    ];
+
+    /// The primitive with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(primitive, _)| primitive)
+    }
+
+    /// What it costs on a hart of this kind.
+    pub fn cycles(self, timing: &Timing) -> u64 {
+        let class = |class: Class| u64::from(timing.class_cycles[class as usize]);
+        match self {
+            Self::Trap => timing.trap_cycles,
+            Self::Return => class(Class::System) + timing.return_cycles,
+            Self::SaveRegisters => class(Class::Csr) + SAVED_REGISTERS * class(Class::Store),
+            Self::RestoreRegisters => class(Class::Csr) + SAVED_REGISTERS * class(Class::Load),
+            Self::SaveFloat => class(Class::Csr) + SAVED_FLOAT_REGISTERS * class(Class::Store),
+            Self::RestoreFloat => class(Class::Csr) + SAVED_FLOAT_REGISTERS * class(Class::Load),
+            Self::CsrRead | Self::CsrWrite => class(Class::Csr),
+            Self::Load => class(Class::Load),
+            Self::Store => class(Class::Store),
+            Self::Lookup => class(Class::Load) + class(Class::Alu) + class(Class::Branch),
+            Self::Alu => class(Class::Alu),
+            Self::TlbFlush => class(Class::Fence),
+            Self::ClearPage => {
+                let rounds = PAGE_WORDS / CLEAR_UNROLL;
+                let round = class(Class::Alu) + class(Class::Branch);
+                PAGE_WORDS * class(Class::Store) + rounds * round
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_name_their_primitives() {
+        for (primitive, name) in Primitive::ALL {
+            assert_eq!(Primitive::from_name(name), Some(primitive));
+        }
+        assert_eq!(Primitive::from_name("magic"), None);
+    }
+
+    #[test]
+    fn costs_follow_the_profile() {
+        let mut timing = Timing::uniform();
+        assert_eq!(Primitive::SaveRegisters.cycles(&timing), 32);
+        assert_eq!(Primitive::Trap.cycles(&timing), 0);
+        timing.trap_cycles = 20;
+        timing.return_cycles = 10;
+        timing.class_cycles[Class::Store as usize] = 3;
+        assert_eq!(Primitive::SaveRegisters.cycles(&timing), 1 + 31 * 3);
+        assert_eq!(Primitive::ClearPage.cycles(&timing), 512 * 3 + 64 * 2);
+        assert_eq!(Primitive::Trap.cycles(&timing), 20);
+        assert_eq!(Primitive::Return.cycles(&timing), 11);
+    }
+}
