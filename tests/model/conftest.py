@@ -7,6 +7,7 @@ run, exits come in the order of their times, and where a run is cut changes noth
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,7 @@ from dcsim.hypervisor import VirtualMachine, VmConfig
 from dcsim.sim import Environment
 
 if TYPE_CHECKING:
-    import json
-from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable
 
 FOREVER_NS = 10**15
 
