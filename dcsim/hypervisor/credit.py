@@ -226,12 +226,17 @@ class CreditScheduler:
         return best
 
     def _tickle(self, processor: int, priority: int) -> Iterable[int]:
-        """Return who should look at a vCPU that was queued: its processor, or an idle one."""
+        """Return who should look at a vCPU that was queued.
+
+        Its own processor when it comes first there, and every idle one when someone is left over.
+        """
         current = self._current[processor]
+        found = []
         if current is None or self._accounts[current].priority < priority:
-            return (processor,)
-        idle = (index for index, each in enumerate(self._current) if each is None)
-        return tuple(idle)[:1]
+            found.append(processor)
+        if not found or len(self._queues[processor]) > 1:
+            found += [index for index, each in enumerate(self._current) if each is None]
+        return found
 
     def _preemptible(self) -> Iterable[int]:
         """Return the processors on which something better waits, or that are idle beside work."""

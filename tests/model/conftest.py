@@ -59,6 +59,7 @@ class DoubleVm:
     in_wait: bool = False
     tags: set[int] = field(default_factory=set)
     ran_ns: int = 0
+    came_with_ns: int = 0
     paths: dict[str, int] = field(default_factory=dict)
     exits: dict[str, int] = field(default_factory=dict)
     completed: list[tuple[int, int]] = field(default_factory=list)
@@ -115,7 +116,7 @@ class DoubleMachine:
 
     def restore_vm(self, config: str, state: DoubleState, disk: Any = None) -> int:
         del config, disk
-        state.vm.paths, state.vm.exits, state.vm.ran_ns = {}, {}, state.vm.ran_ns
+        state.vm.paths, state.vm.exits, state.vm.came_with_ns = {}, {}, state.vm.ran_ns
         return self._add(state.vm)
 
     def _add(self, vm: DoubleVm) -> int:
@@ -275,10 +276,10 @@ class DoubleMachine:
     def counters(self, vm: int) -> dict[str, Any]:
         each = self.vms[vm]
         cycles = {f"host:{name}": count for name, count in each.paths.items()}
-        cycles["guest"] = each.ran_ns
+        cycles["guest"] = each.ran_ns - each.came_with_ns
         return {
-            "instructions": each.ran_ns,
-            "instructions_direct": each.ran_ns,
+            "instructions": cycles["guest"],
+            "instructions_direct": cycles["guest"],
             "instructions_emulated": 0,
             "cycles_by_cause": cycles,
             "total_cycles": sum(cycles.values()),

@@ -106,6 +106,12 @@ def test_no_processor_idles_while_a_vm_waits(run: Callable[..., Any], kind: type
     assert shares(vms) == pytest.approx([1.0] * 4, abs=0.01)
 
 
+@pytest.mark.parametrize("kind", TYPES)
+def test_vms_that_start_at_once_all_find_a_processor(run: Callable[..., Any], kind: type) -> None:
+    vms = run(kind, [{}] * 4, pcpus=4, duration_ns=1_000_000)
+    assert [vm.vcpu.time_ns("runnable", 1_000_000) for vm in vms] == [0] * 4
+
+
 def wake_delays(vm: VirtualMachine, count: int) -> float:
     """Return the mean time that a sleeper waited for a processor after each of its sleeps."""
     return vm.vcpu.time_ns("runnable", SECOND_NS) / count
