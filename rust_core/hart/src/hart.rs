@@ -177,7 +177,7 @@ impl Hart {
     /// Enters another privilege level.
     pub fn set_privilege(&mut self, privilege: Privilege) {
         self.privilege = privilege;
-        self.refresh_contexts();
+        self.select_contexts();
     }
 
     /// Ends every software-TLB entry: for a caller that runs the hart over other frames than

@@ -338,15 +338,35 @@ fn page_of(offset: usize) -> usize {
 }
 
 /// The little-endian value at an offset in the page store, zero-extended.
+#[inline]
 pub(crate) fn read_slab(slab: &[u8], offset: usize, width: Width) -> u64 {
-    let length = width.bytes() as usize;
-    let mut bytes = [0; 8];
-    bytes[..length].copy_from_slice(&slab[offset..offset + length]);
-    u64::from_le_bytes(bytes)
+    match width {
+        Width::Byte => u64::from(slab[offset]),
+        Width::Half => u64::from(u16::from_le_bytes(array_at(slab, offset))),
+        Width::Word => u64::from(u32::from_le_bytes(array_at(slab, offset))),
+        Width::Double => u64::from_le_bytes(array_at(slab, offset)),
+    }
 }
 
 /// Writes the low bytes of `value` at an offset in the page store.
+#[inline]
 pub(crate) fn write_slab(slab: &mut [u8], offset: usize, width: Width, value: u64) {
-    let length = width.bytes() as usize;
-    slab[offset..offset + length].copy_from_slice(&value.to_le_bytes()[..length]);
+    match width {
+        Width::Byte => slab[offset] = value as u8,
+        Width::Half => put_at(slab, offset, (value as u16).to_le_bytes()),
+        Width::Word => put_at(slab, offset, (value as u32).to_le_bytes()),
+        Width::Double => put_at(slab, offset, value.to_le_bytes()),
+    }
+}
+
+#[inline]
+fn array_at<const N: usize>(slab: &[u8], offset: usize) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes.copy_from_slice(&slab[offset..offset + N]);
+    bytes
+}
+
+#[inline]
+fn put_at<const N: usize>(slab: &mut [u8], offset: usize, bytes: [u8; N]) {
+    slab[offset..offset + N].copy_from_slice(&bytes);
 }

@@ -61,12 +61,14 @@ impl ContextKey {
 pub(crate) struct Contexts {
     slots: [(u32, Context); SLOTS],
     last: u16,
+    /// Numbers up to this one are out of use.
+    retired: u16,
 }
 
 impl Contexts {
     /// No number in use.
     pub(crate) fn new() -> Self {
-        Self { slots: [(0, Context(0)); SLOTS], last: 0 }
+        Self { slots: [(0, Context(0)); SLOTS], last: 0, retired: 0 }
     }
 
     /// Whether fewer than two numbers are left. Then the caller clears the software TLBs and starts
@@ -79,7 +81,7 @@ impl Contexts {
     pub(crate) fn number(&mut self, key: ContextKey) -> Context {
         let packed = key.packed();
         let slot = &mut self.slots[(packed ^ packed >> 16) as usize % SLOTS];
-        if slot.0 != packed {
+        if slot.0 != packed || slot.1.0 <= self.retired {
             // The context that had the slot will get a new number: its entries are lost.
             self.last += 1;
             *slot = (packed, Context(self.last));
@@ -89,7 +91,7 @@ impl Contexts {
 
     /// Takes all numbers out of use without reusing any: ends every software-TLB entry.
     pub(crate) fn retire_all(&mut self) {
-        self.slots.fill((0, Context(0)));
+        self.retired = self.last;
     }
 }
 

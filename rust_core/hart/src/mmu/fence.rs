@@ -4,8 +4,8 @@
 //! address costs a few looks whatever the TLBs hold; fences of everything or of an address space
 //! end all software entries by giving out new context numbers.
 
-use super::Mmu;
 use super::modelled_tlb::TlbEntry;
+use super::{Mmu, SoftTlb};
 use crate::csr::fields::status;
 use crate::hart::{Hart, Privilege};
 use crate::trap::Trap;
@@ -13,30 +13,22 @@ use crate::trap::Trap;
 impl Mmu {
     /// Ends the software entries that loads and stores may have made from `entry`.
     pub(super) fn end_data_entries(&mut self, entry: &TlbEntry) {
-        if entry.level == 0 {
-            self.read.end_page(entry.base);
-            self.write.end_page(entry.base);
-        } else {
-            self.read.end_range(entry.base, entry.mask());
-            self.write.end_range(entry.base, entry.mask());
-        }
+        end_entries(&mut self.read, entry);
+        end_entries(&mut self.write, entry);
     }
 
     /// Ends the software entries that fetches may have made from `entry`.
     pub(super) fn end_fetch_entries(&mut self, entry: &TlbEntry) {
-        if entry.level == 0 {
-            self.execute.end_page(entry.base);
-        } else {
-            self.execute.end_range(entry.base, entry.mask());
-        }
+        end_entries(&mut self.execute, entry);
     }
 
     fn fence_page(&mut self, va: u64, asid: Option<u16>) {
-        let mut ended = Vec::new();
-        self.dtlb.clear_page(va, asid, |entry| ended.push(*entry));
-        ended.drain(..).for_each(|entry| self.end_data_entries(&entry));
-        self.itlb.clear_page(va, asid, |entry| ended.push(*entry));
-        ended.drain(..).for_each(|entry| self.end_fetch_entries(&entry));
+        let Self { itlb, dtlb, read, write, execute, .. } = self;
+        dtlb.clear_page(va, asid, |entry| {
+            end_entries(read, entry);
+            end_entries(write, entry);
+        });
+        itlb.clear_page(va, asid, |entry| end_entries(execute, entry));
     }
 
     fn fence_asid(&mut self, asid: u16) {
@@ -47,6 +39,15 @@ impl Mmu {
     fn fence_all(&mut self) {
         self.itlb.clear();
         self.dtlb.clear();
+    }
+}
+
+/// Ends the software entries of the addresses of `entry`.
+fn end_entries(tlb: &mut SoftTlb, entry: &TlbEntry) {
+    if entry.level == 0 {
+        tlb.end_page(entry.base);
+    } else {
+        tlb.end_range(entry.base, entry.mask());
     }
 }
 

@@ -43,11 +43,7 @@ impl Hart {
     /// The offset in the page store of the instruction at `va`, for decoding in place. `None` as
     /// with [`Hart::fetch_page`].
     #[inline]
-    pub fn fetch_offset(
-        &mut self,
-        ports: &mut Ports<'_>,
-        va: u64,
-    ) -> Result<Option<usize>, Abort> {
+    pub fn fetch_offset(&mut self, ports: &mut Ports<'_>, va: u64) -> Result<Option<usize>, Abort> {
         if let Some(offset) = self.fast_fetch(va) {
             return Ok(Some(offset));
         }

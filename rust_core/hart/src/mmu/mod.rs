@@ -54,6 +54,9 @@ pub(crate) struct Mmu {
     /// The context of fetches now.
     pub(crate) fetch_context: Context,
     contexts: Contexts,
+    /// The contexts of loads and stores and of fetches at each privilege, while MPRV is off and
+    /// nothing else that they depend on changes.
+    by_privilege: [Option<(Context, Context)>; 4],
     itlb: ModelledTlb,
     dtlb: ModelledTlb,
     /// The frames' generation that the software TLBs were filled under.
@@ -70,31 +73,51 @@ impl Mmu {
             data_context: Context::default(),
             fetch_context: Context::default(),
             contexts: Contexts::new(),
+            by_privilege: [None; 4],
             itlb: ModelledTlb::new(timing.itlb),
             dtlb: ModelledTlb::new(timing.dtlb),
             generation: 0,
         }
     }
 
-    fn set_contexts(&mut self, data: ContextKey, fetch: ContextKey) {
+    fn numbers(&mut self, data: ContextKey, fetch: ContextKey) -> (Context, Context) {
         if self.contexts.is_nearly_used_up() {
             self.read.clear();
             self.write.clear();
             self.execute.clear();
             self.contexts = Contexts::new();
+            self.by_privilege = [None; 4];
         }
-        self.data_context = self.contexts.number(data);
-        self.fetch_context = self.contexts.number(fetch);
+        (self.contexts.number(data), self.contexts.number(fetch))
     }
 }
 
 impl Hart {
-    /// Gives the current contexts their numbers. To be called after every change of privilege, of
-    /// `satp`, and of MPRV, MPP, SUM and MXR in `mstatus`.
+    /// Gives the current contexts their numbers. To be called after every change of `satp`, and of
+    /// MPRV, MPP, SUM and MXR in `mstatus`.
     pub(crate) fn refresh_contexts(&mut self) {
+        self.mmu.by_privilege = [None; 4];
+        self.select_contexts();
+    }
+
+    /// The same after a change of privilege alone.
+    pub(crate) fn select_contexts(&mut self) {
+        let privilege = self.privilege as usize;
+        let plain = self.csrs.mstatus & status::MPRV == 0;
+        let contexts = match self.mmu.by_privilege[privilege] {
+            Some(known) if plain => known,
+            _ => self.number_contexts(),
+        };
+        if plain {
+            self.mmu.by_privilege[privilege] = Some(contexts);
+        }
+        (self.mmu.data_context, self.mmu.fetch_context) = contexts;
+    }
+
+    fn number_contexts(&mut self) -> (Context, Context) {
         let data = self.context_key(self.data_privilege(), true);
         let fetch = self.context_key(self.privilege, false);
-        self.mmu.set_contexts(data, fetch);
+        self.mmu.numbers(data, fetch)
     }
 
     /// Ends every software-TLB entry.

@@ -51,7 +51,8 @@ pub(crate) fn page_mask(level: usize) -> u64 {
 
 #[derive(Clone, Copy, Debug)]
 struct Way {
-    /// When the entry came in; 0 for none. The smallest leaves first.
+    /// When the entry came in; the smallest leaves first. Below the TLB's `oldest_stamp` it has
+    /// left already.
     stamp: u64,
     entry: TlbEntry,
 }
@@ -66,6 +67,8 @@ pub(crate) struct ModelledTlb {
     sets: u64,
     ways_per_set: usize,
     next_stamp: u64,
+    /// Entries that came in earlier are gone: so removing all is one store.
+    oldest_stamp: u64,
     /// Entries held of each level, to skip look-ups for sizes that are not there.
     held: [usize; LEVELS],
 }
@@ -81,6 +84,7 @@ impl ModelledTlb {
             sets: sets as u64,
             ways_per_set,
             next_stamp: 1,
+            oldest_stamp: 1,
             held: [0; LEVELS],
         }
     }
@@ -102,7 +106,7 @@ impl ModelledTlb {
         let set = self.set_of(entry.base, entry.level);
         self.vacate_rivals(set, &entry);
         let oldest = self.positions(set).min_by_key(|position| self.ways[*position].stamp)?;
-        let leaving = (self.ways[oldest].stamp != 0).then(|| self.vacate(oldest));
+        let leaving = self.holds(oldest).then(|| self.vacate(oldest));
         self.ways[oldest] = Way { stamp: self.next_stamp, entry };
         self.held[entry.level] += 1;
         self.next_stamp += 1;
@@ -111,17 +115,16 @@ impl ModelledTlb {
 
     /// Removes everything.
     pub(crate) fn clear(&mut self) {
-        if self.held != [0; LEVELS] {
-            self.ways.fill(EMPTY);
-            self.held = [0; LEVELS];
-        }
+        self.oldest_stamp = self.next_stamp;
+        self.held = [0; LEVELS];
     }
 
     /// Removes all entries of an address space but the global ones.
     pub(crate) fn clear_asid(&mut self, asid: u16) {
         for position in 0..self.ways.len() {
-            let way = &self.ways[position];
-            if way.stamp != 0 && way.entry.asid == asid && !way.entry.pte.is_global() {
+            let entry = &self.ways[position].entry;
+            let chosen = entry.asid == asid && !entry.pte.is_global();
+            if chosen && self.holds(position) {
                 self.vacate(position);
             }
         }
@@ -140,9 +143,10 @@ impl ModelledTlb {
                 continue;
             }
             for position in self.positions(self.set_of(va, level)) {
-                let Way { stamp, entry } = self.ways[position];
+                let entry = &self.ways[position].entry;
                 let chosen = asid.is_none_or(|asid| entry.asid == asid && !entry.pte.is_global());
-                if stamp != 0 && entry.level == level && entry.covers(va) && chosen {
+                let matches = entry.level == level && entry.covers(va) && chosen;
+                if matches && self.holds(position) {
                     ended(&self.vacate(position));
                 }
             }
@@ -152,10 +156,17 @@ impl ModelledTlb {
     fn find(&self, va: u64, asid: u16) -> Option<usize> {
         (0..LEVELS).filter(|level| self.held[*level] != 0).find_map(|level| {
             self.positions(self.set_of(va, level)).find(|position| {
-                let Way { stamp, entry } = &self.ways[*position];
-                *stamp != 0 && entry.level == level && entry.covers(va) && entry.belongs_to(asid)
+                let entry = &self.ways[*position].entry;
+                entry.level == level
+                    && entry.covers(va)
+                    && entry.belongs_to(asid)
+                    && self.holds(*position)
             })
         })
+    }
+
+    fn holds(&self, position: usize) -> bool {
+        self.ways[position].stamp >= self.oldest_stamp
     }
 
     fn vacate(&mut self, position: usize) -> TlbEntry {
@@ -166,10 +177,10 @@ impl ModelledTlb {
 
     fn vacate_rivals(&mut self, set: usize, new: &TlbEntry) {
         for position in self.positions(set) {
-            let Way { stamp, entry } = &self.ways[position];
+            let entry = &self.ways[position].entry;
             let same_page = entry.level == new.level && entry.base == new.base;
             let same_space = new.pte.is_global() || entry.belongs_to(new.asid);
-            if *stamp != 0 && same_page && same_space {
+            if same_page && same_space && self.holds(position) {
                 self.vacate(position);
             }
         }

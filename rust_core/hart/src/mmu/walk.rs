@@ -7,9 +7,10 @@
 //! reference.
 
 use super::Access;
+use super::access::read_slab;
 use super::modelled_tlb::page_mask;
 use super::pte::{Accessor, Pte};
-use crate::bus::Ports;
+use crate::bus::{Ports, Width};
 use crate::csr::fields::{environment, satp};
 use crate::hart::{Hart, Privilege};
 use dcsim_memory::{MemoryError, PhysicalAddress};
@@ -113,7 +114,10 @@ impl Walk<'_, '_> {
         if !self.hart.csrs.pmp.allows(address, 8, Access::Load, Privilege::Supervisor) {
             return Err(WalkFault::Access);
         }
-        Ok(Pte(self.ports.memory.read_u64(PhysicalAddress(address))?))
+        let address = PhysicalAddress(address);
+        let page = self.ports.memory.readable_offset(address).ok_or(WalkFault::Access)?;
+        let offset = page + address.page_offset();
+        Ok(Pte(read_slab(self.ports.memory.store.bytes(), offset, Width::Double)))
     }
 
     /// Checks a leaf and sets its accessed and dirty bits.
