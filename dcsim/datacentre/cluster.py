@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from dcsim.datacentre.migration import MigrationReport, migrate
+from dcsim.datacentre.migration import MigrationReport, Plan
 from dcsim.errors import MigrationError, PlacementError
 from dcsim.policy import ClusterView, ConsolidationSettings, HostView, Move, VmView
 
@@ -157,14 +157,20 @@ class Cluster:
     ) -> Generator[Event, object, None]:
         if at_ns:
             yield self._environment.timeout(at_ns)
-        if self.vms[vm].state in {"off", "failed"}:
-            self._note("migration-skipped", vm, "the VM is over")
+        source = self.vms[vm].hypervisor
+        if source is None:
+            self._note("migration-skipped", vm, f"the VM is {self.vms[vm].state}")
             return
-        yield from self._move(vm, destination, "scheduled")
+        plan = Plan(self._fabric, [(source, self.hypervisors[destination])])
+        try:
+            yield from self._move(plan, vm, destination, "scheduled")
+        finally:
+            plan.close()
 
-    def _move(self, name: str, destination: str, reason: str) -> Generator[Event, object, None]:
-        vm = self.vms[name]
-        report = yield from migrate(self._fabric, vm, self.hypervisors[destination], reason)
+    def _move(
+        self, plan: Plan, name: str, destination: str, reason: str
+    ) -> Generator[Event, object, None]:
+        report = yield from plan.migrate(self.vms[name], self.hypervisors[destination], reason)
         self._note_usage()
         if report is not None:
             self.migrations.append(report)
@@ -183,19 +189,27 @@ class Cluster:
             yield self._environment.timeout(due_ns - self._environment.now)
             view = self._view(self._environment.now - looked_ns)
             looked_ns = self._environment.now
-            for move in consolidation.policy(view, consolidation.settings):
-                yield from self._consolidating_move(move, consolidation.name)
+            moves = consolidation.policy(view, consolidation.settings)
+            yield from self._carry_out(moves, consolidation.name)
             if consolidation.power_off:
                 self._switch_off_emptied()
             while due_ns <= self._environment.now:
                 due_ns += consolidation.interval_ns
 
-    def _consolidating_move(self, move: Move, reason: str) -> Generator[Event, object, None]:
-        """Make a move of a plan; what has changed since it was made is noted and passed over."""
-        try:
-            yield from self._move(move.vm, move.destination, reason)
-        except MigrationError as error:
-            self._note("migration-refused", move.vm, str(error))
+    def _carry_out(self, moves: tuple[Move, ...], reason: str) -> Generator[Event, object, None]:
+        """Make the moves of a plan; what has changed since it was made is passed over."""
+        ways = [
+            (self.hypervisors[each.source], self.hypervisors[each.destination]) for each in moves
+        ]
+        plan = Plan(self._fabric, ways)
+        for number, (move, way) in enumerate(zip(moves, ways, strict=True)):
+            if number:
+                yield self._environment.timeout(plan.latency_ns(*way))
+            try:
+                yield from self._move(plan, move.vm, move.destination, reason)
+            except MigrationError as error:
+                self._note("migration-refused", move.vm, str(error))
+        plan.close()
 
     # Power.
 

@@ -77,12 +77,21 @@ class Fabric:
 
     def transfer(
         self, source: str, destination: str, size_bytes: int, done: Callable[[], object]
-    ) -> None:
-        """Begin a bulk transfer; ``done`` is called when its last byte arrives."""
+    ) -> int:
+        """Begin a bulk transfer; ``done`` is called when its last byte arrives.
+
+        Returns
+        -------
+        int
+            The earliest time at which that can be: as if it had its narrowest link for itself.
+        """
         self._progress()
         hops = self.topology.path(source, destination)
-        self._flows.append(_Flow(hops, Fraction(size_bytes * 8), done))
+        flow = _Flow(hops, Fraction(size_bytes * 8), done)
+        self._flows.append(flow)
         self._share()
+        narrowest = min(hop.bits_per_second for hop in hops)
+        return self._environment.now + transfer_ns(size_bytes, narrowest) + flow.latency_ns
 
     def _progress(self) -> None:
         """Bring every transfer up to now."""

@@ -5,8 +5,9 @@ of its disk written), its registers, devices and all pages with content cross th
 as numbers only. The destination makes a VM of them, every byte of which is compared with the
 source; then it goes on. Its disk stays where it is, on shared storage.
 
-While the move is under way a channel to the destination is open: its machine runs no further ahead
-than the link's latency, since the VM can come that soon.
+Until the transfer begins nobody knows when the VM will arrive, and it can take no less than the
+path's latency; then it is known that it takes at least its bytes' time on the narrowest link. A
+*plan* of moves keeps the hosts concerned within these bounds (:class:`Plan`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from simpy.events import Event
 
     from dcsim.datacentre.fabric import Fabric
-    from dcsim.host import SavedVm
+    from dcsim.host import Channel, SavedVm
     from dcsim.hypervisor import Hypervisor, VirtualMachine
 
-__all__ = ["MigrationReport", "migrate"]
+__all__ = ["MigrationReport", "Plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,62 +48,96 @@ class MigrationReport:
     destination_digest: str
 
 
-def migrate(
-    fabric: Fabric, vm: VirtualMachine, destination: Hypervisor, reason: str
-) -> Generator[Event, object, MigrationReport | None]:
-    """Move a VM; a process.
+class Plan:
+    """Moves that are made one after the other; from the first, their hosts are kept in step.
 
-    Returns
-    -------
-    MigrationReport or None
-        None when the VM ended before it could be saved.
+    A move begins when the one before it is over, which no event announces to its hosts: so their
+    channels are open from the start of the plan, and word of each end takes the path's latency.
 
-    Raises
-    ------
-    MigrationError
-        When the VM cannot move: it is not running, its disk is its host's own, or the destination
-        is off or lacks the memory.
+    Parameters
+    ----------
+    fabric
+        What the moves cross.
+    ways
+        Source and destination of each move, in order.
     """
-    source = vm.hypervisor
-    if source is None or vm.state != "running":
-        raise MigrationError(f"{vm.name} cannot move: it is {vm.state}")
-    _check(vm, source, destination)
-    environment = vm.environment
-    requested_ns = environment.now
-    latency_ns = fabric.topology.latency_ns(source.host.name, destination.host.name)
-    destination.expect(vm)
-    destination.host.conductor.open_channel(latency_ns)
-    try:
+
+    def __init__(self, fabric: Fabric, ways: list[tuple[Hypervisor, Hypervisor]]) -> None:
+        self._fabric = fabric
+        self._channels: list[tuple[Hypervisor, Channel]] = []
+        for source, destination in ways:
+            latency_ns = self.latency_ns(source, destination)
+            for end in (source, destination):
+                self._channels.append((end, end.host.conductor.open_channel(latency_ns)))
+
+    def latency_ns(self, source: Hypervisor, destination: Hypervisor) -> int:
+        """Return how long word takes from one host to another."""
+        return self._fabric.topology.latency_ns(source.host.name, destination.host.name)
+
+    def close(self) -> None:
+        """Let the hosts run as far as they may."""
+        for end, channel in self._channels:
+            end.host.conductor.close_channel(channel)
+        self._channels.clear()
+
+    def migrate(
+        self, vm: VirtualMachine, destination: Hypervisor, reason: str
+    ) -> Generator[Event, object, MigrationReport | None]:
+        """Move a VM; a process.
+
+        Returns
+        -------
+        MigrationReport or None
+            None when the VM ended before it could be saved.
+
+        Raises
+        ------
+        MigrationError
+            When the VM cannot move: it is not running, its disk is its host's own, or the
+            destination is off or lacks the memory.
+        """
+        source = vm.hypervisor
+        if source is None or vm.state != "running":
+            raise MigrationError(f"{vm.name} cannot move: it is {vm.state}")
+        _check(vm, source, destination)
+        requested_ns = vm.environment.now
+        destination.expect(vm)
         yield source.pause(vm)
         if _is_over(vm):
             destination.forget(vm)
             return None
         state: SavedVm = source.save(vm)
-        arrived = environment.event()
-        fabric.transfer(
+        yield self._transfer(vm, state, source, destination)
+        destination.restore(vm, state)
+        digest = _compare(vm, state, destination)
+        destination.resume(vm)
+        return MigrationReport(
+            vm=vm.name,
+            source=source.host.name,
+            destination=destination.host.name,
+            reason=reason,
+            requested_ns=requested_ns,
+            stopped_ns=requested_ns,
+            resumed_ns=vm.environment.now,
+            memory_pages=state.pages,
+            zero_pages=state.zero_pages,
+            device_bytes=state.device_bytes,
+            transferred_bytes=state.transfer_bytes,
+            source_digest=state.digest(),
+            destination_digest=digest,
+        )
+
+    def _transfer(
+        self, vm: VirtualMachine, state: SavedVm, source: Hypervisor, destination: Hypervisor
+    ) -> Event:
+        """Send a state on its way; return the event of its arrival."""
+        arrived = vm.environment.event()
+        earliest_ns = self._fabric.transfer(
             source.host.name, destination.host.name, state.transfer_bytes, arrived.succeed
         )
-        yield arrived
-        destination.restore(vm, state)
-    finally:
-        destination.host.conductor.close_channel(latency_ns)
-    digest = _compare(vm, state, destination)
-    destination.resume(vm)
-    return MigrationReport(
-        vm=vm.name,
-        source=source.host.name,
-        destination=destination.host.name,
-        reason=reason,
-        requested_ns=requested_ns,
-        stopped_ns=requested_ns,
-        resumed_ns=environment.now,
-        memory_pages=state.pages,
-        zero_pages=state.zero_pages,
-        device_bytes=state.device_bytes,
-        transferred_bytes=state.transfer_bytes,
-        source_digest=state.digest(),
-        destination_digest=digest,
-    )
+        for _, channel in self._channels:
+            channel.quiet_until_ns = earliest_ns
+        return arrived
 
 
 def _check(vm: VirtualMachine, source: Hypervisor, destination: Hypervisor) -> None:

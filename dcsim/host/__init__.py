@@ -1,6 +1,6 @@
 """What a hypervisor runs on: processors, memory, a disk, power, and the seam to the machine."""
 
-from dcsim.host.conductor import Conductor, Processor, Supervisor
+from dcsim.host.conductor import Channel, Conductor, Processor, Supervisor
 from dcsim.host.disk import Disk, transfer_ns
 from dcsim.host.host import Host, HostConfig
 from dcsim.host.machine import Exit, Machine, PathStep, SavedVm
@@ -9,6 +9,7 @@ from dcsim.host.power import PowerMeter, PowerSegment, PowerState
 
 __all__ = [
     "CACHE_PAGE_BYTES",
+    "Channel",
     "Conductor",
     "Disk",
     "Exit",

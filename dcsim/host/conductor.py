@@ -6,7 +6,8 @@ nothing reach this host?* That is the earlier of
 
 - the next scheduled event whose reach includes this host (or one of its VMs), and
 - now plus the smallest latency of a channel that is open from another host; a channel is open
-  while something that no event announces yet may come through it (a migration under way).
+  while something that no event announces yet may come through it (a migration under way). When it
+  is known that nothing comes before some time, the channel says so and limits nothing until then.
 
 Slices of other hosts are not among them: they reach this host only through a channel. The machine
 runs to that time. What exits on the way becomes an event at its own time, and from then on it is
@@ -21,6 +22,7 @@ host path: those are not interrupted, and no guest instruction has started after
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from dcsim.host.machine import Exit, Machine, PathStep
     from dcsim.sim import Environment, Scope
 
-__all__ = ["Conductor", "Processor", "Supervisor"]
+__all__ = ["Channel", "Conductor", "Processor", "Supervisor"]
 
 _FAR_NS = 10**9
 """How far to run when no event at all is scheduled."""
@@ -49,6 +51,16 @@ class Supervisor(Protocol):
 
     def on_exit(self, processor: Processor, exit_: Exit) -> None:
         """Handle an exit at its own time."""
+
+
+@dataclass(eq=False, slots=True)
+class Channel:
+    """A way on which something can come from another host without an event that says so."""
+
+    latency_ns: int
+    """Nothing comes sooner than this from now."""
+    quiet_until_ns: int = 0
+    """Nothing comes before this time."""
 
 
 class Processor:
@@ -106,7 +118,7 @@ class Conductor:
         self.processors = [Processor(index) for index in range(pcpus)]
         self.runs = 0
         self._supervisor: Supervisor | None = None
-        self._channels: list[int] = []
+        self._channels: list[Channel] = []
         self._idle: Event | None = None
         self._next_ns = 0
         self._reached_ns = 0
@@ -118,13 +130,15 @@ class Conductor:
 
     # What may reach this host without an event that says so.
 
-    def open_channel(self, latency_ns: int) -> None:
+    def open_channel(self, latency_ns: int) -> Channel:
         """From now on something may come from another host, with at least this latency."""
-        self._channels.append(latency_ns)
+        channel = Channel(latency_ns)
+        self._channels.append(channel)
+        return channel
 
-    def close_channel(self, latency_ns: int) -> None:
+    def close_channel(self, channel: Channel) -> None:
         """Undo :meth:`open_channel`."""
-        self._channels.remove(latency_ns)
+        self._channels.remove(channel)
 
     def kick(self) -> None:
         """Have :meth:`Supervisor.dispatch` called when the events of this time are done.
@@ -211,8 +225,8 @@ class Conductor:
         limit_ns = self._environment.next_reach_ns(self._scope)
         if limit_ns is None:
             limit_ns = now_ns + _FAR_NS
-        if self._channels:
-            limit_ns = min(limit_ns, now_ns + min(self._channels))
+        for channel in self._channels:
+            limit_ns = min(limit_ns, max(now_ns + channel.latency_ns, channel.quiet_until_ns))
         return limit_ns if self._cut is None else self._cut(now_ns, limit_ns)
 
     def _advance(self) -> int:

@@ -38,13 +38,20 @@ def test_events_of_other_hosts_do_not_cut_a_run(busy: Any, make_rig: Callable[..
 
 
 def test_an_open_channel_keeps_the_machine_within_its_latency(busy: Any) -> None:
-    busy.host.conductor.open_channel(100_000)
+    near = busy.host.conductor.open_channel(100_000)
     busy.host.conductor.open_channel(250_000)
     busy.environment.run(until=1_000_000)
     assert busy.host.conductor.runs == 10
-    busy.host.conductor.close_channel(100_000)
+    busy.host.conductor.close_channel(near)
     busy.environment.run(until=2_000_000)
     assert busy.host.conductor.runs == 14
+
+
+def test_a_channel_that_is_known_to_be_quiet_limits_nothing_until_then(busy: Any) -> None:
+    channel = busy.host.conductor.open_channel(100_000)
+    channel.quiet_until_ns = 700_000
+    busy.environment.run(until=1_000_000)
+    assert busy.host.conductor.runs == 4
 
 
 def test_an_event_that_did_not_say_whom_it_reaches_is_found_out(
