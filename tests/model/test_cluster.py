@@ -36,7 +36,13 @@ class Site:
         self.make_vm = make_vm
         memory = settings.get("memory_bytes", 64 * MEGABYTE)
         self.rigs = {
-            name: make_rig([], name=name, environment=self.environment, memory_bytes=memory)
+            name: make_rig(
+                [],
+                name=name,
+                environment=self.environment,
+                memory_bytes=memory,
+                pcpus=settings.get("pcpus", 1),
+            )
             for name in hosts
         }
         self.hypervisors = {name: kind(self.rigs[name].host) for name, kind in hosts.items()}
@@ -257,12 +263,11 @@ def test_a_plan_of_moves_to_several_busy_hosts_is_never_late(
     make_site: Callable[..., Site],
 ) -> None:
     """The second move begins at a time that no event announced to its destination."""
-    site = make_site({"a": Type1, "b": Type1, "c": Type2}, memory_bytes=12 * MEGABYTE)
+    site = make_site({"a": Type1, "b": Type1, "c": Type2}, memory_bytes=12 * MEGABYTE, pcpus=2)
     naps: list[tuple[Any, ...]] = [("run", 20_000), ("sleep", 1_000_000)] * 10_000
     napping = [site.vm(naps, host="a", memory_bytes=2 * MEGABYTE) for _ in range(4)]
     for host in ("b", "c"):
-        script: list[tuple[Any, ...]] = [("run", 5_000_000), ("sleep", 5_000_000)] * 1000
-        site.vm(script, host=host, memory_bytes=4 * MEGABYTE)
+        site.vm(COMPUTE, host=host, memory_bytes=4 * MEGABYTE)
     site.cluster.consolidate(underload())
     site.run(200_000_000)
     assert len({vm.hypervisor.host.name for vm in napping}) == 2
