@@ -1,6 +1,6 @@
 //! Control and status registers: their storage and the one way for instructions to reach them.
 //!
-//! [`table`] has one row for each register: its number, its name, who may access it beyond what
+//! `table` has one row for each register: its number, its name, who may access it beyond what
 //! the number says, and what reading and writing do. The rules that hold for every register
 //! (privilege and read-only in the number, set and clear) are here.
 //!

@@ -2,9 +2,9 @@
 //!
 //! Three layers, each a cache of the next:
 //!
-//! 1. [`soft_tlb`]: the simulator's fast path. Never changes a result.
-//! 2. [`modelled_tlb`]: the TLBs that the simulated hart has. Their misses cost cycles.
-//! 3. [`walk`]: the page tables in memory.
+//! 1. `soft_tlb`: the simulator's fast path. Never changes a result.
+//! 2. `modelled_tlb`: the TLBs that the simulated hart has. Their misses cost cycles.
+//! 3. `walk`: the page tables in memory.
 //!
 //! Supervisor architecture, "Sv39", "Sv48" and "Virtual Address Translation Process".
 
