@@ -127,7 +127,7 @@ bool program_load(const struct program *program, const struct arguments *argumen
     if (!stack)
         return false;
     process->frame.program_counter = header->entry;
-    process->frame.status = STATUS_USER_INTERRUPTS | STATUS_FLOAT_OFF;
+    process->frame.status = STATUS_USER_64_BIT | STATUS_USER_INTERRUPTS | STATUS_FLOAT_OFF;
     STACK_POINTER(&process->frame) = stack;
     ARGUMENT(&process->frame, 0) = arguments->count;
     ARGUMENT(&process->frame, 1) = stack;

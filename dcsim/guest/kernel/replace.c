@@ -9,17 +9,25 @@
 #include "riscv.h"
 #include "swap.h"
 
+// One instruction needs up to four pages at once: two that it spans, two that its data spans. With
+// fewer that can go than a few times that, processes would only evict each other's, for ever.
+#define EVICTABLE_LEAST 16
+
 static struct {
     int process;  // index into the process table
     uint64_t address;
 } hand;
+
+static bool is_changed(entry_t entry) {
+    return entry & (ENTRY_DIRTY | ENTRY_CHANGED);
+}
 
 // Evicts a page. An unchanged one can be loaded afresh; a changed one is saved first. False when
 // there is nowhere to save it.
 static bool evict(entry_t *entry) {
     uint64_t frame = entry_frame(*entry);
     entry_t gone = 0;
-    if (*entry & (ENTRY_DIRTY | ENTRY_CHANGED)) {
+    if (is_changed(*entry)) {
         uint64_t slot = swap_allocate();
         if (slot == SWAP_FULL)
             return false;
@@ -67,9 +75,28 @@ static bool evict_one(void) {
     return false;
 }
 
+static uint64_t unchanged_pages(const struct process *process) {
+    uint64_t pages = 0, address = 0;
+    const entry_t *entry;
+    for (; (entry = page_table_next(process->space.root, &address)); address += PAGE_BYTES)
+        pages += *entry & ENTRY_VALID && !is_changed(*entry);
+    return pages;
+}
+
+// Can enough pages go? They are counted only when the swap area is nearly full, or when there is
+// none: then only unchanged pages can.
+static bool enough_evictable(void) {
+    uint64_t pages = swap_free();
+    for (int slot = 0; pages < EVICTABLE_LEAST && slot < PROCESS_LIMIT; slot++) {
+        if (processes[slot] && processes[slot]->space.root)
+            pages += unchanged_pages(processes[slot]);
+    }
+    return pages >= EVICTABLE_LEAST;
+}
+
 bool frames_reserve(uint64_t frames) {
     while (frames_free() < frames) {
-        if (!evict_one())
+        if (!enough_evictable() || !evict_one())
             return false;
     }
     return true;

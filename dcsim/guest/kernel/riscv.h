@@ -23,6 +23,8 @@
 #define STATUS_FLOAT_CLEAN (2ul << 13)      //   registers equal their saved copy
 #define STATUS_FLOAT_DIRTY (3ul << 13)      //   registers were written since
 
+#define STATUS_USER_64_BIT (2ul << 32)      // UXL: registers of processes have 64 bits
+
 // sie and sip
 #define INTERRUPT_TIMER (1ul << 5)
 #define INTERRUPT_EXTERNAL (1ul << 9)

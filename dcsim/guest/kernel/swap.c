@@ -11,7 +11,7 @@
 #define SECTORS_PER_PAGE (PAGE_BYTES / SECTOR_BYTES)
 
 static uint8_t *references;  // by slot
-static uint64_t slots, first_sector;
+static uint64_t slots, used, first_sector;
 static uint64_t search_from;  // slots below are in use
 
 void swap_start(void) {
@@ -32,11 +32,16 @@ uint64_t swap_allocate(void) {
         if (references[slot] == 0) {
             references[slot] = 1;
             search_from = slot + 1;
+            used++;
             return slot;
         }
     }
     search_from = slots;
     return SWAP_FULL;
+}
+
+uint64_t swap_free(void) {
+    return slots - used;
 }
 
 void swap_retain(uint64_t slot) {
@@ -46,7 +51,10 @@ void swap_retain(uint64_t slot) {
 
 void swap_release(uint64_t slot) {
     ASSERT(slot < slots && references[slot] > 0);
-    if (--references[slot] == 0 && slot < search_from)
+    if (--references[slot] > 0)
+        return;
+    used--;
+    if (slot < search_from)
         search_from = slot;
 }
 

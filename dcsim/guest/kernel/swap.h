@@ -11,6 +11,9 @@ void swap_start(void);
 uint64_t swap_allocate(void);
 #define SWAP_FULL UINT64_MAX
 
+// How many slots are free.
+uint64_t swap_free(void);
+
 // Forked processes share slots as they share frames.
 void swap_retain(uint64_t slot);
 void swap_release(uint64_t slot);

@@ -9,7 +9,7 @@
 enum {
     DATA = 0,              // read: received byte; write: byte to send
     INTERRUPT_ENABLE = 1,  // bit 0: received data
-    FIFO_CONTROL = 2,      // bit 0: queues on; bits 1 and 2: empty them
+    FIFO_CONTROL = 2,      // bit 0: queues on
     LINE_CONTROL = 3,      // 3: eight bits, no parity, one stop bit
     MODEM_CONTROL = 4,     // bit 3: lets the interrupt out
     LINE_STATUS = 5,
@@ -23,10 +23,11 @@ static volatile uint8_t *registers(void) {
     return to_pointer(machine.uart.address);
 }
 
+// What was typed before stays in the queue.
 void uart_start(void) {
     volatile uint8_t *uart = registers();
     uart[LINE_CONTROL] = 3;
-    uart[FIFO_CONTROL] = 7;
+    uart[FIFO_CONTROL] = 1;
     uart[MODEM_CONTROL] = 8;
     uart[INTERRUPT_ENABLE] = 1;
 }

@@ -1,0 +1,29 @@
+"""The committed image is what its sources give, wherever they lie."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dcsim.guest import build
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", ["a", "elsewhere/with a space"])
+def test_image_is_rebuilt_to_the_same_bytes_from_any_folder(
+    folder: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ziglang = pytest.importorskip("ziglang", reason="the compiler package ziglang is missing")
+    version = importlib.metadata.version(ziglang.__name__)
+    if version != build.COMPILER_VERSION:
+        pytest.skip(f"the image was built with ziglang {build.COMPILER_VERSION}, not {version}")
+    sources, output = tmp_path / folder / "guest", tmp_path / "output"
+    shutil.copytree(repository / "dcsim" / "guest", sources)
+    monkeypatch.setattr(build, "SOURCES", sources)
+    build.build(output)
+    for name in ("kernel.elf", "programs.json"):
+        committed = repository / "dcsim" / "guest" / "images" / name
+        assert (output / name).read_bytes() == committed.read_bytes(), name
