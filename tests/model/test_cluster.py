@@ -262,15 +262,20 @@ def test_an_idle_host_is_emptied_and_switched_off(make_site: Callable[..., Site]
 def test_a_plan_of_moves_to_several_busy_hosts_is_never_late(
     make_site: Callable[..., Site],
 ) -> None:
-    """The second move begins at a time that no event announced to its destination."""
-    site = make_site({"a": Type1, "b": Type1, "c": Type2}, memory_bytes=12 * MEGABYTE, pcpus=2)
-    naps: list[tuple[Any, ...]] = [("run", 20_000), ("sleep", 1_000_000)] * 10_000
-    napping = [site.vm(naps, host="a", memory_bytes=2 * MEGABYTE) for _ in range(4)]
+    """Disk requests end, and so transfers begin, when no event told the destinations."""
+    hosts = {"b": Type1, "c": Type2, "a": Type1}
+    site = make_site(hosts, memory_bytes=12 * MEGABYTE, pcpus=2)
+    array = SharedStorage(site.environment, "san", latency_ns=10**6, bits_per_second=8 * GIGABIT)
+    reader: list[tuple[Any, ...]] = [("sleep", 900_000), ("read", 4096), ("wait",)] * 1000
+    readers = [
+        site.vm(reader, "a", memory_bytes=2 * MEGABYTE, disk_bytes=MEGABYTE, storage=array)
+        for _ in range(4)
+    ]
     for host in ("b", "c"):
         site.vm(COMPUTE, host=host, memory_bytes=4 * MEGABYTE)
     site.cluster.consolidate(underload())
     site.run(200_000_000)
-    assert len({vm.hypervisor.host.name for vm in napping}) == 2
+    assert len({vm.hypervisor.host.name for vm in readers}) == 2
     assert site.rigs["a"].host.power.state == "off"
     assert [vm.lateness_ns for vm in site.vms] == [0] * 6
 
