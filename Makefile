@@ -4,7 +4,6 @@
 PYTHON ?= python3
 ISA_TESTS ?=
 FP_VECTORS ?=
-SEEDS ?= 100000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,16 +62,16 @@ bench: $(STAMPS)/dev $(STAMPS)/core ## speed beside qemu-system-riscv64
 conformance: ## ISA_TESTS=<folder of ELF files> and FP_VECTORS=<folder of vectors>
 	@test -n "$(ISA_TESTS)$(FP_VECTORS)" || \
 	    { echo 'usage: make conformance ISA_TESTS=<folder> and/or FP_VECTORS=<folder>'; exit 2; }
-	$(if $(ISA_TESTS),cargo run --release --quiet --package dcsim-machine --example conformance -- $(ISA_TESTS))
+	$(if $(ISA_TESTS),cargo run --release --quiet --package dcsim-machine --example isa_tests -- $(ISA_TESTS))
 	$(if $(FP_VECTORS),cargo run --release --quiet --package dcsim-hart --example float_vectors -- $(FP_VECTORS))
 
 .PHONY: fuzz
-fuzz: ## SEEDS=<n>: random bytes as guests
-	DCSIM_FUZZ_SEEDS=$(SEEDS) cargo test --release --package dcsim-monitor fuzz -- --nocapture
+fuzz: ## random sequences against QEMU, random bytes as guests
+	cargo test --release --package dcsim-fuzz -- --nocapture
 
 .PHONY: guest
 guest: $(STAMPS)/dev ## build the guest kernel and its programs
-	$(BIN)/python -m dcsim.guest.build
+	PYTHONPATH=. $(BIN)/python -m dcsim.guest.build
 
 .PHONY: docs
 docs: $(STAMPS)/docs $(STAMPS)/core ## the documentation, in docs/_build/html

@@ -15,6 +15,7 @@ from dcsim.errors import UnitError, did_you_mean
 from dcsim.guest import programs
 from dcsim.hardware import power_curve_names, profile_names
 from dcsim.policy import consolidation_names, placement_names
+from dcsim.scenario.images import image_problem
 from dcsim.scenario.metrics import find_metric, read_bound
 from dcsim.units import BYTES, DURATION
 
@@ -164,6 +165,9 @@ def _check_images(scenario: Scenario) -> Iterator[Finding]:
             message = f"`{vm.image}` has {path.stat().st_size:,} bytes"
             remedy = f"it must fit into the VM's memory of {BYTES.format(vm.memory_bytes)}"
             yield Finding(location, message, remedy)
+        elif problem := image_problem(path, vm):
+            message = f"`{vm.image}` cannot be loaded: {problem}"
+            yield Finding(location, message, "name a RISC-V ELF file, a Linux Image or a raw image")
 
 
 def _check_fabric(scenario: Scenario) -> Iterator[Finding]:
