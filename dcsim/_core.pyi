@@ -9,6 +9,7 @@ Errors are those of `dcsim.errors`: `UsageError` for arguments that make no sens
 world refused, and `StoreFullError` when the page store reached its limit.
 """
 
+import builtins
 from typing import Any, Literal, final
 
 __all__ = [
@@ -137,7 +138,7 @@ class Exit:
     def bytes(self) -> int | None:
         """The number of bytes; 0 for a flush."""
     @property
-    def payload(self) -> bytes | None:
+    def payload(self) -> builtins.bytes | None:
         """The Ethernet frame that the guest sent."""
     @property
     def wake_ns(self) -> int | None:
