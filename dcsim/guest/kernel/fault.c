@@ -65,6 +65,15 @@ static void unshare(entry_t *entry) {
     *entry |= ENTRY_WRITE;
 }
 
+// Makes a changed entry visible. The fence for one page covers its leaf entry only: where a table on
+// the way is new too, it takes the one for the whole address space.
+static void publish(const struct address_space *space, uint64_t page, bool new_table) {
+    if (new_table)
+        flush_space(space->asid);
+    else
+        flush_page(page, space->asid);
+}
+
 enum fault_result fault_serve(struct address_space *space, uint64_t address, enum access access) {
     const struct area *area = address_space_find(space, address);
     if (!area || !allowed(area, access))
@@ -72,6 +81,7 @@ enum fault_result fault_serve(struct address_space *space, uint64_t address, enu
     if (!frames_reserve(FRAMES_PER_FAULT))
         return FAULT_NO_MEMORY;
     uint64_t page = page_down(address);
+    bool new_table = !page_table_entry(space->root, page, 0, false);
     entry_t *entry = page_table_entry(space->root, page, 0, true);
     if (*entry == 0)
         load_fresh(area, page, entry);
@@ -80,6 +90,6 @@ enum fault_result fault_serve(struct address_space *space, uint64_t address, enu
     if (access == ACCESS_WRITE && !(*entry & ENTRY_WRITE))
         unshare(entry);
     *entry |= ENTRY_ACCESSED | (access == ACCESS_WRITE ? ENTRY_DIRTY : 0);
-    flush_page(page, space->asid);
+    publish(space, page, new_table);
     return FAULT_SERVED;
 }

@@ -54,8 +54,9 @@ static inline bool entry_was_written(entry_t entry) {
     return entry & ENTRY_WRITTEN || (entry & ENTRY_VALID && entry & ENTRY_DIRTY);
 }
 
-// The entry of `address` at `level` (0: a 4 KiB page). Missing tables on the way are made when
-// `create`, which takes at most `LEVELS - 1` frames. NULL when there is none.
+// The entry of `address` at `level` (0: a 4 KiB page); NULL when there is none. Missing tables on
+// the way are made when `create`, which takes at most `LEVELS - 1` frames; they stay until the
+// address space goes.
 entry_t *page_table_entry(entry_t *root, uint64_t address, int level, bool create);
 
 // The first non-empty page entry of the user half at or after *address, which is moved to it;
