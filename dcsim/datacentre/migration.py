@@ -107,6 +107,7 @@ class Plan:
             destination.forget(vm)
             return None
         state: SavedVm = source.save(vm)
+        source_digest = state.digest()
         yield self._transfer(vm, state, source, destination)
         destination.restore(vm, state)
         digest = _compare(vm, state, destination)
@@ -123,7 +124,7 @@ class Plan:
             zero_pages=state.zero_pages,
             device_bytes=state.device_bytes,
             transferred_bytes=state.transfer_bytes,
-            source_digest=state.digest(),
+            source_digest=source_digest,
             destination_digest=digest,
         )
 

@@ -78,9 +78,12 @@ class DoubleState:
     device_bytes: int = 512
     transfer_bytes: int = 100 * 4096 + 512
 
+    def __post_init__(self) -> None:
+        self.text = f"{self.vm.step}/{self.vm.ran_ns}"
+
     def digest(self) -> str:
-        """Return something that depends on where the script is."""
-        return f"{self.vm.step}/{self.vm.ran_ns}"
+        """Return something that depends on where the script was."""
+        return self.text
 
     def differences(self, other: DoubleState) -> list[str]:
         """Compare."""
@@ -296,6 +299,12 @@ class Rig:
     environment: Environment
     machine: DoubleMachine
     host: Host
+
+
+@pytest.fixture
+def double_machine() -> type[DoubleMachine]:
+    """Return the class of the doubles."""
+    return DoubleMachine
 
 
 @pytest.fixture
