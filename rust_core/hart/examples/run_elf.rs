@@ -1,17 +1,20 @@
-//! Runs bare-metal ELF programs on one hart, from machine mode, and reports how they end.
+//! Runs bare-metal ELF programs on one hart and reports how they end.
 //!
 //! A program ends by writing to its symbol `tohost`, as the RISC-V conformance programs do: 1 is
-//! success, any other value is failure. `--timing` also prints how fast the host executed it.
+//! success, any other value is failure. `--firmware` starts it in supervisor mode instead, with two
+//! calls of the supervisor binary interface: writing a byte to the console, and power-off, which
+//! is success. `--timing` also prints how fast the host executed it.
 //!
 //! ```text
-//! cargo run --release -p dcsim-hart --example run_elf -- [--timing] [--cycles N] PROGRAM...
+//! cargo run --release -p dcsim-hart --example run_elf -- \
+//!     [--firmware] [--timing] [--cycles N] PROGRAM...
 //! ```
 
 #![allow(clippy::print_stdout)]
 
 use dcsim_hart::{
-    Bus, BusError, Engine, Hart, Interpreter, InterruptLines, IsaProfile, Ports, Signal, Stop,
-    Timing, Width,
+    Bus, BusError, Engine, Exception, Hart, HostedModes, InterruptLines, Interpreter, IsaProfile,
+    Ports, Privilege, Signal, Stop, Timing, TlbShape, TrapRecord, Width,
 };
 use dcsim_memory::{Frames, Memory, PageStore, PhysicalAddress};
 use std::process::ExitCode;
@@ -102,25 +105,65 @@ struct Outcome {
     seconds: f64,
 }
 
-fn run(program: &Program<'_>, most_cycles: u64) -> Option<Outcome> {
+struct Options {
+    firmware: bool,
+    timing: bool,
+    most_cycles: u64,
+}
+
+/// A hart about to start the program: in machine mode, or as firmware leaves it.
+fn start(entry: u64, firmware: bool) -> Hart {
+    let shape = TlbShape { entries: 64, ways: 4 };
+    let timing = Timing { itlb: shape, dtlb: shape, ..Timing::uniform() };
+    let mut hart = Hart::new(0, IsaProfile::Rv64gc, timing);
+    hart.reset(entry);
+    if firmware {
+        hart.hosted = HostedModes { machine: true, supervisor: false };
+        hart.write_csr(0x302, 0xb1ff);
+        hart.write_csr(0x306, 7);
+        hart.write_csr(0x3b0, u64::MAX);
+        hart.write_csr(0x3a0, 0x1f);
+        hart.set_privilege(Privilege::Supervisor);
+    }
+    hart
+}
+
+/// Plays machine mode. The verdict if the program has ended.
+fn answer(hart: &mut Hart, record: &TrapRecord) -> Option<u64> {
+    const CONSOLE: u64 = 0x4442_434e;
+    if record.cause != Exception::EcallFromSupervisor.code() {
+        return Some(record.cause << 32);
+    }
+    if hart.x[17] != CONSOLE {
+        return Some(1);
+    }
+    print!("{}", char::from(hart.x[10] as u8));
+    hart.write_csr(0x341, record.pc + 4);
+    hart.mret().err().map(|_| 0)
+}
+
+fn run(program: &Program<'_>, options: &Options) -> Option<Outcome> {
     let mut store = PageStore::new(2 * MEMORY_BYTES);
     let mut frames = Frames::new(PhysicalAddress(BASE), MEMORY_BYTES / 4096);
     let mut bus = NoDevices;
     let memory = Memory { store: &mut store, frames: &mut frames };
     let mut ports = Ports { memory, bus: &mut bus };
     program.load(&mut ports.memory)?;
-    let tohost = PhysicalAddress(program.symbol("tohost")?);
-    let mut hart = Hart::new(0, IsaProfile::Rv64gc, Timing::uniform());
-    hart.reset(program.entry()?);
+    let tohost = program.symbol("tohost").map(PhysicalAddress);
+    let mut hart = start(program.entry()?, options.firmware);
     let mut engine = Interpreter::new();
     let started = std::time::Instant::now();
     let mut verdict = None;
-    while verdict.is_none() && hart.clock.cycles < most_cycles {
+    while verdict.is_none() && hart.clock.cycles < options.most_cycles {
         let until = hart.clock.cycles + SLICE_CYCLES;
-        if engine.run(&mut hart, &mut ports, until) != Stop::Deadline {
-            break;
-        }
-        verdict = ports.memory.read_u64(tohost).ok().filter(|value| *value != 0);
+        verdict = match engine.run(&mut hart, &mut ports, until) {
+            Stop::Deadline => {
+                let value = tohost.and_then(|address| ports.memory.read_u64(address).ok());
+                value.filter(|value| *value != 0)
+            }
+            Stop::Trap(record) => answer(&mut hart, &record),
+            _ => break,
+        };
     }
     Some(Outcome { verdict, hart, seconds: started.elapsed().as_secs_f64() })
 }
@@ -141,21 +184,27 @@ fn report(path: &str, outcome: Option<&Outcome>, timing: bool) -> bool {
     passed
 }
 
+/// Takes a flag out of the arguments.
+fn take_flag(arguments: &mut Vec<String>, flag: &str) -> bool {
+    let before = arguments.len();
+    arguments.retain(|argument| argument != flag);
+    arguments.len() != before
+}
+
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let timing = arguments.iter().position(|argument| argument == "--timing");
-    if let Some(position) = timing {
-        arguments.remove(position);
-    }
-    let mut most_cycles = 1 << 40;
+    let firmware = take_flag(&mut arguments, "--firmware");
+    let timing = take_flag(&mut arguments, "--timing");
+    let mut options = Options { firmware, timing, most_cycles: 1 << 40 };
     if let Some(position) = arguments.iter().position(|argument| argument == "--cycles") {
-        most_cycles = arguments.get(position + 1).and_then(|text| text.parse().ok()).unwrap_or(0);
-        arguments.drain(position..=position + 1);
+        let number = arguments.get(position + 1).and_then(|text| text.parse().ok());
+        options.most_cycles = number.unwrap_or(0);
+        arguments.drain(position..arguments.len().min(position + 2));
     }
     let failures = arguments.iter().filter(|path| {
         let bytes = std::fs::read(path).unwrap_or_default();
-        let outcome = run(&Program { bytes: &bytes }, most_cycles);
-        !report(path, outcome.as_ref(), timing.is_some())
+        let outcome = run(&Program { bytes: &bytes }, &options);
+        !report(path, outcome.as_ref(), options.timing)
     });
     if failures.count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

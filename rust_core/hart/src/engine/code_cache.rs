@@ -17,7 +17,7 @@ const NONE: u32 = u32::MAX;
 pub(super) struct CodeCache {
     /// The number of the code page, by the index of the page in the store.
     numbers: Vec<u32>,
-    pages: Vec<CodePage>,
+    pages: Vec<Box<CodePage>>,
 }
 
 impl CodeCache {
@@ -48,11 +48,11 @@ impl CodeCache {
         let number = &mut self.numbers[id.index()];
         if let Some(page) = self.pages.get_mut(*number as usize) {
             if page.version != version {
-                *page = CodePage::new(id, version);
+                **page = CodePage::new(id, version);
             }
         } else {
             *number = self.pages.len() as u32;
-            self.pages.push(CodePage::new(id, version));
+            self.pages.push(Box::new(CodePage::new(id, version)));
         }
         *number as usize
     }

@@ -1,8 +1,7 @@
 //! Decoded blocks of one page.
 //!
 //! A block is a run of steps that is left only at its end or by an exit that fixes the accounts.
-//! It never crosses the page. The suffix of a block is a block as well: a jump into the middle of
-//! decoded code needs no decoding, and what is left of a block at a step is one look-up.
+//! It never crosses the page.
 
 use super::cost::{Charge, Costs};
 use super::operation::{ILLEGAL_CLASS, Step};
@@ -18,18 +17,20 @@ const LONGEST_BLOCK: usize = 48;
 
 /// The most steps kept of a page: a page of code that jumps into its instructions everywhere
 /// starts over.
-const MOST_STEPS: usize = 4 * SLOTS;
+const MOST_STEPS: usize = 8 * SLOTS;
 
-/// In place of a step's number: not decoded yet.
+/// In place of a block's number: not decoded yet.
 const UNKNOWN: u16 = u16::MAX;
 
-/// A step's relation to its block.
+/// A run of steps that is executed together.
 #[derive(Copy, Clone, Debug)]
-pub(super) struct Suffix {
-    /// What the step and the rest of its block cost.
+pub(super) struct Block {
+    /// The number of its first step in the page.
+    first: u32,
+    /// The number of its steps.
+    pub(super) count: u32,
+    /// What it costs.
     pub(super) charge: Charge,
-    /// The number of steps from this one to the end of the block.
-    pub(super) steps: usize,
 }
 
 /// The decoded blocks of a page.
@@ -37,41 +38,50 @@ pub(super) struct Suffix {
 pub(super) struct CodePage {
     pub(super) id: PageId,
     pub(super) version: u32,
-    /// The number of the step at each position.
-    numbers: Box<[u16; SLOTS]>,
+    /// The number of the block at each position.
+    numbers: [u16; SLOTS],
+    blocks: Vec<Block>,
     steps: Vec<Step>,
-    suffixes: Vec<Suffix>,
-}
-
-/// A run of steps that is executed together.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Block<'a> {
-    pub(super) steps: &'a [Step],
-    pub(super) suffixes: &'a [Suffix],
-}
-
-/// An instruction taken out of a page.
-enum Found {
-    /// It ends in the page.
-    Step { step: Step, charge: Charge, flow: Flow },
-    /// It goes on in the next page.
-    Crossing,
+    /// What each step and the rest of its block cost.
+    rests: Vec<Charge>,
 }
 
 impl CodePage {
     /// Nothing decoded yet.
     pub(super) fn new(id: PageId, version: u32) -> Self {
-        let numbers = Box::new([UNKNOWN; SLOTS]);
-        Self { id, version, numbers, steps: Vec::new(), suffixes: Vec::new() }
+        let numbers = [UNKNOWN; SLOTS];
+        let (blocks, steps, rests) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id, version, numbers, blocks, steps, rests }
     }
 
     /// The block that starts at `offset` in the page, if it is decoded.
-    #[inline]
-    pub(super) fn block(&self, offset: u64) -> Option<Block<'_>> {
-        let number = usize::from(self.numbers[offset as usize / 2 % SLOTS]);
-        let end = number + self.suffixes.get(number)?.steps;
-        let (steps, suffixes) = (self.steps.get(number..end)?, self.suffixes.get(number..end)?);
-        Some(Block { steps, suffixes })
+    #[inline(always)]
+    pub(super) fn block(&self, offset: u64) -> Option<&Block> {
+        self.blocks.get(usize::from(self.numbers[offset as usize / 2 % SLOTS]))
+    }
+
+    /// The first `count` steps of a block.
+    #[inline(always)]
+    pub(super) fn steps(&self, block: &Block, count: u32) -> &[Step] {
+        let first = block.first as usize;
+        &self.steps[first..first + count as usize]
+    }
+
+    /// What the steps of a block from `number` on cost: nothing at its end.
+    pub(super) fn rest(&self, block: &Block, number: u32) -> Charge {
+        if number < block.count {
+            self.rests[block.first as usize + number as usize]
+        } else {
+            Charge::default()
+        }
+    }
+
+    /// How many steps of a block even at worst start before `cycles` have passed: at least one.
+    pub(super) fn steps_within(&self, block: &Block, cycles: u64) -> u32 {
+        let starts = |number: &u32| {
+            block.charge.worst_cycles - self.rest(block, *number).worst_cycles < cycles
+        };
+        1 + (1..block.count).take_while(starts).count() as u32
     }
 
     /// Decodes the block at `offset` from the page's bytes. `false` if its first instruction goes
@@ -80,91 +90,62 @@ impl CodePage {
         if self.steps.len() + LONGEST_BLOCK > MOST_STEPS {
             *self = Self::new(self.id, self.version);
         }
-        let first = self.steps.len();
+        let start = offset as usize;
         let mut charges = Vec::with_capacity(LONGEST_BLOCK);
-        let mut offset = offset as usize;
+        let mut offset = start;
         while charges.len() < LONGEST_BLOCK && offset < PAGE_BYTES {
-            let Found::Step { step, charge, flow } = find(bytes, offset, costs) else { break };
-            self.enter(offset, step);
+            let Some(bits) = bits_at(bytes, offset) else { break };
+            let (step, charge, flow) = make_step(bits, offset, costs);
+            self.steps.push(step);
             charges.push(charge);
             offset = step.place.end() as usize;
             if flow != Flow::Next {
                 break;
             }
         }
-        self.add_suffixes(&charges);
-        self.steps.len() > first
-    }
-
-    fn enter(&mut self, offset: usize, step: Step) {
-        let number = &mut self.numbers[offset / 2 % SLOTS];
-        if *number == UNKNOWN {
-            *number = self.steps.len() as u16;
+        if !charges.is_empty() {
+            self.enter(start, &charges);
         }
-        self.steps.push(step);
+        !charges.is_empty()
     }
 
-    fn add_suffixes(&mut self, charges: &[Charge]) {
-        let mut suffix = Suffix { charge: Charge::default(), steps: 0 };
-        let from_the_end = charges.iter().rev().map(|charge| {
-            suffix = Suffix { charge: suffix.charge + *charge, steps: suffix.steps + 1 };
-            suffix
-        });
-        let first = self.suffixes.len();
-        self.suffixes.extend(from_the_end);
-        self.suffixes[first..].reverse();
-    }
-}
-
-impl<'a> Block<'a> {
-    /// The most steps from the beginning, at least one, that even at worst start before `cycles`
-    /// have passed.
-    pub(super) fn starting_within(self, cycles: u64) -> usize {
-        let whole = self.charge_from(0).worst_cycles;
-        let starts = |suffix: &Suffix| whole - suffix.charge.worst_cycles < cycles;
-        1 + self.suffixes.iter().skip(1).take_while(|suffix| starts(suffix)).count()
-    }
-
-    /// What the steps from `number` on cost; nothing at the end of the block.
-    pub(super) fn charge_from(self, number: usize) -> Charge {
-        self.suffixes.get(number).map_or(Charge::default(), |suffix| suffix.charge)
-    }
-}
-
-/// The one-step block of an instruction that no page holds whole.
-#[derive(Debug)]
-pub(super) struct Single {
-    step: Step,
-    suffix: Suffix,
-}
-
-impl Single {
-    /// Decodes the instruction with these bits at `offset` in the page where it starts.
-    pub(super) fn decode(bits: u32, offset: u64, costs: &Costs) -> Self {
+    /// Makes the page one block of one instruction, one that no page holds whole.
+    pub(super) fn hold_single(&mut self, bits: u32, offset: u64, costs: &Costs) {
+        self.numbers = [UNKNOWN; SLOTS];
+        self.blocks.clear();
+        self.steps.clear();
+        self.rests.clear();
         let (step, charge, _) = make_step(bits, offset as usize, costs);
-        Self { step, suffix: Suffix { charge, steps: 1 } }
+        self.steps.push(step);
+        self.enter(offset as usize, &[charge]);
     }
 
-    pub(super) fn block(&self) -> Block<'_> {
-        Block {
-            steps: std::slice::from_ref(&self.step),
-            suffixes: std::slice::from_ref(&self.suffix),
-        }
+    /// Enters the block at `offset`, of the newest steps, given what each of them costs.
+    fn enter(&mut self, offset: usize, charges: &[Charge]) {
+        self.numbers[offset / 2 % SLOTS] = self.blocks.len() as u16;
+        let first = self.rests.len();
+        let mut rest = Charge::default();
+        self.rests.extend(charges.iter().rev().map(|charge| {
+            rest = rest + *charge;
+            rest
+        }));
+        self.rests[first..].reverse();
+        let count = charges.len() as u32;
+        self.blocks.push(Block { first: first as u32, count, charge: rest });
     }
 }
 
-fn find(bytes: &[u8], offset: usize, costs: &Costs) -> Found {
+/// The bits of the instruction at `offset`; `None` if it goes on in the next page.
+fn bits_at(bytes: &[u8], offset: usize) -> Option<u32> {
     let halfword = |offset: usize| u16::from_le_bytes([bytes[offset], bytes[offset + 1]]);
     let low = halfword(offset);
-    let bits = if instruction_length(low) == 2 {
-        u32::from(low)
-    } else if offset + 4 > PAGE_BYTES {
-        return Found::Crossing;
+    if instruction_length(low) == 2 {
+        Some(u32::from(low))
+    } else if offset + 4 <= PAGE_BYTES {
+        Some(u32::from(low) | u32::from(halfword(offset + 2)) << 16)
     } else {
-        u32::from(low) | u32::from(halfword(offset + 2)) << 16
-    };
-    let (step, charge, flow) = make_step(bits, offset, costs);
-    Found::Step { step, charge, flow }
+        None
+    }
 }
 
 fn make_step(bits: u32, offset: usize, costs: &Costs) -> (Step, Charge, Flow) {

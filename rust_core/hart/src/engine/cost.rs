@@ -20,25 +20,22 @@ pub(super) struct Costs {
 
 impl Costs {
     pub(super) fn new(timing: &Timing) -> Self {
-        let walks = PAGES_OF_ACCESS * DEEPEST_WALK * timing.walk_reference_cycles;
+        let walks = (PAGES_OF_ACCESS * DEEPEST_WALK).saturating_mul(timing.walk_reference_cycles);
         let cache = timing.data_cache.map_or(0, |shape| {
             // Eight bytes anywhere touch at most this many lines.
-            (8 / shape.line_bytes.max(1) as u64 + PAGES_OF_ACCESS) * shape.miss_cycles
+            let lines = 8 / shape.line_bytes.max(1) as u64 + PAGES_OF_ACCESS;
+            lines.saturating_mul(shape.miss_cycles)
         });
-        let others = timing.device_access_cycles + timing.misaligned_cycles;
-        Self { class_cycles: timing.class_cycles, access_cycles: walks + cache + others }
-    }
-
-    /// Whether they are those of `timing`.
-    pub(super) fn are_of(&self, timing: &Timing) -> bool {
-        *self == Self::new(timing)
+        let others = timing.device_access_cycles.saturating_add(timing.misaligned_cycles);
+        let access_cycles = walks.saturating_add(cache).saturating_add(others);
+        Self { class_cycles: timing.class_cycles, access_cycles }
     }
 
     /// The charge of one instruction.
     pub(super) fn of(&self, class: InstructionClass) -> Charge {
         let cycles = u64::from(self.class_cycles[class as usize]);
         let extra = if class.accesses_memory() { self.access_cycles } else { 0 };
-        Charge { cycles, worst_cycles: cycles + extra, instructions: 1 }
+        Charge { cycles, worst_cycles: cycles.saturating_add(extra), instructions: 1 }
     }
 }
 
@@ -59,7 +56,7 @@ impl Add for Charge {
     fn add(self, other: Self) -> Self {
         Self {
             cycles: self.cycles + other.cycles,
-            worst_cycles: self.worst_cycles + other.worst_cycles,
+            worst_cycles: self.worst_cycles.saturating_add(other.worst_cycles),
             instructions: self.instructions + other.instructions,
         }
     }

@@ -12,7 +12,6 @@ use crate::bus::{Ports, Width};
 use crate::execute::{atomic, bits, branch, float, integer, memory, multiply, system};
 use crate::float::{Double, Single};
 use crate::hart::Hart;
-use crate::isa::Register;
 
 /// The bytes at an offset in the page store.
 #[inline(always)]
@@ -34,41 +33,40 @@ fn put<const N: usize>(slab: &mut [u8], offset: usize, bytes: [u8; N]) -> Option
 pub(super) fn dispatch(
     hart: &mut Hart,
     ports: &mut Ports<'_>,
-    execution: &Execution<'_>,
+    Execution { page, source, code, block, count }: Execution<'_>,
 ) -> Result<u64, Leave> {
-    let page = execution.page;
-    let steps = execution.part.steps;
+    let steps = code.steps(block, count);
     let mut slab = ports.memory.store.bytes_mut();
-    let mut rest = steps.iter();
-    while let Some(step) = rest.next() {
-        let &Step { operation, rd, rs1, rs2, imm, .. } = step;
+    for step in steps {
         /// Does something off the fast path.
         macro_rules! slowly {
             ($method:ident $(, $argument:expr)*) => {{
-                let number = steps.len() - rest.len() - 1;
+                let number = position(steps, step);
+                let execution = Execution { page, source, code, block, count };
                 execution.$method(hart, ports, number $(, $argument)*)?;
                 slab = ports.memory.store.bytes_mut();
             }};
         }
         macro_rules! unary {
             ($function:path) => {
-                hart.x[rd.index()] = $function(hart.x[rs1.index()])
+                hart.x[step.rd.index()] = $function(hart.x[step.rs1.index()])
             };
         }
         macro_rules! binary {
             ($function:path) => {
-                hart.x[rd.index()] = $function(hart.x[rs1.index()], hart.x[rs2.index()])
+                hart.x[step.rd.index()] =
+                    $function(hart.x[step.rs1.index()], hart.x[step.rs2.index()])
             };
         }
         macro_rules! immediate {
             ($function:path) => {
-                hart.x[rd.index()] = $function(hart.x[rs1.index()], imm as u64)
+                hart.x[step.rd.index()] = $function(hart.x[step.rs1.index()], step.imm as u64)
             };
         }
         macro_rules! branch {
             ($function:path) => {
-                if $function(hart.x[rs1.index()], hart.x[rs2.index()]) {
-                    return Ok(page.wrapping_add_signed(imm));
+                if $function(hart.x[step.rs1.index()], hart.x[step.rs2.index()]) {
+                    return Ok(page.wrapping_add_signed(step.imm));
                 }
             };
         }
@@ -79,7 +77,7 @@ pub(super) fn dispatch(
                     .and_then(|at| get(slab, at))
                 {
                     Some(bytes) => {
-                        hart.x[rd.index()] = $extend(u64::from(<$type>::from_le_bytes(bytes)));
+                        hart.x[step.rd.index()] = $extend(u64::from(<$type>::from_le_bytes(bytes)));
                         hart.x[0] = 0;
                     }
                     None => slowly!(load, Width::$width, $extend),
@@ -88,7 +86,7 @@ pub(super) fn dispatch(
         }
         macro_rules! store {
             ($width:ident, $type:ty) => {{
-                let bytes = (hart.x[rs2.index()] as $type).to_le_bytes();
+                let bytes = (hart.x[step.rs2.index()] as $type).to_le_bytes();
                 let place = hart.fast_store(address(hart, step), Width::$width);
                 if place.and_then(|at| put(slab, at, bytes)).is_none() {
                     slowly!(store, Width::$width);
@@ -104,7 +102,7 @@ pub(super) fn dispatch(
                     match place.and_then(|at| get(slab, at)) {
                         Some(bytes) => {
                             let raw = u64::from(<$type>::from_le_bytes(bytes));
-                            float::write(hart, rd, $extend(raw));
+                            float::write(hart, step.rd, $extend(raw));
                         }
                         None => slowly!(float_load, Width::$width, $extend),
                     }
@@ -116,7 +114,7 @@ pub(super) fn dispatch(
                 if float::require_on(hart).is_err() {
                     slowly!(illegal);
                 } else {
-                    let bytes = (hart.f[rs2.index()] as $type).to_le_bytes();
+                    let bytes = (hart.f[step.rs2.index()] as $type).to_le_bytes();
                     let place = hart.fast_store(address(hart, step), Width::$width);
                     if place.and_then(|at| put(slab, at, bytes)).is_none() {
                         slowly!(float_store, Width::$width);
@@ -144,22 +142,22 @@ pub(super) fn dispatch(
                 slowly!(amo, (Width::Double, memory::plain), $change)
             };
         }
-        match operation {
+        match step.operation {
             Operation::Illegal => slowly!(illegal),
             Operation::Nothing | Operation::Fence => {}
-            Operation::LoadImmediate | Operation::Lui => hart.x[rd.index()] = imm as u64,
-            Operation::Move => hart.x[rd.index()] = hart.x[rs1.index()],
-            Operation::Auipc => hart.x[rd.index()] = page.wrapping_add_signed(imm),
+            Operation::LoadImmediate | Operation::Lui => hart.x[step.rd.index()] = step.imm as u64,
+            Operation::Move => hart.x[step.rd.index()] = hart.x[step.rs1.index()],
+            Operation::Auipc => hart.x[step.rd.index()] = page.wrapping_add_signed(step.imm),
 
-            Operation::Goto => return Ok(page.wrapping_add_signed(imm)),
+            Operation::Goto => return Ok(page.wrapping_add_signed(step.imm)),
             Operation::GotoRegister => return Ok(address(hart, step) & !1),
             Operation::Jal => {
-                link(hart, rd, execution.next_pc(step));
-                return Ok(page.wrapping_add_signed(imm));
+                link(hart, step, page);
+                return Ok(page.wrapping_add_signed(step.imm));
             }
             Operation::Jalr => {
                 let target = address(hart, step) & !1;
-                link(hart, rd, execution.next_pc(step));
+                link(hart, step, page);
                 return Ok(target);
             }
             Operation::Beq => branch!(branch::beq),
@@ -367,12 +365,19 @@ pub(super) fn dispatch(
             Operation::SfenceVma => system!(system::sfence_vma),
         }
     }
-    Ok(steps.last().map_or(page, |step| execution.next_pc(step)))
+    Ok(steps.last().map_or(page, |step| page.wrapping_add(step.place.end())))
+}
+
+/// The number of a step among the steps that it is one of.
+#[inline(always)]
+fn position(steps: &[Step], step: &Step) -> usize {
+    // Counting along in the loop would cost every step an instruction.
+    (std::ptr::from_ref(step).addr() - steps.as_ptr().addr()) / size_of::<Step>()
 }
 
 /// Writes the return address of a jump.
 #[inline(always)]
-fn link(hart: &mut Hart, rd: Register, address: u64) {
-    hart.x[rd.index()] = address;
+fn link(hart: &mut Hart, step: &Step, page: u64) {
+    hart.x[step.rd.index()] = page.wrapping_add(step.place.end());
     hart.x[0] = 0;
 }

@@ -5,7 +5,7 @@
 //! of the steps still to come are taken back, so that clock and counters are exactly those of the
 //! instruction, and if the block goes on they are made again.
 
-use super::code_page::Block;
+use super::code_page::{Block, CodePage};
 use super::cost::Charge;
 use super::operation::Step;
 use crate::bus::{Ports, Signal, Width};
@@ -68,41 +68,25 @@ pub(super) enum Source {
     Bits(u32),
 }
 
-/// The execution of a part of a block: all of it, or steps from its beginning.
+/// The execution of a block.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Execution<'a> {
     /// Virtual address of the page.
     pub(super) page: u64,
     /// What the steps were decoded from.
     pub(super) source: Source,
-    /// The part.
-    pub(super) part: Block<'a>,
-    /// The cost of the rest of the block, which is not part of it.
-    pub(super) beyond: Charge,
+    /// The decoded page.
+    pub(super) code: &'a CodePage,
+    /// The block, or the first steps of one.
+    pub(super) block: &'a Block,
+    /// The number of steps whose cost has been charged.
+    pub(super) count: u32,
 }
 
 impl Execution<'_> {
-    /// Charges for all steps of the part.
-    #[inline(always)]
-    pub(super) fn charge(&self, hart: &mut Hart) {
-        let charge = self.part.charge_from(0) - self.beyond;
-        hart.clock.cycles += charge.cycles;
-        hart.counters.instructions += charge.instructions;
-    }
-
-    /// The address of the instruction after `step`.
-    #[inline(always)]
-    pub(super) fn next_pc(&self, step: &Step) -> u64 {
-        self.page.wrapping_add(step.place.end())
-    }
-
-    /// The cost of the steps from `number` on.
-    fn charge_from(&self, number: usize) -> Charge {
-        if number < self.part.steps.len() {
-            self.part.charge_from(number) - self.beyond
-        } else {
-            Charge::default()
-        }
+    /// The cost of the steps from `number` on that has been charged.
+    fn rest(&self, number: usize) -> Charge {
+        self.code.rest(self.block, number as u32) - self.code.rest(self.block, self.count)
     }
 
     /// Does `action`, all of what step `number` does, with exact clock and counters. The block
@@ -115,8 +99,8 @@ impl Execution<'_> {
         number: usize,
         action: impl FnOnce(&mut Hart, &mut Ports<'_>, &Step) -> Result<After, Abort>,
     ) -> Result<(), Leave> {
-        let step = &self.part.steps[number];
-        let rest = self.charge_from(number + 1);
+        let step = &self.code.steps(self.block, self.count)[number];
+        let rest = self.rest(number + 1);
         hart.clock.cycles -= rest.cycles;
         hart.counters.instructions -= rest.instructions + 1;
         hart.pc = self.page.wrapping_add(step.place.offset());
@@ -138,7 +122,7 @@ impl Execution<'_> {
     fn leave_after(&self, hart: &mut Hart, step: &Step, after: After) -> Leave {
         hart.counters.instructions += 1;
         if after != After::Returned {
-            hart.pc = self.next_pc(step);
+            hart.pc = self.page.wrapping_add(step.place.end());
         }
         match after {
             After::Next | After::Fetch => Leave::Fetch,
@@ -148,14 +132,14 @@ impl Execution<'_> {
     }
 
     fn leave_by(&self, hart: &mut Hart, ports: &Ports<'_>, number: usize, abort: Abort) -> Leave {
-        let step = &self.part.steps[number];
+        let step = &self.code.steps(self.block, self.count)[number];
         match abort {
             Abort::Trap(trap) => {
                 hart.take_trap(trap.with_instruction(self.bits(ports, step))).into()
             }
             Abort::StoreFull => {
                 // The instruction will start again: it has not been charged.
-                let own = self.charge_from(number) - self.charge_from(number + 1);
+                let own = self.rest(number) - self.rest(number + 1);
                 hart.clock.cycles -= own.cycles;
                 Leave::Stop(Stop::StoreFull)
             }

@@ -7,8 +7,8 @@
 
 use super::Engine;
 use super::code_cache::CodeCache;
-use super::code_page::{Block, Single};
-use super::cost::{Charge, Costs};
+use super::code_page::CodePage;
+use super::cost::Costs;
 use super::dispatch::dispatch;
 use super::exact::{Execution, Leave, Source};
 use crate::bus::Ports;
@@ -16,57 +16,69 @@ use crate::float::HostControl;
 use crate::hart::Hart;
 use crate::isa::instruction_length;
 use crate::trap::{Abort, Stop};
-use dcsim_memory::PAGE_BYTES;
+use dcsim_memory::{PAGE_BYTES, PageId};
 
 const PAGE: u64 = PAGE_BYTES as u64;
 
 /// The reference engine. It belongs to a machine and serves all its harts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Interpreter {
     cache: CodeCache,
     costs: Costs,
     /// The last instruction that no page holds whole.
-    single: Option<(u32, u64, Single)>,
+    single: CodePage,
 }
 
-/// What must not be passed before the next look at interrupts and at the end of the run.
+/// How far to execute before the next look at interrupts and at the end of the run.
 #[derive(Copy, Clone, Debug)]
 struct Limit {
+    /// Instructions that start at or after this cycle do not.
     cycles: u64,
-    /// Leave after the first instruction.
-    single_step: bool,
+    /// Only one instruction.
+    once: bool,
+}
+
+/// Where the next instruction was fetched from.
+#[derive(Copy, Clone, Debug)]
+enum Fetched {
+    /// A page: the number of its decoded code, and its offset in the page store.
+    Page(usize, usize),
+    /// Halfword by halfword: an instruction that crosses a page, or in a page of which only parts
+    /// may be executed.
+    Single(u32),
 }
 
 impl Engine for Interpreter {
     fn run(&mut self, hart: &mut Hart, ports: &mut Ports<'_>, until_cycles: u64) -> Stop {
         self.begin(hart, ports);
         let _control = HostControl::establish();
-        loop {
-            if hart.clock.cycles >= until_cycles {
-                return Stop::Deadline;
-            }
-            let limit = match take_interrupt(hart) {
-                Some(leave) => Err(leave),
-                None => Ok(until_cycles.min(hart.interrupt_deadline())),
+        while hart.clock.cycles < until_cycles {
+            let leave = match take_interrupt(hart) {
+                Some(leave) => leave,
+                None => {
+                    let cycles = until_cycles.min(hart.interrupt_deadline());
+                    self.run_pages(hart, ports, Limit { cycles, once: false })
+                }
             };
-            let cycles = match limit {
-                Ok(cycles) => cycles,
-                Err(Leave::Stop(stop)) => return stop,
-                Err(_) => continue,
-            };
-            if let Leave::Stop(stop) =
-                self.run_pages(hart, ports, Limit { cycles, single_step: false })
-            {
+            if let Leave::Stop(stop) = leave {
                 return stop;
             }
         }
+        Stop::Deadline
+    }
+}
+
+impl Default for Interpreter {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 impl Interpreter {
     /// An interpreter with nothing decoded.
     pub fn new() -> Self {
-        Self::default()
+        let single = CodePage::new(PageId::ZERO, 0);
+        Self { cache: CodeCache::default(), costs: Costs::default(), single }
     }
 
     /// Executes one instruction, or takes one interrupt or trap. `None` if the run can go on.
@@ -75,7 +87,7 @@ impl Interpreter {
         let _control = HostControl::establish();
         let leave = match take_interrupt(hart) {
             Some(leave) => leave,
-            None => self.run_pages(hart, ports, Limit { cycles: u64::MAX, single_step: true }),
+            None => self.run_pages(hart, ports, Limit { cycles: u64::MAX, once: true }),
         };
         match leave {
             Leave::Stop(stop) => Some(stop),
@@ -85,147 +97,134 @@ impl Interpreter {
 
     fn begin(&mut self, hart: &mut Hart, ports: &Ports<'_>) {
         hart.begin_run(ports);
-        if !self.costs.are_of(hart.timing()) {
-            self.costs = Costs::new(hart.timing());
+        let costs = Costs::new(hart.timing());
+        if self.costs != costs {
+            self.costs = costs;
             self.cache.clear();
-            self.single = None;
         }
     }
 
     /// Executes until the limit, or until there may be an interrupt to take.
     fn run_pages(&mut self, hart: &mut Hart, ports: &mut Ports<'_>, limit: Limit) -> Leave {
         while hart.clock.cycles < limit.cycles {
-            let leave = match self.enter_page(hart, ports) {
-                Ok(Some(place)) => self.run_page(hart, ports, place, limit),
-                Ok(None) => self.run_single(hart, ports),
-                Err(abort) => abort_fetch(hart, abort),
+            let fetched = match self.fetch(hart, ports) {
+                Ok(fetched) => fetched,
+                Err(abort) => return abort_fetch(hart, abort),
             };
-            if leave != Leave::Fetch || limit.single_step {
+            let (code, source, once) = match fetched {
+                Fetched::Page(number, slab_offset) => {
+                    (self.cache.page_mut(number), Source::Page(slab_offset), limit.once)
+                }
+                Fetched::Single(bits) => (&mut self.single, Source::Bits(bits), true),
+            };
+            let part = Limit { once, ..limit };
+            let leave = run_page(hart, ports, (code, source, &self.costs), part);
+            if leave != Leave::Fetch || limit.once {
                 return leave;
             }
         }
         Leave::Look
     }
 
-    /// Finds the decoded code of the page at `pc`: its number, and where the page is in the page
-    /// store. `None` if instructions there must be fetched one by one.
-    #[inline]
-    fn enter_page(
-        &mut self,
-        hart: &mut Hart,
-        ports: &mut Ports<'_>,
-    ) -> Result<Option<(usize, usize)>, Abort> {
-        let known = hart.fast_fetch(hart.pc).map(|offset| offset - offset % PAGE_BYTES);
-        let found =
-            known.and_then(|start| Some((self.cache.find(ports.memory.store, start)?, start)));
-        match found {
-            Some(place) => Ok(Some(place)),
-            None => self.fetch_page(hart, ports),
+    /// Fetches the instruction at `pc`.
+    #[inline(always)]
+    fn fetch(&mut self, hart: &mut Hart, ports: &mut Ports<'_>) -> Result<Fetched, Abort> {
+        if let Some(offset) = hart.fast_fetch(hart.pc) {
+            let page = offset - offset % PAGE_BYTES;
+            if let Some(number) = self.cache.find(ports.memory.store, page)
+                && offset - page + 4 <= PAGE_BYTES
+            {
+                return Ok(Fetched::Page(number, page));
+            }
         }
+        self.fetch_slowly(hart, ports)
     }
 
     #[cold]
     #[inline(never)]
-    fn fetch_page(
-        &mut self,
-        hart: &mut Hart,
-        ports: &mut Ports<'_>,
-    ) -> Result<Option<(usize, usize)>, Abort> {
+    fn fetch_slowly(&mut self, hart: &mut Hart, ports: &mut Ports<'_>) -> Result<Fetched, Abort> {
         let fetched = hart.fetch_page(ports, hart.pc)?;
         hart.sync_generation(ports);
-        Ok(fetched.map(|page| (self.cache.adopt(page.page, page.version), page.slab_offset)))
-    }
-
-    /// Executes blocks of one page until the program leaves it.
-    #[inline(always)]
-    fn run_page(
-        &mut self,
-        hart: &mut Hart,
-        ports: &mut Ports<'_>,
-        (number, slab_offset): (usize, usize),
-        limit: Limit,
-    ) -> Leave {
-        let page = hart.pc & !(PAGE - 1);
-        let code = self.cache.page_mut(number);
-        let mut pc = hart.pc;
-        let mut has_started = true;
-        loop {
-            let offset = pc.wrapping_sub(page);
-            if offset >= PAGE {
-                hart.pc = pc;
-                return Leave::Fetch;
-            }
-            let Some(block) = code.block(offset) else {
-                let bytes = &ports.memory.store.bytes()[slab_offset..slab_offset + PAGE_BYTES];
-                if code.decode(bytes, offset, &self.costs) {
-                    continue;
-                }
-                hart.pc = pc;
-                if !has_started && hart.clock.cycles >= limit.cycles {
-                    return Leave::Look;
-                }
-                return self.run_single(hart, ports);
-            };
-            let mut part = block;
-            let mut beyond = Charge::default();
-            let worst = hart.clock.cycles + block.suffixes[0].charge.worst_cycles;
-            if worst >= limit.cycles || limit.single_step {
-                if !has_started && hart.clock.cycles >= limit.cycles {
-                    hart.pc = pc;
-                    return Leave::Look;
-                }
-                (part, beyond) = cut(block, hart.clock.cycles, limit);
-            }
-            has_started = false;
-            let source = Source::Page(slab_offset);
-            let execution = Execution { page, source, part, beyond };
-            execution.charge(hart);
-            match dispatch(hart, ports, &execution) {
-                Ok(next) => pc = next,
-                Err(leave) => return leave,
-            }
-            if limit.single_step {
-                hart.pc = pc;
-                return Leave::Fetch;
+        if let Some(page) = fetched {
+            let start = page.slab_offset + (hart.pc % PAGE) as usize;
+            let bytes = ports.memory.store.bytes();
+            let low = u16::from_le_bytes([bytes[start], bytes[start + 1]]);
+            if hart.pc % PAGE + instruction_length(low) as u64 <= PAGE {
+                let number = self.cache.adopt(page.page, page.version);
+                return Ok(Fetched::Page(number, page.slab_offset));
             }
         }
-    }
-
-    /// Fetches and executes one instruction halfword by halfword: one that crosses a page, or lies
-    /// in a page of which only parts may be executed.
-    #[inline(never)]
-    fn run_single(&mut self, hart: &mut Hart, ports: &mut Ports<'_>) -> Leave {
-        let bits = match fetch_bits(hart, ports) {
-            Ok(bits) => bits,
-            Err(abort) => return abort_fetch(hart, abort),
-        };
-        let single = Single::decode(bits, hart.pc % PAGE, &self.costs);
-        let execution = Execution {
-            page: hart.pc & !(PAGE - 1),
-            source: Source::Bits(bits),
-            part: single.block(),
-            beyond: Charge::default(),
-        };
-        execution.charge(hart);
-        match dispatch(hart, ports, &execution) {
-            Ok(next) => {
-                hart.pc = next;
-                Leave::Fetch
-            }
-            Err(leave) => leave,
-        }
+        let bits = fetch_bits(hart, ports)?;
+        self.single.hold_single(bits, hart.pc % PAGE, &self.costs);
+        Ok(Fetched::Single(bits))
     }
 }
 
-/// The steps of a block that are sure to start before the limit, at least the first, and the cost
-/// of the others.
+/// Executes blocks of one page, from `pc` on, until the program leaves it.
+#[inline(always)]
+fn run_page(
+    hart: &mut Hart,
+    ports: &mut Ports<'_>,
+    (code, source, costs): (&mut CodePage, Source, &Costs),
+    limit: Limit,
+) -> Leave {
+    let page = hart.pc & !(PAGE - 1);
+    let mut pc = hart.pc;
+    let mut has_started = true;
+    loop {
+        let offset = pc.wrapping_sub(page);
+        if offset >= PAGE {
+            break;
+        }
+        let Some(block) = code.block(offset) else {
+            if decode(code, ports, source, offset, costs) {
+                continue;
+            }
+            break;
+        };
+        let mut count = block.count;
+        let mut charge = block.charge;
+        if hart.clock.cycles + charge.worst_cycles >= limit.cycles || limit.once {
+            if !has_started && hart.clock.cycles >= limit.cycles {
+                hart.pc = pc;
+                return Leave::Look;
+            }
+            let left = limit.cycles.saturating_sub(hart.clock.cycles);
+            count = if limit.once { 1 } else { code.steps_within(block, left) };
+            charge = charge - code.rest(block, count);
+        }
+        has_started = false;
+        hart.clock.cycles += charge.cycles;
+        hart.counters.instructions += charge.instructions;
+        match dispatch(hart, ports, Execution { page, source, code, block, count }) {
+            Ok(next) => pc = next,
+            Err(leave) => return leave,
+        }
+        if limit.once {
+            break;
+        }
+    }
+    hart.pc = pc;
+    Leave::Fetch
+}
+
+/// Decodes the block at `offset`. `false` if its instruction must be fetched by itself.
 #[cold]
 #[inline(never)]
-fn cut(block: Block<'_>, now: u64, limit: Limit) -> (Block<'_>, Charge) {
-    let count =
-        if limit.single_step { 1 } else { block.starting_within(limit.cycles.saturating_sub(now)) };
-    let part = Block { steps: &block.steps[..count], suffixes: &block.suffixes[..count] };
-    (part, block.charge_from(count))
+fn decode(
+    code: &mut CodePage,
+    ports: &Ports<'_>,
+    source: Source,
+    offset: u64,
+    costs: &Costs,
+) -> bool {
+    match source {
+        Source::Bits(_) => false,
+        Source::Page(start) => {
+            let bytes = &ports.memory.store.bytes()[start..start + PAGE_BYTES];
+            code.decode(bytes, offset, costs)
+        }
+    }
 }
 
 /// Takes the interrupt that is pending, if one is.
