@@ -94,10 +94,12 @@ pub struct FrameAllocator {
     injection: Option<Injection>,
 }
 
+/// Failures made on purpose.
 #[derive(Copy, Clone, Debug)]
-struct Injection {
+pub struct Injection {
     every: u64,
     attempts: u64,
+    last_failed: bool,
 }
 
 impl FrameAllocator {
@@ -141,7 +143,28 @@ impl FrameAllocator {
 
     /// Makes every `every`-th reservation fail once; 0 ends that.
     pub fn fail_every(&mut self, every: u64) {
-        self.injection = (every > 0).then_some(Injection { every, attempts: 0 });
+        self.injection = (every > 0).then_some(Injection { every, attempts: 0, last_failed: false });
+    }
+
+    /// Stops failures until they are resumed: for operations that no test may make fail.
+    pub fn suspend_failures(&mut self) -> Option<Injection> {
+        self.injection.take()
+    }
+
+    /// Resumes failures where they were suspended.
+    pub fn resume_failures(&mut self, injection: Option<Injection>) {
+        self.injection = injection;
+    }
+
+    /// Whether the last reservation failed only because a test wanted it to.
+    pub fn last_failure_was_injected(&self) -> bool {
+        self.injection.is_some_and(|injection| injection.last_failed)
+    }
+
+    /// An allocator for another number of frames, all of them free.
+    #[must_use]
+    pub fn resized(&self, count: u64) -> Self {
+        Self { injection: self.injection, ..Self::new(self.base, count) }
     }
 
     /// Refuses unless `count` frames are free. A reservation of nothing always succeeds.
@@ -152,7 +175,7 @@ impl FrameAllocator {
         self.check(count)
     }
 
-    /// Like [`Self::reserve`], for operations that no test may make fail.
+    /// Like [`Self::reserve`], without failures on purpose.
     pub fn check(&self, count: u64) -> Result<(), Shortage> {
         if self.free_count < count { Err(Shortage::Frames { wanted: count }) } else { Ok(()) }
     }
@@ -201,7 +224,8 @@ impl FrameAllocator {
     fn injected_failure(&mut self) -> bool {
         let Some(injection) = &mut self.injection else { return false };
         injection.attempts += 1;
-        injection.attempts % injection.every == 0
+        injection.last_failed = injection.attempts % injection.every == 0;
+        injection.last_failed
     }
 }
 

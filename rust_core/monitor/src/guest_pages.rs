@@ -97,7 +97,7 @@ pub struct GuestPages<'a> {
 
 impl GuestPages<'_> {
     /// Gives a page a frame if it has none. Fails without any change.
-    fn provide(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {
+    pub fn provide(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {
         if let Some(frame) = self.map.frame(&self.memory, page) {
             return Ok(frame);
         }

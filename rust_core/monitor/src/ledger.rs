@@ -15,8 +15,6 @@ pub enum Activity {
     Guest,
     /// A handler of the monitor or the firmware, for this reason.
     Handler(ExitReason),
-    /// A handler that walks page tables in software.
-    HandlerWalk,
     /// Nobody: the vCPU waits for an interrupt on the pCPU that it holds.
     Wait,
 }
@@ -70,6 +68,8 @@ pub struct Ledger {
     handlers: [u64; ExitReason::COUNT],
     handler_walk: u64,
     host_paths: BTreeMap<String, u64>,
+    /// Part of the time since the last booking that has been booked already.
+    aside: u64,
     /// Cycles of earlier stays on a pCPU.
     held: u64,
     /// The clock of the pCPU when it got the vCPU, and the counters at the last booking.
@@ -94,7 +94,8 @@ impl Ledger {
         let Some((_, last)) = &mut self.stay else { return };
         let spent = now.since(*last);
         *last = now;
-        let own = spent.cycles - spent.walk_cycles - spent.transition_cycles;
+        let aside = std::mem::take(&mut self.aside);
+        let own = spent.cycles - spent.walk_cycles - spent.transition_cycles - aside;
         self.transition += spent.transition_cycles;
         match activity {
             Activity::Guest => {
@@ -105,8 +106,18 @@ impl Ledger {
                 self.handlers[reason as usize] += own;
                 self.handler_walk += spent.walk_cycles;
             }
-            Activity::HandlerWalk => self.handler_walk += own + spent.walk_cycles,
             Activity::Wait => self.wait += own + spent.walk_cycles,
+        }
+    }
+
+    /// Books a walk of page tables in software that a handler has just made: it began at
+    /// `started`. What the handler does before and after is booked when its reason is known.
+    pub fn book_walk(&mut self, started: Reading, now: Reading) {
+        let walk = now.since(started);
+        let cycles = walk.cycles - walk.walk_cycles - walk.transition_cycles;
+        if self.stay.is_some() {
+            self.handler_walk += cycles;
+            self.aside += cycles;
         }
     }
 
@@ -176,13 +187,13 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.begin(reading(1000, 10, 5));
         ledger.book(Activity::Guest, reading(1100, 30, 12));
-        ledger.book(Activity::Handler(ExitReason::CsrAccess), reading(1150, 31, 20));
-        ledger.book(Activity::HandlerWalk, reading(1160, 31, 20));
+        ledger.book_walk(reading(1120, 30, 15), reading(1130, 30, 15));
+        ledger.book(Activity::Handler(ExitReason::CsrAccess), reading(1160, 31, 20));
         ledger.book_host_path("switch", reading(1200, 31, 26));
         assert_eq!(cause(&ledger, "guest"), 100 - 20 - 7);
         assert_eq!(cause(&ledger, "guest_walk"), 20);
         assert_eq!(cause(&ledger, "transition"), 7 + 8);
-        assert_eq!(cause(&ledger, "handler:csr_access"), 50 - 1 - 8);
+        assert_eq!(cause(&ledger, "handler:csr_access"), 60 - 1 - 8 - 10);
         assert_eq!(cause(&ledger, "handler_walk"), 1 + 10);
         assert_eq!(cause(&ledger, "host:switch"), 40);
         assert_eq!(ledger.verify(), Ok(()));

@@ -1,13 +1,42 @@
-//! The virtual-machine monitor: techniques, shadow paging, exits and the ledger of cycles.
+//! The virtual-machine monitor: hosts, techniques, shadow paging, exits, and where cycles go.
+//!
+//! A [`Host`] is a physical machine: pCPUs, frames, and VMs. `Host::run` advances every pCPU that
+//! holds a vCPU and returns the first event that its model has to deal with ([`Exit`]). How a
+//! guest executes is its technique's affair: [`bare_metal`] is the reference without a monitor,
+//! [`trap_and_emulate`] runs the guest kernel in user mode over shadow page tables ([`shadow`]).
+//! Every cycle of a vCPU has one cause in its [`Ledger`].
+//!
+//! There are mechanisms here, never policies: which vCPU runs where and when is the caller's.
 
-mod allocator;
-mod config;
-mod guest_pages;
+pub mod allocator;
+pub mod bare_metal;
+pub mod config;
+pub mod counters;
+pub mod cpu_state;
+pub mod error;
+pub mod exit;
+pub mod guest_pages;
+pub mod host;
 mod ids;
-mod ledger;
-mod profile;
-mod reason;
-mod supervisor;
-mod shadow { pub mod asid; pub mod entry; pub mod view; }
-mod trap_and_emulate { pub mod instruction; }
+pub mod ledger;
+pub mod pcpu;
+pub mod profile;
+pub mod reason;
+pub mod shadow;
+pub mod state;
+pub mod supervisor;
+pub mod technique;
+pub mod trap_and_emulate;
+pub mod vm;
+
 pub use allocator::FrameUsage;
+pub use config::{PagingKind, TechniqueKind, VmConfig};
+pub use counters::VmCounters;
+pub use error::HostError;
+pub use exit::{Exit, ExitKind, IoOperation};
+pub use host::Host;
+pub use ids::VmId;
+pub use ledger::Ledger;
+pub use profile::{HardwareProfile, ProfileError};
+pub use reason::ExitReason;
+pub use state::VmState;

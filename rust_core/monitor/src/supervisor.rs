@@ -87,7 +87,7 @@ pub struct Supervisor {
 }
 
 impl Default for Supervisor {
-    /// The state in which firmware starts a kernel: interrupts off, no translation, no timer.
+    /// Everything off; no timer.
     fn default() -> Self {
         Self {
             privilege: Privilege::Supervisor,
@@ -103,6 +103,19 @@ impl Default for Supervisor {
             trap_value: 0,
             translation: 0,
             timer_compare: u64::MAX,
+        }
+    }
+}
+
+impl Supervisor {
+    /// The state in which firmware enters a kernel at `entry`: interrupts and translation off, the
+    /// floating-point unit and the counters on.
+    pub fn at_entry(entry: u64) -> Self {
+        Self {
+            status: status::FS,
+            vector: entry & !3,
+            counter_enable: COUNTERS,
+            ..Self::default()
         }
     }
 }

@@ -176,12 +176,39 @@ impl Spaces {
         Ok(())
     }
 
-    /// Frees spaces until `wanted` frames are free, those used longest ago first, the one in use
-    /// last. Nothing needs a flush, as identifiers are not used again.
-    pub fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
-        while frames.allocator.free_count() < wanted && !self.spaces.is_empty() {
-            self.free_oldest(meter, frames);
+    /// Frees trees until `wanted` frames are free: whole spaces, those used longest ago first, then
+    /// other views of the space in use. The tree in use stays: an instruction always gets all its
+    /// pages. Nothing needs a flush, as identifiers are not used again.
+    pub fn reclaim(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        wanted: u64,
+        in_use: (u64, View),
+    ) {
+        while frames.allocator.free_count() < wanted {
+            let others = (0..self.spaces.len())
+                .filter(|index| self.spaces[*index].translation != key(in_use.0));
+            let Some(oldest) = others.min_by_key(|index| self.spaces[*index].last_use) else {
+                break;
+            };
+            meter.lookup(self.spaces.len() as u64);
+            self.spaces.remove(oldest).free(meter, frames);
         }
+        let space = self.spaces.iter_mut().find(|space| space.translation == key(in_use.0));
+        let views = space.into_iter().flat_map(|space| space.trees.iter_mut().enumerate());
+        for (view, tree) in views {
+            if view != in_use.1 as usize && frames.allocator.free_count() < wanted {
+                tree.take().into_iter().for_each(|tree| tree.free(meter, frames));
+            }
+        }
+    }
+
+    /// Whether there is a tree for a view. A look ahead of the simulator: it costs nothing.
+    pub fn has_tree(&self, translation: u64, view: View) -> bool {
+        let wanted = key(translation);
+        let space = self.spaces.iter().find(|space| space.translation == wanted);
+        space.is_some_and(|space| space.trees[view as usize].is_some())
     }
 
     /// Frames that all trees hold.

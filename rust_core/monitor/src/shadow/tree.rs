@@ -90,6 +90,11 @@ impl Tree {
         self.root
     }
 
+    /// Levels of tables: 3 or 4.
+    pub fn levels(&self) -> u32 {
+        self.levels
+    }
+
     /// Frames that the tree holds.
     pub fn frame_count(&self) -> u64 {
         1 + self.tables.len() as u64

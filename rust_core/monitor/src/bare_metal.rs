@@ -1,0 +1,264 @@
+//! Bare metal: no monitor. The guest kernel runs in real supervisor mode over the firmware, on a
+//! machine whose frames and devices are its own.
+//!
+//! This is the reference: what a guest does here, and how fast, is what every other technique is
+//! measured against.
+
+use crate::allocator::FrameAllocator;
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use crate::guest_pages::PageMap;
+use crate::ids::VmId;
+use crate::ledger::Activity;
+use crate::reason::ExitReason;
+use crate::supervisor::{Inputs, Supervisor, csr};
+use crate::technique::{Site, Step, Technique, count_guest};
+use dcsim_hart::csr::fields::{interrupt, status};
+use dcsim_hart::engine::Engine;
+use dcsim_hart::{Hart, HostedModes, Ports, Privilege, Stop, TrapRecord};
+use dcsim_machine::firmware::{Firmware, FirmwareConfig, Outcome, StartPoint};
+use dcsim_machine::{GuestMemory, Meter};
+use dcsim_memory::{Memory, StoreFull};
+
+/// What the machine does next.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum Phase {
+    /// Execute instructions.
+    Run,
+    /// Let the firmware handle a trap.
+    Trapped(TrapRecord),
+    /// Wait for an interrupt.
+    Wait,
+    /// Nothing, ever: the guest stopped its only hart.
+    Stopped,
+}
+
+/// A guest that owns its machine.
+#[derive(Debug)]
+pub struct BareMetal {
+    firmware: Firmware,
+    phase: Phase,
+    /// The registers while the guest is on no pCPU.
+    resting: CpuState,
+    /// Whether the machine has not been switched on yet.
+    fresh: bool,
+}
+
+impl BareMetal {
+    /// A guest with these registers.
+    pub fn new(state: CpuState) -> Self {
+        Self {
+            firmware: Firmware::new(FirmwareConfig::default(), 1),
+            phase: if state.waiting { Phase::Wait } else { Phase::Run },
+            fresh: state.instructions == 0 && !state.waiting,
+            resting: state,
+        }
+    }
+
+    /// Switches the hart on: the firmware boots. Only at the start of a guest does that take time;
+    /// one that comes back, or from elsewhere, finds its machine as it was.
+    fn boot(&mut self, site: &mut Site<'_>) {
+        let hart = &mut site.pcpu.hart;
+        let (clock, counters) = (hart.clock, hart.counters);
+        hart.reset(0);
+        hart.hosted = HostedModes { machine: true, supervisor: false };
+        hart.forget_pages();
+        let start = StartPoint { address: self.resting.pc, opaque: self.resting.x[11] };
+        let mut meter = Meter::with_bus(hart, site.memory.reborrow(), site.board);
+        self.firmware.boot(&mut meter, start);
+        if !self.fresh {
+            site.pcpu.hart.clock = clock;
+            site.pcpu.hart.counters = counters;
+        }
+        self.fresh = false;
+        site.book(Activity::Handler(ExitReason::VcpuLoad));
+    }
+
+    /// One step: instructions up to a trap into the firmware or to `until_cycles`.
+    fn run(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        let before = site.pcpu.hart.counters;
+        let mut ports = Ports { memory: site.memory.reborrow(), bus: &mut *site.board };
+        let stop = site.interpreter.run(&mut site.pcpu.hart, &mut ports, until_cycles);
+        count_guest(site.counters, &before, &site.pcpu.hart.counters);
+        site.book(Activity::Guest);
+        match stop {
+            Stop::Deadline | Stop::Bus => Ok(Step::Done),
+            Stop::Trap(record) => {
+                self.phase = Phase::Trapped(record);
+                Ok(Step::Done)
+            }
+            Stop::WaitForInterrupt => Ok(self.begin_wait(site)),
+            Stop::StoreFull => {
+                Err(StoreFull { limit_bytes: site.memory.store.limit_bytes() }.into())
+            }
+        }
+    }
+
+    /// One step: the firmware handles a trap.
+    fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Step {
+        let mut meter =
+            Meter::with_bus(&mut site.pcpu.hart, site.memory.reborrow(), &mut *site.board);
+        let outcome = self.firmware.handle(&mut meter, record);
+        let call = record.cause & interrupt::CAUSE == 0 && record.from == Privilege::Supervisor;
+        let reason = if call { ExitReason::FirmwareCall } else { ExitReason::FirmwareTrap };
+        site.counters.count_exit(reason);
+        site.book(Activity::Handler(reason));
+        match outcome {
+            Outcome::Resume => {
+                self.phase = Phase::Run;
+                Step::Done
+            }
+            Outcome::Idle => self.begin_wait(site),
+            Outcome::Stopped => {
+                self.phase = Phase::Stopped;
+                Step::Wait(None)
+            }
+        }
+    }
+
+    fn begin_wait(&mut self, site: &Site<'_>) -> Step {
+        let hart = &site.pcpu.hart;
+        // For questions while it waits.
+        self.resting = extract(hart, hart.pc, hart.privilege, true);
+        self.phase = Phase::Wait;
+        Step::Wait(site.pcpu.hart.next_timer_cycle())
+    }
+
+    /// One step: time passes until something wakes the guest, or until `until_cycles`.
+    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
+        let ports = Ports { memory: site.memory.reborrow(), bus: &mut *site.board };
+        let hart = &mut site.pcpu.hart;
+        hart.begin_run(&ports);
+        if !hart.is_wakeup_pending() && self.phase == Phase::Wait {
+            let wake = hart.next_timer_cycle().unwrap_or(u64::MAX);
+            hart.clock.cycles = hart.clock.cycles.max(wake.min(until_cycles));
+        } else if self.phase == Phase::Stopped {
+            hart.clock.cycles = hart.clock.cycles.max(until_cycles);
+        }
+        if hart.is_wakeup_pending() && self.phase == Phase::Wait {
+            self.firmware.woken(hart.id);
+            self.phase = Phase::Run;
+        }
+        site.book(Activity::Wait);
+    }
+}
+
+impl Technique for BareMetal {
+    fn load(&mut self, site: &mut Site<'_>) {
+        self.boot(site);
+        install(&mut site.pcpu.hart, &self.resting);
+        site.counters.count_exit(ExitReason::VcpuLoad);
+    }
+
+    fn unload(&mut self, site: &mut Site<'_>) {
+        let waiting = self.phase == Phase::Wait;
+        let hart = &site.pcpu.hart;
+        self.resting = match self.phase {
+            // The trapped instruction is executed again.
+            Phase::Trapped(record) => extract(hart, record.pc, record.from, waiting),
+            _ => extract(hart, hart.pc, hart.privilege, waiting),
+        };
+        if let Phase::Trapped(_) = self.phase {
+            self.phase = Phase::Run;
+        }
+    }
+
+    fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        match self.phase {
+            Phase::Run => self.run(site, until_cycles),
+            Phase::Trapped(record) => Ok(self.handle(site, &record)),
+            Phase::Wait | Phase::Stopped => {
+                self.idle(site, until_cycles);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    /// The hart reads the board's lines itself.
+    fn lines_changed(&mut self, _: &mut Site<'_>) {}
+
+    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
+        match self.phase {
+            Phase::Wait => Some(self.resting.supervisor.wakes(Inputs { time, external })),
+            Phase::Stopped => Some(false),
+            Phase::Run | Phase::Trapped(_) => None,
+        }
+    }
+
+    fn timer_deadline(&self, time: u64) -> Option<u64> {
+        self.resting.supervisor.timer_deadline(time)
+    }
+
+    fn guest_memory<'a>(
+        &'a self,
+        _: VmId,
+        memory: Memory<'a>,
+        _: &'a mut FrameAllocator,
+    ) -> Box<dyn GuestMemory + 'a> {
+        Box::new(memory)
+    }
+
+    fn page_map(&self) -> Option<&PageMap> {
+        None
+    }
+
+    fn capture(&self, _: &VmCounters) -> CpuState {
+        self.resting.clone()
+    }
+}
+
+/// The supervisor registers that have a number, with their place in the record.
+fn supervisor_registers(guest: &mut Supervisor) -> [(u16, &mut u64); 10] {
+    [
+        (csr::SIE, &mut guest.enable),
+        (csr::STVEC, &mut guest.vector),
+        (csr::SCOUNTEREN, &mut guest.counter_enable),
+        (csr::SENVCFG, &mut guest.environment),
+        (csr::SSCRATCH, &mut guest.scratch),
+        (csr::SEPC, &mut guest.exception_pc),
+        (csr::SCAUSE, &mut guest.cause),
+        (csr::STVAL, &mut guest.trap_value),
+        (csr::SATP, &mut guest.translation),
+        (csr::STIMECMP, &mut guest.timer_compare),
+    ]
+}
+
+/// Puts registers into a hart that the firmware has set up.
+fn install(hart: &mut Hart, state: &CpuState) {
+    let mut guest = state.supervisor.clone();
+    hart.x = state.x;
+    hart.f = state.f;
+    hart.csrs.fflags = state.fflags;
+    hart.csrs.frm = state.frm;
+    for (number, value) in supervisor_registers(&mut guest) {
+        hart.write_csr(number, *value);
+    }
+    hart.write_csr(csr::SSTATUS, guest.status);
+    hart.write_csr(csr::SIP, if guest.software_pending { interrupt::SSIP } else { 0 });
+    let retired = hart.counters.instructions;
+    hart.csrs.minstret.set(retired, state.instructions);
+    hart.reservation = None;
+    hart.pc = state.pc;
+    hart.set_privilege(guest.privilege);
+}
+
+/// Takes registers out of a hart.
+fn extract(hart: &Hart, pc: u64, privilege: Privilege, waiting: bool) -> CpuState {
+    let mut guest = Supervisor { privilege, ..Supervisor::default() };
+    for (number, value) in supervisor_registers(&mut guest) {
+        *value = hart.read_csr(number).unwrap_or(0);
+    }
+    guest.status = hart.csrs.mstatus & status::SUPERVISOR_WRITABLE;
+    guest.software_pending = hart.csrs.mip & interrupt::SSIP != 0;
+    CpuState {
+        x: hart.x,
+        f: hart.f,
+        fflags: hart.csrs.fflags,
+        frm: hart.csrs.frm,
+        pc,
+        supervisor: guest,
+        instructions: hart.csrs.minstret.value(hart.counters.instructions),
+        waiting,
+    }
+}

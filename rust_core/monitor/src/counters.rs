@@ -1,0 +1,40 @@
+//! What is counted for a VM.
+
+use crate::reason::ExitReason;
+
+/// Counts since the VM was created on its host. They only grow.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct VmCounters {
+    /// Instructions that the guest executed itself.
+    pub direct_instructions: u64,
+    /// Instructions that the monitor carried out for the guest.
+    pub emulated_instructions: u64,
+    /// Exits by reason.
+    exits: [u64; ExitReason::COUNT],
+    /// Page-table entries read by hardware walks of the guest.
+    pub walk_references: u64,
+    /// Misses of the instruction TLB in the guest.
+    pub itlb_misses: u64,
+    /// Misses of the data TLB in the guest.
+    pub dtlb_misses: u64,
+    /// The longest that anything came into the vCPU's past: 0, or the model has a bug.
+    pub lateness_ns: u64,
+}
+
+impl VmCounters {
+    /// Instructions that the guest saw retire.
+    pub fn instructions(&self) -> u64 {
+        self.direct_instructions + self.emulated_instructions
+    }
+
+    /// Counts an exit.
+    pub fn count_exit(&mut self, reason: ExitReason) {
+        self.exits[reason as usize] += 1;
+    }
+
+    /// Exits by reason; reasons that did not occur are left out.
+    pub fn exits(&self) -> impl Iterator<Item = (ExitReason, u64)> {
+        let count = |reason: ExitReason| (reason, self.exits[reason as usize]);
+        ExitReason::ALL.into_iter().map(count).filter(|(_, count)| *count > 0)
+    }
+}

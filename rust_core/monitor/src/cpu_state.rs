@@ -1,0 +1,147 @@
+//! The registers of a vCPU at rest, the same for every technique.
+
+use crate::supervisor::Supervisor;
+use dcsim_hart::Privilege;
+
+/// Integer, floating-point and supervisor registers, and where execution goes on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CpuState {
+    /// Integer registers.
+    pub x: [u64; 32],
+    /// Floating-point registers.
+    pub f: [u64; 32],
+    /// Accrued floating-point exceptions.
+    pub fflags: u8,
+    /// Rounding mode.
+    pub frm: u8,
+    /// The address of the next instruction.
+    pub pc: u64,
+    /// Supervisor registers and the privilege.
+    pub supervisor: Supervisor,
+    /// Instructions retired since the guest's start.
+    pub instructions: u64,
+    /// Whether the vCPU is waiting for an interrupt.
+    pub waiting: bool,
+}
+
+impl CpuState {
+    /// A vCPU that is about to execute its first instruction at `entry`, with the arguments that
+    /// the boot protocol gives a kernel: the number of its hart and the device tree's address.
+    pub fn at_entry(entry: u64, device_tree: u64) -> Self {
+        let mut x = [0; 32];
+        x[11] = device_tree;
+        Self {
+            x,
+            f: [0; 32],
+            fflags: 0,
+            frm: 0,
+            pc: entry,
+            supervisor: Supervisor::at_entry(entry),
+            instructions: 0,
+            waiting: false,
+        }
+    }
+
+    /// The state as bytes, always of the same length: each register in 8, little-endian.
+    pub fn encode(&self) -> Vec<u8> {
+        self.words().into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    /// The state from [`Self::encode`]'s bytes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (chunks, rest) = bytes.as_chunks::<8>();
+        let words: Vec<u64> = chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect();
+        (rest.is_empty() && words.len() == WORDS).then(|| Self::from_words(&words))?
+    }
+
+    fn words(&self) -> Vec<u64> {
+        let guest = &self.supervisor;
+        let mut words = Vec::with_capacity(WORDS);
+        words.extend_from_slice(&self.x);
+        words.extend_from_slice(&self.f);
+        words.extend_from_slice(&[
+            u64::from(self.fflags),
+            u64::from(self.frm),
+            self.pc,
+            self.instructions,
+            u64::from(self.waiting),
+            guest.privilege.code(),
+            guest.status,
+            guest.vector,
+            guest.enable,
+            u64::from(guest.software_pending),
+            guest.counter_enable,
+            guest.environment,
+            guest.scratch,
+            guest.exception_pc,
+            guest.cause,
+            guest.trap_value,
+            guest.translation,
+            guest.timer_compare,
+        ]);
+        words
+    }
+
+    fn from_words(words: &[u64]) -> Option<Self> {
+        let x = words[..32].try_into().ok()?;
+        let f = words[32..64].try_into().ok()?;
+        let [
+            fflags, frm, pc, instructions, waiting, privilege, status, vector, enable,
+            software_pending, counter_enable, environment, scratch, exception_pc, cause,
+            trap_value, translation, timer_compare,
+        ] = words[64..].try_into().ok()?;
+        let supervisor = Supervisor {
+            privilege: Privilege::from_code(privilege).filter(|p| *p != Privilege::Machine)?,
+            status,
+            vector,
+            enable,
+            software_pending: software_pending != 0,
+            counter_enable,
+            environment,
+            scratch,
+            exception_pc,
+            cause,
+            trap_value,
+            translation,
+            timer_compare,
+        };
+        Some(Self {
+            x,
+            f,
+            fflags: u8::try_from(fflags).ok()?,
+            frm: u8::try_from(frm).ok()?,
+            pc,
+            supervisor,
+            instructions,
+            waiting: waiting != 0,
+        })
+    }
+}
+
+/// Registers in the encoding.
+const WORDS: usize = 32 + 32 + 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_survives_its_encoding() {
+        let mut state = CpuState::at_entry(0x8020_0000, 0x8100_0000);
+        state.supervisor.privilege = Privilege::User;
+        state.supervisor.timer_compare = 12345;
+        state.f[31] = u64::MAX;
+        state.waiting = true;
+        let bytes = state.encode();
+        assert_eq!(bytes.len(), WORDS * 8);
+        assert_eq!(CpuState::decode(&bytes), Some(state));
+        assert_eq!(CpuState::decode(&bytes[8..]), None);
+    }
+
+    #[test]
+    fn a_state_outside_user_and_supervisor_mode_is_refused() {
+        let mut bytes = CpuState::at_entry(0, 0).encode();
+        bytes[(64 + 5) * 8] = 3;
+        assert_eq!(CpuState::decode(&bytes), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! What the model does to a VM's devices: completions, packets, typing, questions.
+
+use super::Host;
+use crate::error::HostError;
+use crate::ids::VmId;
+use dcsim_machine::{Board, GuestMemory, IoStatus, RequestTag, Unavailable};
+use dcsim_memory::{Memory, PageStore};
+
+/// A completion that waits for frames.
+#[derive(Debug)]
+pub(super) struct Deferred {
+    /// Whose.
+    pub(super) vm: VmId,
+    tag: RequestTag,
+    status: IoStatus,
+}
+
+/// How often an operation is tried again that a test made fail.
+const MOST_RETRIES: usize = 8;
+
+impl Host {
+    /// A disk request is done: data moves and the guest is told. If the host has no frame for the
+    /// data, this waits, and the next run reports it.
+    pub fn complete_io(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        tag: RequestTag,
+        at_ns: u64,
+        status: IoStatus,
+    ) -> Result<(), HostError> {
+        self.note_lateness(vm, at_ns)?;
+        self.deferred.push_back(Deferred { vm, tag, status });
+        self.complete_deferred(store).map(|_| ())
+    }
+
+    /// Hands a packet to the guest. `false` if it has no buffer for it: the packet is lost.
+    pub fn deliver_packet(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        payload: &[u8],
+        at_ns: u64,
+    ) -> Result<bool, HostError> {
+        self.note_lateness(vm, at_ns)?;
+        let received = self.with_board(store, vm, |board, memory| {
+            board.receive_packet(memory, payload)
+        })?;
+        // Without a frame for the buffer the packet is lost, as it is without a buffer.
+        Ok(received.unwrap_or(false))
+    }
+
+    /// Types on a guest's console. Returns how many bytes it took.
+    pub fn console_input(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        bytes: &[u8],
+    ) -> Result<usize, HostError> {
+        let taken =
+            self.with_board(store, vm, |board, memory| board.console_input(memory, bytes))?;
+        Ok(taken.unwrap_or(bytes.len()))
+    }
+
+    /// Takes what the guest wrote to its consoles.
+    pub fn console_output(&mut self, vm: VmId) -> Result<Vec<u8>, HostError> {
+        Ok(self.vm_mut(vm)?.board.console_output())
+    }
+
+    /// Disk requests that are not completed.
+    pub fn in_flight(&self, vm: VmId) -> Result<usize, HostError> {
+        Ok(self.vm(vm)?.board.in_flight())
+    }
+
+    /// When the guest's timer next raises an enabled interrupt: after the present of its pCPU, or
+    /// at any time if it is on none.
+    pub fn next_timer_ns(&self, vm: VmId) -> Result<Option<u64>, HostError> {
+        let vm = self.vm(vm)?;
+        let mut clock = self.pcpus[vm.pcpu.unwrap_or(0)].hart.clock;
+        let time = if vm.pcpu.is_some() { clock.time() } else { 0 };
+        Ok(vm.technique.timer_deadline(time).map(|deadline| {
+            clock.cycles = clock.cycles_at_time(deadline);
+            clock.ns()
+        }))
+    }
+
+    /// Whether a vCPU has something to do: one that does not wait always has; one that waits, if
+    /// a device interrupts it, or its timer has expired at `at_ns`.
+    pub fn runnable(&self, vm: VmId, at_ns: Option<u64>) -> Result<bool, HostError> {
+        let vm = self.vm(vm)?;
+        if vm.stopped {
+            return Ok(false);
+        }
+        let mut clock = self.pcpus[0].hart.clock;
+        clock.cycles = clock.cycles_at_ns(at_ns.unwrap_or(0));
+        let external = vm.board.lines(0).supervisor_external;
+        Ok(vm.technique.wakes(clock.time(), external).unwrap_or(true))
+    }
+
+    /// Lets everything that waits for frames try again. Returns the VM that still has to wait.
+    pub(super) fn retry_devices(
+        &mut self,
+        store: &mut PageStore,
+    ) -> Result<Option<VmId>, HostError> {
+        if let Some(vm) = self.complete_deferred(store)? {
+            return Ok(Some(vm));
+        }
+        let starved = self.vms.values().filter(|vm| vm.board.needs_memory()).map(|vm| vm.id);
+        for vm in starved.collect::<Vec<_>>() {
+            if self.with_board(store, vm, |board, memory| board.retry(memory))?.is_err() {
+                return Ok(Some(vm));
+            }
+            self.vm_mut(vm)?.collect_events();
+        }
+        Ok(None)
+    }
+
+    /// Completes what can be completed, in order. Returns the VM whose completion has to wait.
+    fn complete_deferred(&mut self, store: &mut PageStore) -> Result<Option<VmId>, HostError> {
+        while let Some(Deferred { vm, tag, status }) = self.deferred.pop_front() {
+            let done =
+                self.with_board(store, vm, |board, memory| board.complete(memory, tag, status))?;
+            if done.is_err() {
+                self.deferred.push_front(Deferred { vm, tag, status });
+                return Ok(Some(vm));
+            }
+            self.vm_mut(vm)?.collect_events();
+        }
+        Ok(None)
+    }
+
+    /// Does something with a VM's devices and memory, once more if only a test made it fail; then
+    /// lets the vCPU know of its interrupt lines.
+    fn with_board<T>(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        mut act: impl FnMut(&mut Board, &mut dyn GuestMemory) -> Result<T, Unavailable>,
+    ) -> Result<Result<T, Unavailable>, HostError> {
+        let mut result = self.try_with_board(store, vm, &mut act)?;
+        for _ in 0..MOST_RETRIES {
+            if result.is_ok() || !self.allocator.last_failure_was_injected() {
+                break;
+            }
+            result = self.try_with_board(store, vm, &mut act)?;
+        }
+        if let Some(pcpu) = self.vm(vm)?.pcpu {
+            let (mut site, technique) = self.site(store, pcpu, vm)?;
+            technique.lines_changed(&mut site);
+        }
+        Ok(result)
+    }
+
+    fn try_with_board<T>(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        act: &mut impl FnMut(&mut Board, &mut dyn GuestMemory) -> Result<T, Unavailable>,
+    ) -> Result<Result<T, Unavailable>, HostError> {
+        let vm = self.vms.get_mut(&vm).ok_or(HostError::NoSuchVm(vm))?;
+        let memory = Memory { store, frames: &mut self.frames };
+        let mut guest = vm.technique.guest_memory(vm.id, memory, &mut self.allocator);
+        Ok(act(&mut vm.board, guest.as_mut()))
+    }
+
+    /// Something comes to a vCPU at `at_ns`. It is late if the vCPU has executed instructions that
+    /// start later; a single instruction or handler that spans the moment is no lateness.
+    fn note_lateness(&mut self, vm: VmId, at_ns: u64) -> Result<(), HostError> {
+        let reached_ns = self.reached_ns;
+        let Some(pcpu) = self.vm(vm)?.pcpu else { return Ok(()) };
+        let executed_ns = self.local_time_ns(pcpu)?.min(reached_ns);
+        let counters = &mut self.vm_mut(vm)?.counters;
+        counters.lateness_ns = counters.lateness_ns.max(executed_ns.saturating_sub(at_ns));
+        Ok(())
+    }
+}

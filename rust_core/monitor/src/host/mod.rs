@@ -1,0 +1,384 @@
+//! A host: pCPUs, frames, and the VMs on them.
+//!
+//! * this file: what a host is, VMs coming and going;
+//! * [`run`]: advancing pCPUs up to the next event;
+//! * [`devices`]: completions, packets, consoles;
+//! * [`processor`]: putting vCPUs on pCPUs, paths of host software;
+//! * [`snapshot`]: saving and restoring VMs.
+
+mod devices;
+mod processor;
+mod run;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use crate::allocator::{FrameAllocator, FrameOwner, FrameUsage};
+use crate::bare_metal::BareMetal;
+use crate::config::{TechniqueKind, VmConfig};
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use crate::guest_pages::{GuestPages, PageMap, map_frames};
+use crate::ids::VmId;
+use crate::ledger::Ledger;
+use crate::pcpu::Pcpu;
+use crate::profile::HardwareProfile;
+use crate::shadow::asid::AsidAllocator;
+use crate::technique::{Site, Technique};
+use crate::trap_and_emulate::TrapAndEmulate;
+use crate::vm::Vm;
+use dcsim_hart::Hart;
+use dcsim_hart::engine::Interpreter;
+use dcsim_machine::board::map::MEMORY_BASE;
+use dcsim_machine::device_tree::device_tree;
+use dcsim_machine::loader::{ImageError, Plan, load};
+use dcsim_machine::{Board, BoardConfig, DiskImage, GuestMemory};
+use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageId, PageStore, PhysicalAddress};
+use devices::Deferred;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+const PAGE: u64 = PAGE_BYTES as u64;
+
+/// A physical machine with a monitor and its VMs.
+///
+/// The pages of its memory lie in a [`PageStore`] that hosts share, so every call that can touch
+/// memory takes it.
+#[derive(Debug)]
+pub struct Host {
+    profile: HardwareProfile,
+    /// Frames that the machine has.
+    frame_count: u64,
+    frames: Frames,
+    allocator: FrameAllocator,
+    asids: AsidAllocator,
+    pcpus: Vec<Pcpu>,
+    interpreter: Interpreter,
+    vms: BTreeMap<VmId, Vm>,
+    next_vm: u32,
+    /// Device work that waits for frames, in order.
+    deferred: VecDeque<Deferred>,
+    /// Pages written since the log of their VM was last taken.
+    dirty: BTreeMap<VmId, BTreeSet<u64>>,
+    /// How far the last run went.
+    reached_ns: u64,
+}
+
+/// Where a host's memory begins.
+const BASE: PhysicalAddress = PhysicalAddress(MEMORY_BASE);
+
+impl Host {
+    /// A host with `pcpus` pCPUs and `memory_bytes` of memory, of which part of a page is left
+    /// out.
+    pub fn new(
+        profile: HardwareProfile,
+        pcpus: usize,
+        memory_bytes: u64,
+    ) -> Result<Self, HostError> {
+        let frame_count = memory_bytes / PAGE;
+        if pcpus == 0 || frame_count == 0 {
+            return Err(HostError::Refused("a host needs a pCPU and memory".to_owned()));
+        }
+        let hart = |id| Hart::new(id, profile.isa, profile.timing.clone());
+        let pcpus = (0..pcpus).map(|id| Pcpu::new(hart(id))).collect();
+        Ok(Self {
+            profile,
+            frame_count,
+            frames: Frames::new(BASE, frame_count),
+            allocator: FrameAllocator::new(BASE, frame_count),
+            asids: AsidAllocator::default(),
+            pcpus,
+            interpreter: Interpreter::new(),
+            vms: BTreeMap::new(),
+            next_vm: 0,
+            deferred: VecDeque::new(),
+            dirty: BTreeMap::new(),
+            reached_ns: 0,
+        })
+    }
+
+    /// The number of pCPUs.
+    pub fn pcpu_count(&self) -> usize {
+        self.pcpus.len()
+    }
+
+    /// The number of frames.
+    pub fn frame_count(&self) -> u64 {
+        self.frame_count
+    }
+
+    /// The number of frames that nobody holds.
+    pub fn free_frame_count(&self) -> u64 {
+        self.frame_count - self.allocator.count() + self.allocator.free_count()
+    }
+
+    /// Makes every `every`-th reservation of frames fail once; 0 ends that. For tests.
+    pub fn fail_frame_allocations(&mut self, every: u64) {
+        self.allocator.fail_every(every);
+    }
+
+    /// What a VM counted.
+    pub fn counters(&self, vm: VmId) -> Result<&VmCounters, HostError> {
+        Ok(&self.vm(vm)?.counters)
+    }
+
+    /// Where a VM's cycles went.
+    pub fn ledger(&self, vm: VmId) -> Result<&Ledger, HostError> {
+        Ok(&self.vm(vm)?.ledger)
+    }
+
+    /// Frames that a VM holds.
+    pub fn frame_usage(&self, vm: VmId) -> Result<FrameUsage, HostError> {
+        self.vm(vm).map(|vm| self.allocator.usage(vm.id))
+    }
+
+    /// A VM's devices.
+    pub fn board(&self, vm: VmId) -> Result<&Board, HostError> {
+        Ok(&self.vm(vm)?.board)
+    }
+
+    /// Gives back everything that refers to the store. To be called before the host is dropped.
+    pub fn release(&mut self, store: &mut PageStore) {
+        self.frames.release_all(store);
+    }
+
+    fn vm(&self, vm: VmId) -> Result<&Vm, HostError> {
+        self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))
+    }
+
+    fn vm_mut(&mut self, vm: VmId) -> Result<&mut Vm, HostError> {
+        self.vms.get_mut(&vm).ok_or(HostError::NoSuchVm(vm))
+    }
+}
+
+/// VMs coming and going.
+impl Host {
+    /// Creates a VM with its vCPU at the kernel's entry point.
+    pub fn create_vm(
+        &mut self,
+        store: &mut PageStore,
+        config: VmConfig,
+        kernel: &[u8],
+        disk: Option<DiskImage>,
+    ) -> Result<VmId, HostError> {
+        let board_config = self.board_config(&config, disk);
+        let plan = Plan::read(kernel).map_err(image_error)?;
+        let tree = device_tree(&board_config).map_err(|e| HostError::Image(e.to_string()))?;
+        self.add_vm(store, config, &board_config, |memory, ram_bytes| {
+            let placement = load(memory, ram_bytes, &plan, &tree).map_err(image_error)?;
+            Ok(CpuState::at_entry(placement.entry, placement.device_tree))
+        })
+    }
+
+    /// Removes a VM that is on no pCPU.
+    pub fn destroy_vm(&mut self, store: &mut PageStore, vm: VmId) -> Result<(), HostError> {
+        self.at_rest(vm)?;
+        self.vms.remove(&vm);
+        self.dirty.remove(&vm);
+        self.deferred.retain(|deferred| deferred.vm != vm);
+        self.give_back(store, vm);
+        Ok(())
+    }
+
+    /// A VM that is on no pCPU.
+    fn at_rest(&self, vm: VmId) -> Result<&Vm, HostError> {
+        let found = self.vm(vm)?;
+        match found.pcpu {
+            None => Ok(found),
+            Some(pcpu) => Err(HostError::Refused(format!("{vm} is on pCPU {pcpu}"))),
+        }
+    }
+
+    /// Adds a VM whose memory `fill` writes; gives everything back if that fails.
+    fn add_vm(
+        &mut self,
+        store: &mut PageStore,
+        config: VmConfig,
+        board_config: &BoardConfig,
+        fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<CpuState, HostError>,
+    ) -> Result<VmId, HostError> {
+        self.check_config(&config)?;
+        let id = VmId(self.next_vm);
+        let injection = self.allocator.suspend_failures();
+        let made = self.make_technique(store, id, &config, fill);
+        self.allocator.resume_failures(injection);
+        let technique = match made {
+            Ok(technique) => technique,
+            Err(error) => {
+                self.give_back(store, id);
+                return Err(error);
+            }
+        };
+        self.next_vm += 1;
+        self.vms.insert(id, Vm::new(id, config, Board::new(board_config), technique));
+        self.collect_dirty();
+        self.dirty.insert(id, BTreeSet::new());
+        Ok(id)
+    }
+
+    fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
+        let bytes = config.memory_bytes;
+        if bytes == 0 || bytes % PAGE != 0 || bytes / PAGE > MOST_GUEST_PAGES {
+            return Err(HostError::Refused(format!(
+                "a VM cannot have {bytes} bytes of memory: whole pages of {PAGE} bytes, at most \
+                 {MOST_GUEST_PAGES} of them"
+            )));
+        }
+        let alone = self.vms.is_empty();
+        let owned = self.vms.values().any(|vm| vm.config.technique == TechniqueKind::BareMetal);
+        if owned || (config.technique == TechniqueKind::BareMetal && !alone) {
+            return Err(HostError::Refused(
+                "a bare-metal guest owns its host: there can be no other VM".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn make_technique(
+        &mut self,
+        store: &mut PageStore,
+        id: VmId,
+        config: &VmConfig,
+        fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<CpuState, HostError>,
+    ) -> Result<Box<dyn Technique>, HostError> {
+        let pages = config.memory_bytes / PAGE;
+        match config.technique {
+            TechniqueKind::BareMetal => {
+                self.give_machine_to(store, id, pages)?;
+                let mut memory = Memory { store, frames: &mut self.frames };
+                let state = fill(&mut memory, config.memory_bytes)?;
+                Ok(Box::new(BareMetal::new(state)))
+            }
+            TechniqueKind::TrapAndEmulate => {
+                let map = self.new_map(id, pages)?;
+                let memory = Memory { store, frames: &mut self.frames };
+                let allocator = &mut self.allocator;
+                let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
+                let state = fill(&mut guest, config.memory_bytes)?;
+                Ok(Box::new(TrapAndEmulate::new(state, map)))
+            }
+        }
+    }
+
+    /// An empty map of a guest's pages, in frames of its own.
+    fn new_map(&mut self, vm: VmId, pages: u64) -> Result<PageMap, HostError> {
+        let wanted = map_frames(pages);
+        self.allocator.check(wanted).map_err(|_| self.too_little(wanted))?;
+        let owner = FrameOwner::Monitor { vm };
+        let tables = (0..wanted).filter_map(|_| self.allocator.allocate(owner)).collect();
+        Ok(PageMap::new(MEMORY_BASE, pages, tables))
+    }
+
+    /// Makes the machine one of `pages` frames, all of them the guest's: what is beyond its memory
+    /// must not be there.
+    fn give_machine_to(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        pages: u64,
+    ) -> Result<(), HostError> {
+        if pages > self.frame_count {
+            return Err(self.too_little(pages));
+        }
+        self.resize_memory(store, pages);
+        for page in 0..pages {
+            self.allocator.allocate(FrameOwner::Guest { vm, page });
+        }
+        Ok(())
+    }
+
+    fn resize_memory(&mut self, store: &mut PageStore, frames: u64) {
+        self.frames.release_all(store);
+        self.frames = Frames::new(BASE, frames);
+        self.allocator = self.allocator.resized(frames);
+        for pcpu in &mut self.pcpus {
+            pcpu.hart.forget_pages();
+            pcpu.host_monitor();
+        }
+    }
+
+    /// Gives the frames of a VM back, and the rest of the machine if it had owned it.
+    fn give_back(&mut self, store: &mut PageStore, vm: VmId) {
+        self.collect_dirty();
+        for address in self.allocator.release_vm(vm) {
+            self.frames.replace(store, address, PageId::ZERO);
+        }
+        self.frames.take_dirty();
+        if self.allocator.count() != self.frame_count {
+            self.resize_memory(store, self.frame_count);
+        }
+    }
+
+    fn board_config(&self, config: &VmConfig, disk: Option<DiskImage>) -> BoardConfig {
+        BoardConfig {
+            ram_bytes: config.memory_bytes,
+            disk,
+            network: config.network,
+            entropy_seed: config.entropy_seed,
+            bootargs: config.bootargs.clone(),
+            isa: self.profile.isa,
+            hz: self.profile.timing.hz,
+            timebase_hz: self.profile.timing.timebase_hz,
+            ..BoardConfig::default()
+        }
+    }
+
+    fn too_little(&self, wanted: u64) -> HostError {
+        HostError::Memory { wanted, free: self.free_frame_count() }
+    }
+}
+
+/// 16 GiB: more than any guest here needs, and small enough for every table to be made.
+const MOST_GUEST_PAGES: u64 = 1 << 22;
+
+fn image_error(error: ImageError) -> HostError {
+    match error {
+        ImageError::Memory(_) => HostError::Refused(format!("the guest's memory: {error}")),
+        _ => HostError::Image(error.to_string()),
+    }
+}
+
+/// The dirty log.
+impl Host {
+    /// Pages of a VM written since the last call, in order; begins a new log.
+    pub fn take_dirty_pages(&mut self, vm: VmId) -> Result<Vec<u64>, HostError> {
+        self.vm(vm)?;
+        self.collect_dirty();
+        Ok(std::mem::take(self.dirty.entry(vm).or_default()).into_iter().collect())
+    }
+
+    /// Sorts the frames' dirty marks by guest page.
+    fn collect_dirty(&mut self) {
+        for number in self.frames.take_dirty() {
+            if let Some(FrameOwner::Guest { vm, page }) = self.allocator.owner(number) {
+                self.dirty.entry(vm).or_default().insert(page);
+            }
+        }
+    }
+}
+
+/// Taking a host apart for one step of one VM.
+impl Host {
+    /// The site of a VM on a pCPU, and its technique.
+    fn site<'a>(
+        &'a mut self,
+        store: &'a mut PageStore,
+        pcpu: usize,
+        vm: VmId,
+    ) -> Result<(Site<'a>, &'a mut dyn Technique), HostError> {
+        let processor = self.pcpus.get_mut(pcpu).ok_or(HostError::NoSuchPcpu(pcpu))?;
+        let vm = self.vms.get_mut(&vm).ok_or(HostError::NoSuchVm(vm))?;
+        let site = Site {
+            vm: vm.id,
+            pcpu: processor,
+            memory: Memory { store, frames: &mut self.frames },
+            interpreter: &mut self.interpreter,
+            allocator: &mut self.allocator,
+            asids: &mut self.asids,
+            board: &mut vm.board,
+            ledger: &mut vm.ledger,
+            counters: &mut vm.counters,
+        };
+        Ok((site, vm.technique.as_mut()))
+    }
+}

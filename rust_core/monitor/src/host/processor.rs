@@ -1,0 +1,85 @@
+//! Putting vCPUs on pCPUs, and what host software does there.
+
+use super::Host;
+use crate::error::HostError;
+use crate::ids::VmId;
+use crate::ledger::Reading;
+use dcsim_machine::{Meter, Primitive};
+use dcsim_memory::{Memory, PageStore};
+
+impl Host {
+    /// Puts a VM's vCPU on an idle pCPU, whose clock moves on to `at_ns` if that is later. The
+    /// registers are moved by host software, whose cost is a path of its own.
+    pub fn load(
+        &mut self,
+        store: &mut PageStore,
+        pcpu: usize,
+        vm: VmId,
+        at_ns: u64,
+    ) -> Result<(), HostError> {
+        self.at_rest(vm)?;
+        let processor = self.pcpus.get_mut(pcpu).ok_or(HostError::NoSuchPcpu(pcpu))?;
+        if let Some(other) = processor.loaded {
+            return Err(HostError::Refused(format!("pCPU {pcpu} already holds {other}")));
+        }
+        processor.loaded = Some(vm);
+        let clock = &mut processor.hart.clock;
+        clock.cycles = clock.cycles.max(clock.cycles_at_ns(at_ns));
+        self.vm_mut(vm)?.pcpu = Some(pcpu);
+        let (mut site, technique) = self.site(store, pcpu, vm)?;
+        site.ledger.begin(Reading::of(&site.pcpu.hart));
+        technique.load(&mut site);
+        Ok(())
+    }
+
+    /// Takes the vCPU off a pCPU.
+    pub fn unload(&mut self, store: &mut PageStore, pcpu: usize) -> Result<VmId, HostError> {
+        let vm = self.loaded(pcpu)?.ok_or_else(|| {
+            HostError::Refused(format!("pCPU {pcpu} holds no vCPU"))
+        })?;
+        let (mut site, technique) = self.site(store, pcpu, vm)?;
+        technique.unload(&mut site);
+        site.ledger.end();
+        site.ledger.verify()?;
+        site.pcpu.loaded = None;
+        self.vm_mut(vm)?.pcpu = None;
+        Ok(vm)
+    }
+
+    /// The VM whose vCPU is on a pCPU.
+    pub fn loaded(&self, pcpu: usize) -> Result<Option<VmId>, HostError> {
+        self.pcpus.get(pcpu).map(|pcpu| pcpu.loaded).ok_or(HostError::NoSuchPcpu(pcpu))
+    }
+
+    /// The time of a pCPU's clock.
+    pub fn local_time_ns(&self, pcpu: usize) -> Result<u64, HostError> {
+        self.pcpus.get(pcpu).map(|pcpu| pcpu.hart.clock.ns()).ok_or(HostError::NoSuchPcpu(pcpu))
+    }
+
+    /// Executes a path of host software, given as primitives and how often each, on a pCPU. Its
+    /// cycles are booked under `name` for the vCPU that the pCPU holds. Returns them.
+    pub fn host_path(
+        &mut self,
+        store: &mut PageStore,
+        pcpu: usize,
+        name: &str,
+        steps: &[(Primitive, u64)],
+    ) -> Result<u64, HostError> {
+        let processor = self.pcpus.get_mut(pcpu).ok_or(HostError::NoSuchPcpu(pcpu))?;
+        let before = processor.hart.clock.cycles;
+        let memory = Memory { store, frames: &mut self.frames };
+        let mut meter = Meter::new(&mut processor.hart, memory);
+        for (primitive, count) in steps {
+            match primitive {
+                Primitive::TlbFlush => (0..*count).for_each(|_| meter.flush_tlb_all()),
+                _ => meter.charge(*primitive, *count),
+            }
+        }
+        let now = Reading::of(&processor.hart);
+        let cycles = processor.hart.clock.cycles - before;
+        if let Some(vm) = processor.loaded {
+            self.vm_mut(vm)?.ledger.book_host_path(name, now);
+        }
+        Ok(cycles)
+    }
+}

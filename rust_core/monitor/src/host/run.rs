@@ -1,0 +1,116 @@
+//! Advancing a host's pCPUs up to the next event.
+//!
+//! The pCPU whose clock is behind all others makes the next step (at equal clocks, the one with the
+//! lowest number), so handlers, which alone touch what pCPUs share, happen in the order of their
+//! times. Executing guest instructions a pCPU may run ahead of the others, but by no more than the
+//! latency of an interrupt from one to another: nothing that the others do can reach it earlier.
+//! Events are reported in the order of their times. All this depends on clocks only, so where a
+//! run is cut changes nothing.
+
+use super::Host;
+use crate::error::HostError;
+use crate::exit::{Exit, ExitKind};
+use crate::ids::VmId;
+use crate::technique::Step;
+use dcsim_memory::PageStore;
+
+impl Host {
+    /// Advances every pCPU that holds a vCPU until its clock has reached `until_ns`, or returns
+    /// the first event before that.
+    pub fn run(&mut self, store: &mut PageStore, until_ns: u64) -> Result<Exit, HostError> {
+        if let Some(vm) = self.retry_devices(store)? {
+            return Ok(self.exit(vm, ExitKind::Memory));
+        }
+        self.reached_ns = self.reached_ns.max(until_ns);
+        let until_cycles = self.pcpus[0].hart.clock.cycles_at_ns(until_ns);
+        loop {
+            let Some((pcpu, vm)) = self.furthest_behind().filter(|(pcpu, _)| {
+                self.pcpus[*pcpu].hart.clock.cycles < until_cycles
+            }) else {
+                return Ok(Exit { pcpu: None, vm: None, time_ns: until_ns, kind: ExitKind::Until });
+            };
+            if let Some(kind) = self.vm_mut(vm)?.events.pop_front() {
+                return Ok(self.exit(vm, kind));
+            }
+            let horizon = self.horizon(pcpu, until_cycles);
+            if let Some(kind) = self.advance(store, pcpu, vm, horizon)? {
+                return Ok(self.exit(vm, kind));
+            }
+        }
+    }
+
+    /// The pCPU with a vCPU whose clock is least.
+    fn furthest_behind(&self) -> Option<(usize, VmId)> {
+        let loaded = self.pcpus.iter().enumerate();
+        loaded
+            .filter_map(|(index, pcpu)| Some((pcpu.hart.clock.cycles, index, pcpu.loaded?)))
+            .min()
+            .map(|(_, index, vm)| (index, vm))
+    }
+
+    /// How far a pCPU may execute guest instructions now.
+    fn horizon(&self, pcpu: usize, until_cycles: u64) -> u64 {
+        let quantum = self.profile.timing.ipi_cycles;
+        let others = self.pcpus.iter().enumerate().filter(|(index, other)| {
+            *index != pcpu && other.loaded.is_some()
+        });
+        let least = others.map(|(_, other)| other.hart.clock.cycles).min();
+        // One cycle at the least: clocks that are equal must not stand still.
+        least.map_or(until_cycles, |least| until_cycles.min(least + quantum.max(1)))
+    }
+
+    /// Makes one step, or lets time pass for a VM that has stopped.
+    fn advance(
+        &mut self,
+        store: &mut PageStore,
+        pcpu: usize,
+        vm: VmId,
+        horizon: u64,
+    ) -> Result<Option<ExitKind>, HostError> {
+        let stopped = self.vm(vm)?.stopped;
+        let (mut site, technique) = self.site(store, pcpu, vm)?;
+        if stopped {
+            let clock = &mut site.pcpu.hart.clock;
+            clock.cycles = clock.cycles.max(horizon);
+            site.book(crate::ledger::Activity::Wait);
+            return Ok(None);
+        }
+        let step = technique.step(&mut site, horizon)?;
+        self.after_step(pcpu, vm, step)
+    }
+
+    /// Notes what a step brought about.
+    fn after_step(
+        &mut self,
+        pcpu: usize,
+        vm: VmId,
+        step: Step,
+    ) -> Result<Option<ExitKind>, HostError> {
+        let mut clock = self.pcpus[pcpu].hart.clock;
+        let machine = self.vm_mut(vm)?;
+        machine.collect_events();
+        match step {
+            Step::Done => {}
+            Step::Memory => return Ok(Some(ExitKind::Memory)),
+            Step::Wait(wake) => {
+                let wake_ns = wake.map(|cycles| {
+                    clock.cycles = cycles;
+                    clock.ns()
+                });
+                machine.events.push_back(ExitKind::Wait { wake_ns });
+            }
+            Step::Fault(message) => machine.fail(message),
+        }
+        let starved = machine.board.needs_memory();
+        Ok(starved.then_some(ExitKind::Memory))
+    }
+
+    fn exit(&self, vm: VmId, kind: ExitKind) -> Exit {
+        let pcpu = self.vms.get(&vm).and_then(|vm| vm.pcpu);
+        let time_ns = match pcpu {
+            Some(index) => self.pcpus[index].hart.clock.ns(),
+            None => self.reached_ns,
+        };
+        Exit { pcpu, vm: Some(vm), time_ns, kind }
+    }
+}

@@ -1,0 +1,124 @@
+//! Saving a VM and making one from a saved state.
+
+use super::{BASE, Host, PAGE};
+use crate::config::VmConfig;
+use crate::error::HostError;
+use crate::guest_pages::GuestPages;
+use crate::ids::VmId;
+use crate::state::VmState;
+use dcsim_machine::{DiskImage, Persist};
+use dcsim_memory::{Memory, PageId, PageStore, PhysicalAddress};
+
+impl Host {
+    /// Copies a VM out of the host: it must be on no pCPU, and its devices must be at rest. Pages
+    /// are shared with the VM until one side writes.
+    pub fn save_vm(&mut self, store: &mut PageStore, vm: VmId) -> Result<VmState, HostError> {
+        let machine = self.at_rest(vm)?;
+        let busy = machine.board.in_flight();
+        let unsettled = !machine.events.is_empty()
+            || machine.board.needs_memory()
+            || self.deferred.iter().any(|deferred| deferred.vm == vm);
+        if busy > 0 || unsettled {
+            return Err(HostError::Refused(format!(
+                "{vm} cannot be saved: {busy} disk requests are in flight{}",
+                if unsettled { " and events are not handled" } else { "" }
+            )));
+        }
+        let cpu = machine.technique.capture(&machine.counters);
+        let board = machine.board.save();
+        let frames: Vec<_> = self.guest_frames(store, vm)?;
+        let pages = frames.into_iter().map(|frame| self.share_page(store, frame)).collect();
+        Ok(VmState { cpu, board, pages })
+    }
+
+    /// Creates a VM that goes on where a saved one stopped, with `disk` or, without one, the disk
+    /// as it was saved.
+    pub fn restore_vm(
+        &mut self,
+        store: &mut PageStore,
+        config: VmConfig,
+        state: &VmState,
+        disk: Option<DiskImage>,
+    ) -> Result<VmId, HostError> {
+        if config.memory_bytes != state.memory_bytes() {
+            return Err(HostError::State(format!(
+                "it has {} bytes of memory, not {}",
+                state.memory_bytes(),
+                config.memory_bytes
+            )));
+        }
+        let disk = disk.or_else(|| state.board.disk.clone());
+        let board_config = self.board_config(&config, disk.clone());
+        let vm = self.add_vm(store, config, &board_config, |_, _| Ok(state.cpu.clone()))?;
+        let mut devices = state.board.clone();
+        devices.disk = disk;
+        let restored = self
+            .vm_mut(vm)?
+            .board
+            .restore(&devices)
+            .map_err(|error| HostError::State(error.to_string()))
+            .and_then(|()| self.install_pages(store, vm, &state.pages));
+        if let Err(error) = restored {
+            self.destroy_vm(store, vm)?;
+            return Err(error);
+        }
+        self.vm_mut(vm)?.collect_events();
+        self.take_dirty_pages(vm)?;
+        Ok(vm)
+    }
+
+    /// The frame of each page of a guest; none where the page was never touched.
+    fn guest_frames(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+    ) -> Result<Vec<Option<PhysicalAddress>>, HostError> {
+        let machine = self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))?;
+        let pages = machine.config.memory_bytes / PAGE;
+        let memory = Memory { store, frames: &mut self.frames };
+        let frame = |page| match machine.technique.page_map() {
+            Some(map) => map.frame(&memory, page),
+            None => BASE.checked_add(page * PAGE),
+        };
+        Ok((0..pages).map(frame).collect())
+    }
+
+    /// A reference to the page in a frame; pages of zeros all become the zero page.
+    fn share_page(&mut self, store: &mut PageStore, frame: Option<PhysicalAddress>) -> PageId {
+        let page = frame.and_then(|frame| self.frames.page_id(frame)).unwrap_or(PageId::ZERO);
+        if store.page(page).iter().all(|byte| *byte == 0) {
+            return PageId::ZERO;
+        }
+        frame.and_then(|frame| self.frames.share(store, frame)).unwrap_or(PageId::ZERO)
+    }
+
+    /// Gives a guest the pages of a saved one.
+    fn install_pages(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        pages: &[PageId],
+    ) -> Result<(), HostError> {
+        let wanted = pages.iter().filter(|page| **page != PageId::ZERO).count() as u64;
+        let machine = self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))?;
+        let map = machine.technique.page_map();
+        if map.is_some() {
+            self.allocator.check(wanted).map_err(|_| self.too_little(wanted))?;
+        }
+        for (number, page) in pages.iter().enumerate().filter(|(_, page)| **page != PageId::ZERO) {
+            let number = number as u64;
+            let frame = match map {
+                None => BASE.checked_add(number * PAGE),
+                Some(map) => {
+                    let memory = Memory { store, frames: &mut self.frames };
+                    let allocator = &mut self.allocator;
+                    GuestPages { memory, allocator, map, vm }.provide(number).ok()
+                }
+            };
+            let frame = frame.ok_or(HostError::FrameNotReserved)?;
+            let page = store.retain(*page);
+            self.frames.replace(store, frame, page);
+        }
+        Ok(())
+    }
+}

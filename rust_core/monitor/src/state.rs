@@ -1,0 +1,268 @@
+//! A VM at rest: registers, devices and memory, the same under every technique.
+//!
+//! The byte form, for files and for digests:
+//!
+//! ```text
+//! "DCSIM-VM"  version u32  memory bytes u64  registers  devices  pages u64
+//! then for each page with content, ascending: number u64, 4096 bytes
+//! then the SHA-256 of everything before
+//! ```
+//!
+//! Numbers are little-endian; registers and devices have their length in bytes before them, as
+//! u64. Pages of zeros are left out.
+
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use dcsim_machine::BoardState;
+use dcsim_memory::{PAGE_BYTES, PageId, PageStore};
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 8] = b"DCSIM-VM";
+const VERSION: u32 = 1;
+const DIGEST_BYTES: usize = 32;
+/// What a page takes on a link beside its content: its number.
+const NUMBER_BYTES: u64 = 8;
+
+/// A saved VM. It holds references to pages: give them back with [`VmState::release`].
+#[derive(Clone, Debug)]
+pub struct VmState {
+    /// Registers.
+    pub cpu: CpuState,
+    /// Devices, the disk's content included but for the byte form.
+    pub board: BoardState,
+    /// Every page of the guest's memory, in order; zeros are [`PageId::ZERO`].
+    pub pages: Vec<PageId>,
+}
+
+impl VmState {
+    /// The size of the guest's memory.
+    pub fn memory_bytes(&self) -> u64 {
+        (self.pages.len() * PAGE_BYTES) as u64
+    }
+
+    /// Pages with content.
+    pub fn content_pages(&self) -> u64 {
+        self.content().count() as u64
+    }
+
+    /// Pages of zeros.
+    pub fn zero_pages(&self) -> u64 {
+        self.pages.len() as u64 - self.content_pages()
+    }
+
+    /// Bytes of registers and devices.
+    pub fn device_bytes(&self) -> u64 {
+        (self.cpu.encode().len() + self.board.encode().len()) as u64
+    }
+
+    /// Bytes that cross a link when the VM moves.
+    pub fn transfer_bytes(&self) -> u64 {
+        self.content_pages() * (PAGE_BYTES as u64 + NUMBER_BYTES) + self.device_bytes()
+    }
+
+    /// Gives the pages back.
+    pub fn release(&mut self, store: &mut PageStore) {
+        for page in self.pages.drain(..) {
+            store.release(page);
+        }
+    }
+
+    /// Compares every byte with another state and names what differs.
+    pub fn differences(&self, other: &Self, store: &PageStore) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.cpu != other.cpu {
+            differences.push("registers".to_owned());
+        }
+        if self.board.encode() != other.board.encode() {
+            differences.push("devices".to_owned());
+        }
+        if self.pages.len() != other.pages.len() {
+            let (here, there) = (self.memory_bytes(), other.memory_bytes());
+            differences.push(format!("size of memory: {here} and {there} bytes"));
+        }
+        let pairs = self.pages.iter().zip(&other.pages).enumerate();
+        differences.extend(
+            pairs
+                .filter(|(_, (here, there))| here != there && store.page(**here) != store.page(**there))
+                .map(|(number, _)| format!("page {number}")),
+        );
+        differences
+    }
+
+    /// The SHA-256 of the byte form without its own digest.
+    pub fn digest(&self, store: &PageStore) -> [u8; DIGEST_BYTES] {
+        let mut hasher = Sha256::new();
+        self.write(store, &mut |bytes| hasher.update(bytes));
+        hasher.finalize().into()
+    }
+
+    /// The byte form.
+    pub fn to_bytes(&self, store: &PageStore) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.write(store, &mut |part| bytes.extend_from_slice(part));
+        let digest = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&digest);
+        bytes
+    }
+
+    fn write(&self, store: &PageStore, sink: &mut dyn FnMut(&[u8])) {
+        sink(MAGIC);
+        sink(&VERSION.to_le_bytes());
+        sink(&self.memory_bytes().to_le_bytes());
+        for part in [self.cpu.encode(), self.board.encode()] {
+            sink(&(part.len() as u64).to_le_bytes());
+            sink(&part);
+        }
+        sink(&self.content_pages().to_le_bytes());
+        for (number, page) in self.content() {
+            sink(&(number as u64).to_le_bytes());
+            sink(store.page(page));
+        }
+    }
+
+    fn content(&self) -> impl Iterator<Item = (usize, PageId)> {
+        self.pages.iter().copied().enumerate().filter(|(_, page)| *page != PageId::ZERO)
+    }
+
+    /// Reads the byte form. The bytes are not trusted.
+    pub fn from_bytes(store: &mut PageStore, bytes: &[u8]) -> Result<Self, HostError> {
+        let split = bytes.len().checked_sub(DIGEST_BYTES).ok_or(invalid("it is too short"))?;
+        let (body, digest) = bytes.split_at(split);
+        if Sha256::digest(body)[..] != *digest {
+            return Err(invalid("its digest does not match"));
+        }
+        let mut reader = Reader { bytes: body };
+        if reader.take(MAGIC.len())? != MAGIC {
+            return Err(invalid("it is no VM"));
+        }
+        if reader.take(4)? != VERSION.to_le_bytes() {
+            return Err(invalid("it has another version"));
+        }
+        let memory_bytes = reader.number()?;
+        let cpu = CpuState::decode(reader.part()?).ok_or(invalid("its registers"))?;
+        let board =
+            BoardState::decode(reader.part()?).map_err(|e| HostError::State(e.to_string()))?;
+        let count = usize::try_from(memory_bytes / PAGE_BYTES as u64)
+            .ok()
+            .filter(|count| *count <= MOST_PAGES)
+            .ok_or(invalid("its memory is too large"))?;
+        let mut state = Self { cpu, board, pages: vec![PageId::ZERO; count] };
+        match state.read_pages(store, &mut reader) {
+            Ok(()) => Ok(state),
+            Err(error) => {
+                state.release(store);
+                Err(error)
+            }
+        }
+    }
+
+    fn read_pages(
+        &mut self,
+        store: &mut PageStore,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), HostError> {
+        for _ in 0..reader.number()? {
+            let number = usize::try_from(reader.number()?).unwrap_or(usize::MAX);
+            let slot = self.pages.get_mut(number).ok_or(invalid("a page outside its memory"))?;
+            let content = reader.take(PAGE_BYTES)?.try_into().map_err(|_| invalid("a page"))?;
+            let page = store.insert(content)?;
+            store.release(std::mem::replace(slot, page));
+        }
+        if reader.bytes.is_empty() { Ok(()) } else { Err(invalid("bytes behind its end")) }
+    }
+}
+
+/// 16 GiB.
+const MOST_PAGES: usize = 1 << 22;
+
+fn invalid(what: &str) -> HostError {
+    HostError::State(what.to_owned())
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], HostError> {
+        let (taken, rest) = self.bytes.split_at_checked(length).ok_or(invalid("it is cut off"))?;
+        self.bytes = rest;
+        Ok(taken)
+    }
+
+    fn number(&mut self) -> Result<u64, HostError> {
+        let bytes = self.take(8)?.try_into().map_err(|_| invalid("a number"))?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn part(&mut self) -> Result<&'a [u8], HostError> {
+        let length = self.number()?;
+        self.take(usize::try_from(length).map_err(|_| invalid("a length"))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(store: &mut PageStore) -> VmState {
+        let mut content = [0; PAGE_BYTES];
+        content[9] = 7;
+        let page = store.insert(&content).unwrap();
+        VmState {
+            cpu: CpuState::at_entry(0x8020_0000, 0x8100_0000),
+            board: BoardState::default(),
+            pages: vec![PageId::ZERO, page, PageId::ZERO],
+        }
+    }
+
+    #[test]
+    fn sizes_count_content_and_zeros_apart() {
+        let mut store = PageStore::new(1 << 20);
+        let state = sample(&mut store);
+        assert_eq!((state.content_pages(), state.zero_pages()), (1, 2));
+        assert_eq!(state.memory_bytes(), 3 * 4096);
+        assert_eq!(state.transfer_bytes(), 4096 + 8 + state.device_bytes());
+    }
+
+    #[test]
+    fn the_byte_form_is_read_back_and_keeps_its_digest() {
+        let mut store = PageStore::new(1 << 20);
+        let mut state = sample(&mut store);
+        let bytes = state.to_bytes(&store);
+        let mut other = VmState::from_bytes(&mut store, &bytes).unwrap();
+        assert!(state.differences(&other, &store).is_empty());
+        assert_eq!(state.digest(&store), other.digest(&store));
+        assert_eq!(state.digest(&store)[..], bytes[bytes.len() - 32..]);
+        state.release(&mut store);
+        other.release(&mut store);
+        assert_eq!(store.used_bytes(), 0);
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        let mut store = PageStore::new(1 << 20);
+        let state = sample(&mut store);
+        let mut other = sample(&mut store);
+        assert!(state.differences(&other, &store).is_empty());
+        other.cpu.x[7] = 1;
+        other.pages.swap(0, 1);
+        let expected = ["registers", "page 0", "page 1"];
+        assert_eq!(state.differences(&other, &store), expected);
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused_and_leave_nothing_behind() {
+        let mut store = PageStore::new(1 << 20);
+        let mut state = sample(&mut store);
+        let bytes = state.to_bytes(&store);
+        state.release(&mut store);
+        for length in [0, 31, 40, bytes.len() - 1] {
+            assert!(VmState::from_bytes(&mut store, &bytes[..length]).is_err());
+        }
+        let mut flipped = bytes.clone();
+        flipped[20] ^= 1;
+        assert!(VmState::from_bytes(&mut store, &flipped).is_err());
+        assert_eq!(store.used_bytes(), 0);
+    }
+}

@@ -1,0 +1,127 @@
+//! What a technique is: one way to execute a guest on a pCPU.
+//!
+//! A technique advances its vCPU in *steps*. A step either executes guest instructions up to the
+//! next trap, or handles that trap, or enters the guest again; each happens whole or, for want of
+//! frames, not at all. The host orders the steps of its pCPUs by their clocks, so where a run is
+//! cut changes nothing.
+
+use crate::allocator::FrameAllocator;
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use crate::guest_pages::PageMap;
+use crate::ids::VmId;
+use crate::ledger::{Activity, Ledger, Reading};
+use crate::pcpu::Pcpu;
+use crate::shadow::asid::AsidAllocator;
+use dcsim_hart::Counters;
+use dcsim_hart::engine::Interpreter;
+use dcsim_machine::{Board, GuestMemory, Meter};
+use dcsim_memory::Memory;
+
+/// What a step has to work with: a pCPU, the host around it, and the VM's other parts.
+#[derive(Debug)]
+pub struct Site<'a> {
+    /// Whose step it is.
+    pub vm: VmId,
+    /// The processor.
+    pub pcpu: &'a mut Pcpu,
+    /// The host's memory.
+    pub memory: Memory<'a>,
+    /// Executes instructions.
+    pub interpreter: &'a mut Interpreter,
+    /// The host's frames.
+    pub allocator: &'a mut FrameAllocator,
+    /// Identifiers for shadow trees.
+    pub asids: &'a mut AsidAllocator,
+    /// The VM's devices.
+    pub board: &'a mut Board,
+    /// Where its cycles go.
+    pub ledger: &'a mut Ledger,
+    /// What it counted.
+    pub counters: &'a mut VmCounters,
+}
+
+impl Site<'_> {
+    /// The only way for a handler to reach the pCPU and the host's memory.
+    pub fn meter(&mut self) -> Meter<'_> {
+        Meter::new(&mut self.pcpu.hart, self.memory.reborrow())
+    }
+
+    /// Books what was spent since the last booking.
+    pub fn book(&mut self, activity: Activity) {
+        self.ledger.book(activity, Reading::of(&self.pcpu.hart));
+    }
+
+    /// The counters of the pCPU now.
+    pub fn reading(&self) -> Reading {
+        Reading::of(&self.pcpu.hart)
+    }
+
+    /// Books a software walk of page tables that a handler has made since `started`.
+    pub fn book_walk_since(&mut self, started: Reading) {
+        self.ledger.book_walk(started, Reading::of(&self.pcpu.hart));
+    }
+
+    /// The clock of the pCPU.
+    pub fn now_cycles(&self) -> u64 {
+        self.pcpu.hart.clock.cycles
+    }
+}
+
+/// What a step came to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// It was done; the next one can follow.
+    Done,
+    /// It needs frames that are not free. Nothing was changed.
+    Memory,
+    /// The guest began to wait for an interrupt; its timer will end that at this cycle.
+    Wait(Option<u64>),
+    /// The guest did what its machine cannot survive.
+    Fault(String),
+}
+
+/// One way to execute a guest.
+pub trait Technique: std::fmt::Debug {
+    /// Takes a pCPU: the vCPU's registers go into it.
+    fn load(&mut self, site: &mut Site<'_>);
+
+    /// Gives the pCPU up: the vCPU's registers come out of it.
+    fn unload(&mut self, site: &mut Site<'_>);
+
+    /// Does one step. Guest instructions start only before `until_cycles`.
+    fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError>;
+
+    /// An interrupt line of the board may have risen while the vCPU is on this pCPU.
+    fn lines_changed(&mut self, site: &mut Site<'_>);
+
+    /// Whether the vCPU waits for an interrupt, and would go on at `time` with this level on the
+    /// external line. `None`: it does not wait.
+    fn wakes(&self, time: u64, external: bool) -> Option<bool>;
+
+    /// The value of `time` at which the guest's timer next raises an enabled interrupt.
+    fn timer_deadline(&self, time: u64) -> Option<u64>;
+
+    /// The guest's memory, for devices.
+    fn guest_memory<'a>(
+        &'a self,
+        vm: VmId,
+        memory: Memory<'a>,
+        allocator: &'a mut FrameAllocator,
+    ) -> Box<dyn GuestMemory + 'a>;
+
+    /// Where the guest's pages are; `None` if they are the host's own frames.
+    fn page_map(&self) -> Option<&PageMap>;
+
+    /// The registers of a vCPU that is on no pCPU.
+    fn capture(&self, counters: &VmCounters) -> CpuState;
+}
+
+/// Adds what a hart counted while it executed the guest's own instructions.
+pub fn count_guest(counters: &mut VmCounters, before: &Counters, after: &Counters) {
+    counters.direct_instructions += after.instructions - before.instructions;
+    counters.walk_references += after.walk_references - before.walk_references;
+    counters.itlb_misses += after.itlb_misses - before.itlb_misses;
+    counters.dtlb_misses += after.dtlb_misses - before.dtlb_misses;
+}

@@ -1,0 +1,141 @@
+//! Emulating the privileged instructions of a guest kernel on its saved supervisor state.
+
+use super::exits::Handled;
+use super::instruction::{CsrAccess, CsrOperand};
+use super::vcpu::{Phase, TrapAndEmulate};
+use crate::error::HostError;
+use crate::reason::ExitReason;
+use crate::shadow::spaces::FenceScope;
+use crate::shadow::tree::TableFrames;
+use crate::supervisor::{Inputs, csr};
+use crate::technique::Site;
+use dcsim_hart::Privilege;
+use dcsim_hart::csr::fields::counter;
+use dcsim_hart::isa::Register;
+use dcsim_machine::Meter;
+
+/// Instructions that take an instruction word apart and find its handler.
+const DECODE_INSTRUCTIONS: u64 = 12;
+
+/// Bytes of the instructions here: none has a short form.
+const LENGTH: u64 = 4;
+
+impl TrapAndEmulate {
+    /// Emulates an access to a control and status register; `false` if it is illegal for the
+    /// guest too.
+    pub(super) fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
+        let external = site.board.lines(0).supervisor_external;
+        let instructions = self.resting.instructions + site.counters.instructions();
+        let mut meter = site.meter();
+        meter.read_csr(csr::STVAL);
+        meter.work(DECODE_INSTRUCTIONS);
+        if !self.may_access(&access) {
+            return false;
+        }
+        let inputs = Inputs { time: 0, external };
+        let Some(old) = self.read_csr(&mut meter, access.number, inputs, instructions) else {
+            return false;
+        };
+        if access.writes() {
+            let operand = match access.operand {
+                CsrOperand::Register(register) => meter.read_register(register),
+                CsrOperand::Immediate(value) => value,
+            };
+            meter.store_state(1);
+            self.guest.write(access.number, access.result(old, operand));
+        }
+        meter.write_register(access.destination, old);
+        self.pc = self.pc.wrapping_add(LENGTH);
+        true
+    }
+
+    /// Whether the guest's privilege allows the access, as far as the number of the register tells.
+    fn may_access(&self, access: &CsrAccess) -> bool {
+        let lowest = u64::from(access.number >> 8 & 3);
+        let read_only = access.number >> 10 == 3;
+        self.guest.privilege.code() >= lowest && !(read_only && access.writes())
+    }
+
+    fn read_csr(
+        &self,
+        meter: &mut Meter<'_>,
+        number: u16,
+        inputs: Inputs,
+        instructions: u64,
+    ) -> Option<u64> {
+        if (csr::CYCLE..=csr::HPMCOUNTER31).contains(&number) {
+            return self.read_counter(meter, number, instructions);
+        }
+        meter.load_state(1);
+        let time = if number == csr::SIP { meter.read_csr(csr::TIME) } else { 0 };
+        self.guest.read(number, Inputs { time, ..inputs })
+    }
+
+    /// Reads a counter if supervisor and user mode may.
+    fn read_counter(
+        &self,
+        meter: &mut Meter<'_>,
+        number: u16,
+        instructions: u64,
+    ) -> Option<u64> {
+        let bit = 1 << (number - csr::CYCLE);
+        let existing = counter::CYCLE | counter::TIME | counter::INSTRET;
+        let readable = match self.guest.privilege {
+            Privilege::User => existing & self.guest.counter_enable,
+            _ => existing,
+        };
+        if readable & bit == 0 {
+            return None;
+        }
+        meter.load_state(2);
+        Some(if number == csr::INSTRET { instructions } else { meter.read_csr(number) })
+    }
+
+    /// Emulates SRET.
+    pub(super) fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
+        let mut meter = site.meter();
+        meter.read_csr(csr::STVAL);
+        meter.work(DECODE_INSTRUCTIONS);
+        meter.load_state(2);
+        meter.store_state(2);
+        self.pc = self.guest.leave_trap();
+        Handled::Resume(ExitReason::SupervisorReturn)
+    }
+
+    /// Emulates WFI.
+    pub(super) fn wait(&mut self, site: &mut Site<'_>) -> Handled {
+        let external = site.board.lines(0).supervisor_external;
+        let mut meter = site.meter();
+        meter.read_csr(csr::STVAL);
+        meter.work(DECODE_INSTRUCTIONS);
+        meter.load_state(3);
+        let time = meter.read_csr(csr::TIME);
+        self.pc = self.pc.wrapping_add(LENGTH);
+        if self.guest.wakes(Inputs { time, external }) {
+            Handled::Resume(ExitReason::WaitForInterrupt)
+        } else {
+            Handled::Turn(ExitReason::WaitForInterrupt, Phase::Wait)
+        }
+    }
+
+    /// Emulates SFENCE.VMA on the shadow trees.
+    pub(super) fn fence(
+        &mut self,
+        site: &mut Site<'_>,
+        address: Register,
+        asid: Register,
+    ) -> Result<Handled, HostError> {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        meter.read_csr(csr::STVAL);
+        meter.work(DECODE_INSTRUCTIONS);
+        let mut operand = |register| {
+            (register != Register::R0).then(|| meter.read_register(register))
+        };
+        let address = operand(address);
+        let asid = operand(asid).map(|value| value as u16);
+        self.spaces.fence(&mut meter, &mut frames, FenceScope { address, asid })?;
+        self.pc = self.pc.wrapping_add(LENGTH);
+        Ok(Handled::Resume(ExitReason::AddressFence))
+    }
+}

@@ -1,0 +1,107 @@
+//! Entering the guest: interrupts, the right shadow tree, the timer, and off.
+
+use super::vcpu::{Phase, TrapAndEmulate};
+use crate::error::HostError;
+use crate::ledger::Activity;
+use crate::shadow::spaces::current_asid;
+use crate::shadow::tree::{TableFrames, Tree};
+use crate::shadow::view::View;
+use crate::supervisor::{Inputs, csr};
+use crate::technique::{Site, Step};
+use crate::trap_and_emulate::reserve;
+use dcsim_hart::Privilege;
+use dcsim_hart::csr::fields::{counter, satp, status};
+use dcsim_machine::Meter;
+
+/// Fields of the vCPU's saved state that delivering an interrupt or exception reads and writes.
+pub const TRAP_FIELDS: u64 = 6;
+
+impl TrapAndEmulate {
+    /// One step: from the monitor into the guest.
+    pub fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
+        let external = site.board.lines(0).supervisor_external;
+        let time = site.pcpu.hart.clock.time();
+        let inputs = Inputs { time, external };
+        if !self.has_tree_after(inputs) && !reserve(self, site, Tree::NEW_FRAMES)? {
+            return Ok(Step::Memory);
+        }
+        self.deliver_interrupt(&mut site.meter(), inputs);
+        self.install_tree(site)?;
+        let time = self.install_registers(&mut site.meter(), inputs);
+        debug_assert!(time >= inputs.time);
+        site.book(Activity::Handler(self.reason));
+        self.phase = Phase::Guest;
+        Ok(Step::Done)
+    }
+
+    /// Whether the tree exists that the guest will need once its interrupt, if one is pending, has
+    /// been delivered. A look ahead of the simulator, not of the monitor: it costs nothing.
+    fn has_tree_after(&self, inputs: Inputs) -> bool {
+        let mut guest = self.guest.clone();
+        if let Some(interrupt) = guest.deliverable(inputs) {
+            guest.enter_trap(interrupt.cause(), 0, self.pc);
+        }
+        self.spaces.has_tree(guest.translation, View::of(&guest))
+    }
+
+    /// Delivers the guest's most urgent interrupt, if its state lets it through.
+    fn deliver_interrupt(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
+        meter.load_state(3);
+        let Some(interrupt) = self.guest.deliverable(inputs) else { return };
+        meter.store_state(TRAP_FIELDS);
+        self.pc = self.guest.enter_trap(interrupt.cause(), 0, self.pc);
+    }
+
+    /// Makes the pCPU translate through the tree for the guest's state.
+    fn install_tree(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
+        let view = View::of(&self.guest);
+        let translation = self.guest.translation;
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let tree = self.spaces.enter(&mut meter, &mut frames, translation, view)?;
+        let asid = current_asid(tree, site.asids);
+        if site.pcpu.asid_generation != asid.generation {
+            meter.flush_tlb_all();
+            site.pcpu.asid_generation = asid.generation;
+        }
+        let mode = if tree.levels() == 4 { satp::SV48 } else { satp::SV39 };
+        let value = mode << 60 | u64::from(asid.number) << 44 | tree.root().0 >> 12;
+        install(&mut meter, &mut self.installed.translation, csr::SATP, value);
+        Ok(())
+    }
+
+    /// Arms the timer, opens the counters that the guest may read, and leaves for the guest.
+    fn install_registers(&mut self, meter: &mut Meter<'_>, inputs: Inputs) -> u64 {
+        let timer = self
+            .guest
+            .timer_deadline(inputs.time)
+            .filter(|_| self.guest.interruptible())
+            .unwrap_or(u64::MAX);
+        install(meter, &mut self.installed.timer, csr::STIMECMP, timer);
+        let counters = self.readable_counters();
+        install(meter, &mut self.installed.counters, csr::SCOUNTEREN, counters);
+        let status = self.guest.status & (status::FS | status::MXR) | status::SPIE;
+        meter.write_csr(csr::SSTATUS, status);
+        meter.write_csr(csr::SEPC, self.pc);
+        meter.leave();
+        inputs.time
+    }
+
+    /// The guest reads `time` itself where it may; the other counters are emulated, because the
+    /// pCPU counts for all its guests and for the monitor.
+    fn readable_counters(&self) -> u64 {
+        match self.guest.privilege {
+            Privilege::User => self.guest.counter_enable & counter::TIME,
+            _ => counter::TIME,
+        }
+    }
+}
+
+/// Writes a register of the pCPU unless it holds the value already.
+fn install(meter: &mut Meter<'_>, installed: &mut Option<u64>, number: u16, value: u64) {
+    meter.work(2);
+    if *installed != Some(value) {
+        meter.write_csr(number, value);
+        *installed = Some(value);
+    }
+}

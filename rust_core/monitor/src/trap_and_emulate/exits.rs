@@ -1,0 +1,162 @@
+//! Handling a trap out of the guest: find the reason, do what it asks for.
+
+use super::firmware::frames_for_call;
+use super::instruction::{Sensitive, sensitive};
+use super::vcpu::{Phase, TrapAndEmulate};
+use crate::error::HostError;
+use crate::ledger::Activity;
+use crate::reason::ExitReason;
+use crate::shadow::guest_walk::Access;
+use crate::supervisor::csr;
+use crate::technique::{Site, Step};
+use crate::trap_and_emulate::entry::TRAP_FIELDS;
+use crate::trap_and_emulate::reserve;
+use dcsim_hart::csr::fields::{interrupt, status};
+use dcsim_hart::{Exception, Interrupt, Privilege, TrapRecord};
+use dcsim_machine::Meter;
+
+/// Instructions that look at the cause and jump to its handler.
+const DISPATCH_INSTRUCTIONS: u64 = 6;
+
+/// What a handler decided.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Handled {
+    /// The guest goes on, for this reason.
+    Resume(ExitReason),
+    /// The guest does something else next, for this reason.
+    Turn(ExitReason, Phase),
+}
+
+impl TrapAndEmulate {
+    /// One step: from the trap to the point where the guest can be entered again.
+    pub fn handle(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Step, HostError> {
+        if let Some(access) = page_fault(record) {
+            return self.handle_page_fault(site, record, access);
+        }
+        let call = record.cause == Exception::EcallFromUser.code();
+        let frames = if call { frames_for_call(&site.pcpu.hart) } else { 0 };
+        if !reserve(self, site, frames)? {
+            return Ok(Step::Memory);
+        }
+        self.begin(&mut site.meter(), record);
+        let handled = if record.cause & interrupt::CAUSE != 0 {
+            Handled::Resume(handle_interrupt(site, record))
+        } else if record.cause == Exception::IllegalInstruction.code() {
+            self.handle_illegal(site, record)?
+        } else if call {
+            self.handle_call(site, record)?
+        } else {
+            self.reflect(&mut site.meter(), record.cause, record.value);
+            Handled::Resume(ExitReason::OtherException)
+        };
+        Ok(self.finish(site, handled))
+    }
+
+    /// What every handler starts with: save the guest's registers, find out what happened.
+    pub(super) fn begin(&mut self, meter: &mut Meter<'_>, record: &TrapRecord) {
+        meter.enter();
+        meter.read_csr(csr::SCAUSE);
+        meter.read_csr(csr::SEPC);
+        meter.work(DISPATCH_INSTRUCTIONS);
+        let physical = meter.read_csr(csr::SSTATUS);
+        self.guest.status = self.guest.status & !status::FS | physical & status::FS;
+        self.pc = record.pc;
+    }
+
+    /// Counts the exit and books its cycles.
+    pub(super) fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
+        let (reason, phase) = match handled {
+            Handled::Resume(reason) => (reason, Phase::Enter),
+            Handled::Turn(reason, phase) => (reason, phase),
+        };
+        self.reason = reason;
+        self.phase = phase;
+        site.counters.count_exit(reason);
+        site.book(Activity::Handler(reason));
+        match phase {
+            Phase::Wait => Step::Wait(self.wake_cycle(site)),
+            Phase::Stopped => Step::Wait(None),
+            _ => Step::Done,
+        }
+    }
+
+    /// The cycle at which the guest's timer ends its wait.
+    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
+        let clock = &site.pcpu.hart.clock;
+        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+    }
+
+    /// Lets the guest's own supervisor mode take an exception.
+    pub(super) fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
+        meter.read_csr(csr::STVAL);
+        meter.store_state(TRAP_FIELDS);
+        self.pc = self.guest.enter_trap(cause, value, self.pc);
+    }
+
+    fn handle_call(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Handled, HostError> {
+        if self.guest.privilege == Privilege::User {
+            self.reflect(&mut site.meter(), record.cause, record.value);
+            return Ok(Handled::Resume(ExitReason::SystemCall));
+        }
+        Ok(Handled::Turn(ExitReason::FirmwareCall, self.call_firmware(site)?))
+    }
+
+    /// An instruction that the physical user mode must not execute: emulated if the guest's own
+    /// mode may, otherwise the guest's affair.
+    fn handle_illegal(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Handled, HostError> {
+        let bits = record.value as u32;
+        let supervisor = self.guest.privilege == Privilege::Supervisor;
+        let emulated = match sensitive(bits) {
+            Some(Sensitive::Csr(access)) => {
+                self.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))
+            }
+            Some(Sensitive::SupervisorReturn) if supervisor => Some(self.return_from_trap(site)),
+            Some(Sensitive::WaitForInterrupt) if supervisor => Some(self.wait(site)),
+            Some(Sensitive::AddressFence { address, asid }) if supervisor => {
+                Some(self.fence(site, address, asid)?)
+            }
+            _ => None,
+        };
+        let Some(handled) = emulated else {
+            self.reflect(&mut site.meter(), record.cause, record.value);
+            return Ok(Handled::Resume(ExitReason::IllegalInstruction));
+        };
+        site.counters.emulated_instructions += 1;
+        Ok(handled)
+    }
+}
+
+/// The access of a page fault.
+fn page_fault(record: &TrapRecord) -> Option<Access> {
+    [
+        (Exception::InstructionPageFault, Access::Fetch),
+        (Exception::LoadPageFault, Access::Load),
+        (Exception::StorePageFault, Access::Store),
+    ]
+    .into_iter()
+    .find(|(exception, _)| exception.code() == record.cause)
+    .map(|(_, access)| access)
+}
+
+/// The pCPU's own interrupts only make the monitor look at the guest again: entering it delivers
+/// what is due.
+fn handle_interrupt(site: &mut Site<'_>, record: &TrapRecord) -> ExitReason {
+    if record.cause == Interrupt::SupervisorExternal.cause() {
+        site.pcpu.bus.interrupted = false;
+        site.meter().store_state(1);
+        return ExitReason::ExternalInterrupt;
+    }
+    ExitReason::Timer
+}

@@ -1,0 +1,199 @@
+//! Trap-and-emulate: the guest kernel runs in user mode, and every sensitive instruction traps.
+//!
+//! The physical hart has three tenants: the guest in user mode, the monitor in supervisor mode
+//! (played by this module through the meter), and nobody in machine mode, which delegates
+//! everything. The guest's supervisor mode is a record ([`crate::supervisor::Supervisor`]) and a
+//! choice of shadow tree; user programs of the guest and those of its kernel's instructions that
+//! are not sensitive execute directly.
+//!
+//! * [`vcpu`]: the state; [`entry`]: into the guest; [`exits`]: out of it, by reason;
+//! * [`emulate`]: privileged instructions; [`firmware`]: calls to the firmware;
+//! * [`page_fault`]: shadow fills and true faults; [`device`]: device registers;
+//! * [`instruction`]: decoding.
+
+mod device;
+mod emulate;
+mod entry;
+mod exits;
+mod firmware;
+mod instruction;
+mod page_fault;
+mod vcpu;
+
+pub use vcpu::TrapAndEmulate;
+
+use crate::allocator::{FrameAllocator, Shortage};
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use crate::guest_pages::{GuestPages, PageMap};
+use crate::ledger::Activity;
+use crate::reason::ExitReason;
+use crate::shadow::tree::TableFrames;
+use crate::shadow::view::View;
+use crate::supervisor::Inputs;
+use crate::technique::{Site, Step, Technique, count_guest};
+use dcsim_hart::csr::fields::status;
+use dcsim_hart::engine::Engine;
+use dcsim_hart::{Ports, Privilege, Stop};
+use dcsim_machine::{GuestMemory, Meter};
+use dcsim_memory::{Memory, StoreFull};
+use vcpu::{Installed, Phase};
+
+/// Makes sure that `count` frames can be taken, and frees shadow trees for that if it has to.
+/// `false`: not now; nothing that the guest could see was changed.
+fn reserve(
+    vcpu: &mut TrapAndEmulate,
+    site: &mut Site<'_>,
+    count: u64,
+) -> Result<bool, HostError> {
+    match site.allocator.reserve(count) {
+        Ok(()) => Ok(true),
+        Err(Shortage::Injected) => Ok(false),
+        Err(Shortage::Frames { wanted }) => {
+            let in_use = (vcpu.guest.translation, View::of(&vcpu.guest));
+            let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+            let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+            vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, in_use);
+            Ok(site.allocator.check(count).is_ok())
+        }
+    }
+}
+
+impl Technique for TrapAndEmulate {
+    fn load(&mut self, site: &mut Site<'_>) {
+        let hart = &mut site.pcpu.hart;
+        if self.last_pcpu != Some(hart.id) {
+            self.spaces.forget_asids();
+            self.last_pcpu = Some(hart.id);
+        }
+        hart.x = self.resting.x;
+        hart.f = self.resting.f;
+        hart.csrs.fflags = self.resting.fflags;
+        hart.csrs.frm = self.resting.frm;
+        hart.csrs.mstatus = hart.csrs.mstatus & !status::FS | self.guest.status & status::FS;
+        hart.reservation = None;
+        self.installed = Installed::default();
+        self.reason = ExitReason::VcpuLoad;
+        site.counters.count_exit(ExitReason::VcpuLoad);
+    }
+
+    fn unload(&mut self, site: &mut Site<'_>) {
+        let hart = &mut site.pcpu.hart;
+        self.resting.x = hart.x;
+        self.resting.f = hart.f;
+        self.resting.fflags = hart.csrs.fflags;
+        self.resting.frm = hart.csrs.frm;
+        // In the other phases the record is newer than the pCPU's register.
+        if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
+            self.guest.status =
+                self.guest.status & !status::FS | hart.csrs.mstatus & status::FS;
+        }
+        if self.phase == Phase::Guest {
+            self.pc = hart.pc;
+            self.phase = Phase::Enter;
+        }
+        hart.set_privilege(Privilege::Supervisor);
+        site.pcpu.bus.interrupted = false;
+    }
+
+    fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        match self.phase {
+            Phase::Enter => self.enter(site),
+            Phase::Guest => self.run_guest(site, until_cycles),
+            Phase::Trapped(record) => self.handle(site, &record),
+            Phase::Wait => {
+                self.idle(site, until_cycles);
+                Ok(Step::Done)
+            }
+            Phase::Stopped => {
+                let clock = &mut site.pcpu.hart.clock;
+                clock.cycles = clock.cycles.max(until_cycles);
+                site.book(Activity::Wait);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn lines_changed(&mut self, site: &mut Site<'_>) {
+        if self.phase == Phase::Guest && site.board.lines(0).supervisor_external {
+            site.pcpu.bus.interrupted = true;
+        }
+    }
+
+    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
+        match self.phase {
+            Phase::Wait => Some(self.guest.wakes(Inputs { time, external })),
+            Phase::Stopped => Some(false),
+            _ => None,
+        }
+    }
+
+    fn timer_deadline(&self, time: u64) -> Option<u64> {
+        self.guest.timer_deadline(time)
+    }
+
+    fn guest_memory<'a>(
+        &'a self,
+        vm: crate::VmId,
+        memory: Memory<'a>,
+        allocator: &'a mut FrameAllocator,
+    ) -> Box<dyn GuestMemory + 'a> {
+        Box::new(GuestPages { memory, allocator, map: &self.map, vm })
+    }
+
+    fn page_map(&self) -> Option<&PageMap> {
+        Some(&self.map)
+    }
+
+    fn capture(&self, counters: &VmCounters) -> CpuState {
+        let pc = match self.phase {
+            Phase::Trapped(record) => record.pc,
+            _ => self.pc,
+        };
+        CpuState {
+            pc,
+            supervisor: self.guest.clone(),
+            instructions: self.resting.instructions + counters.instructions(),
+            waiting: self.phase == Phase::Wait,
+            ..self.resting.clone()
+        }
+    }
+}
+
+impl TrapAndEmulate {
+    /// One step: guest instructions up to the next trap or to `until_cycles`.
+    fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        let before = site.pcpu.hart.counters;
+        let mut ports = Ports { memory: site.memory.reborrow(), bus: &mut site.pcpu.bus };
+        let stop = site.interpreter.run(&mut site.pcpu.hart, &mut ports, until_cycles);
+        count_guest(site.counters, &before, &site.pcpu.hart.counters);
+        site.book(Activity::Guest);
+        match stop {
+            Stop::Deadline => Ok(Step::Done),
+            Stop::Trap(record) if record.to == Privilege::Supervisor => {
+                self.phase = Phase::Trapped(record);
+                Ok(Step::Done)
+            }
+            Stop::StoreFull => {
+                Err(StoreFull { limit_bytes: site.memory.store.limit_bytes() }.into())
+            }
+            other => Ok(Step::Fault(format!("the pCPU stopped unexpectedly: {other:?}"))),
+        }
+    }
+
+    /// One step: time passes until something wakes the guest, or until `until_cycles`.
+    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
+        let external = site.board.lines(0).supervisor_external;
+        let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
+        let clock = &mut site.pcpu.hart.clock;
+        if !self.guest.wakes(Inputs { time: clock.time(), external }) {
+            clock.cycles = clock.cycles.max(wake.min(until_cycles));
+        }
+        let inputs = Inputs { time: clock.time(), external };
+        site.book(Activity::Wait);
+        if self.guest.wakes(inputs) {
+            self.phase = Phase::Enter;
+        }
+    }
+}
