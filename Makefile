@@ -4,6 +4,7 @@
 PYTHON ?= python3
 ISA_TESTS ?=
 FP_VECTORS ?=
+PYTEST_OPTIONS ?= --numprocesses auto --dist loadscope
 
 VENV := .venv
 BIN := $(VENV)/bin
