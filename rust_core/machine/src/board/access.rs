@@ -95,7 +95,7 @@ impl Board {
     /// Whether the board's owner has something to do: requests, a change of power, or a device
     /// that waits for memory.
     pub fn wants_attention(&self) -> bool {
-        !self.requests.is_empty() || self.finisher.event().is_some() || self.needs_memory()
+        self.has_requests() || self.finisher.event().is_some() || self.needs_memory()
     }
 
     /// The interrupt inputs of a hart.

@@ -72,6 +72,11 @@ impl Board {
         Ok(accepted)
     }
 
+    /// Whether there are requests to take.
+    pub fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     /// Whether a device waits for memory that its host could not provide.
     pub fn needs_memory(&self) -> bool {
         self.slots.iter().any(Transport::needs_memory)
@@ -172,7 +177,6 @@ impl Board {
 impl Persist for Board {
     type State = BoardState;
 
-    /// Requests that have not been taken are no part of the state: take them first.
     fn save(&self) -> BoardState {
         BoardState {
             finisher: self.finisher.save(),
@@ -181,6 +185,7 @@ impl Persist for Board {
             uart: self.uart.save(),
             slots: self.slots.iter().map(Persist::save).collect(),
             console: self.console.clone(),
+            requests: self.requests.clone(),
             disk: self.disk().cloned(),
         }
     }
@@ -200,7 +205,7 @@ impl Persist for Board {
             slot.restore(saved)?;
         }
         self.console = state.console.clone();
-        self.requests.clear();
+        self.requests.clone_from(&state.requests);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use crate::devices::console::ConsoleOutput;
 use crate::devices::finisher::FinisherState;
 use crate::devices::plic::{PlicCounters, PlicState};
 use crate::devices::uart::{UartCounters, UartState};
-use crate::devices::virtio::TransportState;
+use crate::devices::virtio::{DeviceRequest, TransportState};
 use crate::devices::virtio::block::BlockCounters;
 use crate::devices::virtio::console::VirtioConsoleCounters;
 use crate::devices::virtio::entropy::EntropyCounters;
@@ -29,6 +29,8 @@ pub struct BoardState {
     pub slots: Vec<TransportState>,
     /// Console output that nobody has taken.
     pub console: ConsoleOutput,
+    /// Requests that nobody has taken.
+    pub requests: Vec<DeviceRequest>,
     /// The content of the disk, shared with the board that was saved. It is no part of the
     /// encoded bytes: a disk moves, or is shared, on its own.
     #[serde(skip)]

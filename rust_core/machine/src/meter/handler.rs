@@ -2,7 +2,7 @@
 
 use super::Primitive;
 use dcsim_hart::isa::Register;
-use dcsim_hart::{Bus, BusError, Hart, Privilege, Width};
+use dcsim_hart::{Bus, BusError, CsrOp, Hart, Privilege, Width};
 use dcsim_memory::{Memory, MemoryError, PAGE_BYTES, PhysicalAddress};
 
 /// A handler's access to the hart it plays a mode of, and to that hart's machine.
@@ -88,6 +88,18 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Reads a floating-point register of the interrupted program, where it still is: a move.
+    pub fn read_float_register(&mut self, register: Register) -> u64 {
+        self.charge(Primitive::Alu, 1);
+        self.hart.f[register as usize]
+    }
+
+    /// Writes a floating-point register of the interrupted program.
+    pub fn write_float_register(&mut self, register: Register, value: u64) {
+        self.charge(Primitive::Alu, 1);
+        self.hart.f[register as usize] = value;
+    }
+
     /// Reads a control and status register with the rights of machine mode. A register that does
     /// not exist reads as zero.
     pub fn read_csr(&mut self, number: u16) -> u64 {
@@ -100,6 +112,23 @@ impl<'a> Meter<'a> {
     pub fn write_csr(&mut self, number: u16, value: u64) {
         self.charge(Primitive::CsrWrite, 1);
         self.hart.write_csr(number, value);
+    }
+
+    /// Sets bits of a control and status register, as CSRRS in the current mode: what a device
+    /// line shows in `mip` does not stick.
+    pub fn set_csr(&mut self, number: u16, bits: u64) {
+        self.change_csr(number, CsrOp::Set(bits));
+    }
+
+    /// Clears bits of a control and status register, as CSRRC in the current mode.
+    pub fn clear_csr(&mut self, number: u16, bits: u64) {
+        self.change_csr(number, CsrOp::Clear(bits));
+    }
+
+    fn change_csr(&mut self, number: u16, op: CsrOp) {
+        self.charge(Primitive::CsrWrite, 1);
+        // An access that the mode may not make changes nothing.
+        let _ = self.hart.csr_access(number, op);
     }
 
     /// Ends all cached translations.

@@ -29,6 +29,17 @@ pub enum PowerEvent {
     Reset,
 }
 
+impl PowerEvent {
+    /// The value that asks the finisher for it. Of a code, 16 bits fit.
+    pub fn command(self) -> u64 {
+        u64::from(match self {
+            Self::Off { code: 0 } => PASS,
+            Self::Off { code } => code << 16 | FAIL,
+            Self::Reset => RESET,
+        })
+    }
+}
+
 /// The device.
 #[derive(Debug, Default)]
 pub struct TestFinisher {
@@ -91,6 +102,13 @@ mod tests {
         assert_eq!(after(0x5555), Some(PowerEvent::Off { code: 0 }));
         assert_eq!(after(0x002a_3333), Some(PowerEvent::Off { code: 42 }));
         assert_eq!(after(0x7777), Some(PowerEvent::Reset));
+    }
+
+    #[test]
+    fn every_event_has_its_command() {
+        for event in [PowerEvent::Off { code: 0 }, PowerEvent::Off { code: 9 }, PowerEvent::Reset] {
+            assert_eq!(after(event.command()), Some(event));
+        }
     }
 
     #[test]

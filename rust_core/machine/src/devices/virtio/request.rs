@@ -26,7 +26,7 @@ impl RequestTag {
 }
 
 /// What a device asks its host to do.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum DeviceRequest {
     /// Read or write sectors of the disk; to be completed.
     Block {

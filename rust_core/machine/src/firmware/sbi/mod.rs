@@ -1,0 +1,55 @@
+//! The calls of the RISC-V Supervisor Binary Interface, version 2.0, one file per extension.
+
+mod base;
+mod debug_console;
+mod error;
+mod fence;
+mod hart_mask;
+mod hart_state;
+mod interrupt;
+mod reset;
+mod timer;
+
+pub use error::SbiError;
+
+use super::Platform;
+
+/// A call: `a7`, `a6`, and `a0` to `a5`.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Call {
+    /// Which extension.
+    pub extension: u64,
+    /// Which function of it.
+    pub function: u64,
+    /// The arguments.
+    pub arguments: [u64; 6],
+}
+
+/// What a call returns: the value of `a1`, or an error in `a0`.
+pub type Reply = Result<u64, SbiError>;
+
+type Serve = fn(&mut dyn Platform, &Call) -> Reply;
+
+/// The extensions that are there, with their numbers.
+const EXTENSIONS: [(u64, Serve); 7] = [
+    (0x10, base::serve),
+    (0x5449_4d45, timer::serve),
+    (0x0073_5049, interrupt::serve),
+    (0x5246_4e43, fence::serve),
+    (0x0048_534d, hart_state::serve),
+    (0x5352_5354, reset::serve),
+    (0x4442_434e, debug_console::serve),
+];
+
+/// Serves a call.
+pub fn serve(platform: &mut dyn Platform, call: &Call) -> Reply {
+    match EXTENSIONS.iter().find(|(number, _)| *number == call.extension) {
+        Some((_, serve)) => serve(platform, call),
+        None => Err(SbiError::NotSupported),
+    }
+}
+
+/// Whether an extension is there.
+fn is_available(extension: u64) -> bool {
+    EXTENSIONS.iter().any(|(number, _)| *number == extension)
+}
