@@ -31,13 +31,14 @@ _LANGUAGE = [
     *("-std=c17", "-O2", "-ffreestanding", "-fno-builtin", "-fno-sanitize=all", "-g0"),
     *("-fno-stack-protector", "-fomit-frame-pointer", "-fno-unwind-tables", "-fno-pic"),
     *("-fno-asynchronous-unwind-tables", "-fno-ident", "-ffile-prefix-map=.=."),
+    *("-ffunction-sections", "-fdata-sections"),
     *("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter"),
 ]
 # The kernel must not touch floating-point registers: they belong to the processes.
 _KERNEL = ["-mabi=lp64", "-Icommon", "-Ikernel"]
 _PROGRAM = ["-mabi=lp64d", "-ffp-contract=off", "-Icommon", "-Ilibrary"]
 _LINK = [
-    *("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--strip-all"),
+    *("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--strip-all", "-Wl,--gc-sections"),
     *("-Wl,-z,max-page-size=4096", "-Wl,--no-dynamic-linker"),
 ]
 

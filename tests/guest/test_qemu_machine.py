@@ -99,3 +99,9 @@ def test_files_survive_a_reboot(boot: Any, disk: Path) -> None:
 
 def test_files_needs_a_disk(boot: Any) -> None:
     assert boot("files").status == 1
+
+
+def test_trespassers_are_caught(boot: Any) -> None:
+    run = boot("trespass")
+    assert run.result("trespass") == {"offences": "16", "caught": "16", "refused": "10"}
+    assert run.status == 0
