@@ -83,7 +83,7 @@ pub enum Step {
 }
 
 /// One way to execute a guest.
-pub trait Technique: std::fmt::Debug {
+pub trait Technique: std::fmt::Debug + Send {
     /// Takes a pCPU: the vCPU's registers go into it.
     fn load(&mut self, site: &mut Site<'_>);
 
