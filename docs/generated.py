@@ -41,7 +41,8 @@ def _command_line() -> Iterator[str]:
     """Yield the help of every command."""
     context = click.Context(commands, info_name="dcsim")
     for name in commands.list_commands(context):
-        command = commands.commands[name]
+        command = commands.get_command(context, name)
+        assert command is not None
         inner = click.Context(command, info_name=f"dcsim {name}", max_content_width=100)
         yield from (f"## dcsim {name}", "", "```text", command.get_help(inner), "```", "")
 

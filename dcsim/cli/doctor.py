@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,6 @@ from packaging.requirements import Requirement
 import dcsim
 from dcsim.cli.options import format_option
 from dcsim.cli.output import show_json
-from dcsim.scenario.schema import committed_schema, schema_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,13 +70,35 @@ def _library(requirement: Requirement) -> Check:
     return requirement.name, right, found if right else f"{found}; wanted {requirement.specifier}"
 
 
+def _look_at_extension() -> Iterator[Check]:
+    try:
+        world = import_module("dcsim.host.world")
+    except ImportError as error:
+        yield "machine world", False, f"cannot be imported: {error}; build it with `make run`"
+        return
+    world.CoreWorld(2**22)
+    yield "machine world", True, "is built and answers"
+
+
 def _look_at_schema() -> Iterator[Check]:
-    right = committed_schema() == schema_text()
+    try:
+        schema = import_module("dcsim.scenario.schema")
+    except ImportError as error:
+        yield "scenario schema", False, f"cannot be imported: {error}"
+        return
+    right = schema.committed_schema() == schema.schema_text()
     yield "scenario schema", right, "current" if right else "not of this version's models"
+
+
+def _look_at_qemu() -> Iterator[Check]:
+    found = shutil.which("qemu-system-riscv64")
+    yield "QEMU", True, "is there" if found else "is not there; tests that need it are skipped"
 
 
 _LOOKS: tuple[Callable[[], Iterator[Check]], ...] = (
     _look_at_python,
     _look_at_libraries,
+    _look_at_extension,
     _look_at_schema,
+    _look_at_qemu,
 )

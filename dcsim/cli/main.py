@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 import dcsim
-from dcsim.cli.boot import boot
-from dcsim.cli.doctor import doctor
 from dcsim.cli.output import show_error
-from dcsim.cli.run import run
-from dcsim.cli.schema import schema
-from dcsim.cli.sweep import sweep
-from dcsim.cli.validate import validate
 from dcsim.errors import DcsimError
 
 if TYPE_CHECKING:
@@ -24,9 +19,29 @@ if TYPE_CHECKING:
 __all__ = ["commands", "main", "run_command"]
 
 INTERRUPTED = 130
+_COMMANDS = ("run", "sweep", "boot", "validate", "schema", "doctor")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """The commands, each imported when it is used: ``dcsim doctor`` works where others cannot."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's protocol
+        """Return the names of all commands, the most used first."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command by its name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"dcsim.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(dcsim.__version__, message="%(prog)s %(version)s")
 def commands() -> None:
     """Simulate a virtualised data centre whose VMs execute real RISC-V instructions.
@@ -41,10 +56,6 @@ def commands() -> None:
       dcsim boot "integer rounds=10"
       dcsim validate my.yaml
     """
-
-
-for command in (run, validate, boot, schema, doctor, sweep):
-    commands.add_command(command)
 
 
 def main() -> None:
