@@ -10,9 +10,11 @@ length of an instruction's handler or of a host path.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcsim.errors import MachineError
+from dcsim.hypervisor.paths import NO_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -250,7 +252,7 @@ class Hypervisor:
         slot.since_ns = processor.loaded_ns
         vcpu.processor = processor.index
         vcpu.enter("running", processor.loaded_ns)
-        self._conductor.charge(processor, "vcpu_load", self._paths.load)
+        self._conductor.charge(processor, "vcpu_load", self._paths_of(vm).load)
         for name, steps in vm.owed_paths:
             self._conductor.charge(processor, name, steps)
         vm.owed_paths.clear()
@@ -260,7 +262,7 @@ class Hypervisor:
         vcpu = slot.vcpu
         if vcpu is None:
             return
-        self._conductor.charge(slot.processor, "vcpu_put", self._paths.put)
+        self._conductor.charge(slot.processor, "vcpu_put", self._paths_of(vcpu.vm).put)
         at_ns = self._conductor.unload(slot.processor)
         self._account(slot, at_ns)
         slot.vcpu = None
@@ -365,7 +367,7 @@ class Hypervisor:
 
     def _on_packet(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         frame = exit_.payload or b""
-        steps = self._paths.packet_send(len(frame))
+        steps = self._paths_of(vm).packet_send(len(frame))
         at_ns = self._conductor.charge(slot.processor, "packet_send", steps)
         vm.nic.transmit(frame, at_ns)
 
@@ -399,8 +401,23 @@ class Hypervisor:
     # Devices.
 
     def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        """Serve a disk request; each type of hypervisor has its own way to the disk."""
-        raise NotImplementedError
+        """Hand a disk request to the device; a type 2 hypervisor has its own way to the disk."""
+        self._count_io(vm, exit_)
+        size_bytes = field(exit_.bytes)
+        steps = self._paths_of(vm).disk_submit(size_bytes, 0)
+        at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
+        submit = partial(
+            self.storage_of(vm).submit,
+            size_bytes,
+            write=bool(exit_.write),
+            done=partial(self._complete, vm, field(exit_.tag)),
+            reach=vm.scope,
+        )
+        self.environment.at(at_ns, submit, reach=vm.scope)
+
+    def _paths_of(self, vm: VirtualMachine) -> HostPaths:
+        """Return what host software lies between a VM and the machine."""
+        return NO_HOST if vm.config.technique == "bare-metal" else self._paths
 
     def _count_io(self, vm: VirtualMachine, exit_: Exit) -> None:
         """Note a disk request that is under way from now on."""
@@ -426,7 +443,7 @@ class Hypervisor:
         self._note_lateness(vm)
         if not self._machine.deliver_packet(vm.number, frame, self.environment.now):
             return False
-        self._interrupt(vm, "packet_receive", self._paths.packet_receive(len(frame)))
+        self._interrupt(vm, "packet_receive", self._paths_of(vm).packet_receive(len(frame)))
         self._wake_if_runnable(vm)
         return True
 
@@ -435,7 +452,7 @@ class Hypervisor:
         self._note_lateness(vm)
         self._machine.complete_io(vm.number, tag, self.environment.now)
         vm.outstanding -= 1
-        self._interrupt(vm, "disk_interrupt", self._paths.disk_interrupt)
+        self._interrupt(vm, "disk_interrupt", self._paths_of(vm).disk_interrupt)
         self._wake_if_runnable(vm)
         self._settle(vm)
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from dcsim.host import PathStep
 
-__all__ = ["TYPE1", "TYPE2", "HostPaths", "Steps"]
+__all__ = ["NO_HOST", "TYPE1", "TYPE2", "HostPaths", "Steps"]
 
 Steps = tuple[tuple[str, int], ...]
 
@@ -99,9 +99,13 @@ class HostPaths:
     copies: bool
     """Whether the bytes of disk requests are copied through the host's page cache, and those of
     packets through the process; otherwise devices reach the guest's memory directly."""
+    hosted: bool = True
+    """Whether there is host software at all."""
 
     def disk_submit(self, size_bytes: int, missing_pages: int) -> Steps:
         """Return the path from a guest's disk request to the device, or to the page cache."""
+        if not self.hosted:
+            return ()
         steps = self.disk_submit_fixed + _translate(size_bytes)
         if not self.copies:
             return steps
@@ -112,11 +116,15 @@ class HostPaths:
 
     def packet_send(self, size_bytes: int) -> Steps:
         """Return the path of a frame from a guest to the network."""
+        if not self.hosted:
+            return ()
         steps = self.packet_send_fixed + _translate(size_bytes)
         return steps + _copy(size_bytes) if self.copies else steps
 
     def packet_receive(self, size_bytes: int) -> Steps:
         """Return the path of a frame from the network to a guest, whose buffers it is copied to."""
+        if not self.hosted:
+            return ()
         return self.packet_receive_fixed + _translate(size_bytes) + _copy(size_bytes)
 
     def declared(self) -> Iterable[tuple[str, PathStep]]:
@@ -126,6 +134,9 @@ class HostPaths:
         for name in ("packet_send_fixed", "packet_receive_fixed"):
             yield from ((name, step) for step in getattr(self, name))
 
+
+NO_HOST = HostPaths((), (), (), (), (), (), copies=False, hosted=False)
+"""A guest on bare metal: its own drivers reach the devices, and nothing lies between."""
 
 TYPE1 = HostPaths(
     # The vCPU's state comes back from its structure; then straight into the guest.

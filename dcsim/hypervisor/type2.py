@@ -58,6 +58,9 @@ class Type2(Hypervisor):
 
     def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         """Return to the VM's process, which goes through the file layer."""
+        if vm.config.technique == "bare-metal":
+            super()._on_io(slot, vm, exit_)
+            return
         self._count_io(vm, exit_)
         if exit_.bytes:
             self._transfer(slot, vm, exit_)
@@ -68,7 +71,7 @@ class Type2(Hypervisor):
         size_bytes = field(exit_.bytes)
         touch = self.cache.write if exit_.write else self.cache.read
         touched = touch(vm.name, field(exit_.sector), size_bytes)
-        steps = self._paths.disk_submit(size_bytes, touched.missing)
+        steps = self._paths_of(vm).disk_submit(size_bytes, touched.missing)
         at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
         done = partial(self._complete, vm, field(exit_.tag))
 
@@ -86,7 +89,7 @@ class Type2(Hypervisor):
             self._write_back_later(vm)
 
     def _flush_for_guest(self, slot: Slot, vm: VirtualMachine, tag: int) -> None:
-        steps = self._paths.disk_submit(0, 0)
+        steps = self._paths_of(vm).disk_submit(0, 0)
         at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
 
         def flush() -> None:

@@ -81,6 +81,18 @@ def test_a_flush_waits_for_what_is_dirty(start: Callable[..., Any]) -> None:
     assert vm.disk_counts["flushes"] == 1
 
 
+@pytest.mark.parametrize("kind", TYPES)
+def test_on_bare_metal_nothing_lies_between_guest_and_disk(
+    start: Callable[..., Any], kind: type
+) -> None:
+    script: Script = [("run", 1000), ("read", PAGE), ("read", PAGE), ("run", 10**9)]
+    vm, rig = start(kind, script, technique="bare-metal")
+    rig.environment.run(until=10**6)
+    double = rig.machine.vms[vm.number]
+    assert [at_ns for _, at_ns in double.completed] == [1000 + 88_192, 1000 + 2 * 88_192]
+    assert sum(double.paths.values()) == 0
+
+
 def test_an_exit_to_the_process_is_longer_than_one_to_the_kernel() -> None:
     assert steps(TYPE2.disk_submit(PAGE, 0)) > 2 * steps(TYPE1.disk_submit(PAGE, 0))
     assert steps(TYPE2.packet_receive(256)) > steps(TYPE1.packet_receive(256))
