@@ -5,12 +5,12 @@ use crate::devices::console::ConsoleOutput;
 use crate::devices::finisher::FinisherState;
 use crate::devices::plic::{PlicCounters, PlicState};
 use crate::devices::uart::{UartCounters, UartState};
-use crate::devices::virtio::{DeviceRequest, TransportState};
 use crate::devices::virtio::block::BlockCounters;
 use crate::devices::virtio::console::VirtioConsoleCounters;
 use crate::devices::virtio::entropy::EntropyCounters;
 use crate::devices::virtio::network::NetworkCounters;
 use crate::devices::virtio::transport::TransportCounters;
+use crate::devices::virtio::{DeviceRequest, TransportState};
 use crate::disk_image::DiskImage;
 use serde::{Deserialize, Serialize};
 

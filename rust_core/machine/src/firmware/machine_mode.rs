@@ -35,8 +35,8 @@ pub(super) enum Departure {
     Stop,
     /// The hart waits for an interrupt, then goes on behind the call.
     Suspend,
-    /// The hart waits for an interrupt, then goes on at a start point.
-    SuspendAndResume(StartPoint),
+    /// The hart waits for an interrupt and stays with the firmware meanwhile.
+    SuspendInFirmware,
 }
 
 impl MachineMode<'_, '_> {
@@ -131,8 +131,10 @@ impl Platform for MachineMode<'_, '_> {
         let hart = self.hart_id();
         if let Some(record) = self.record(hart) {
             record.state = HartState::Suspended;
+            record.resume = resume;
         }
-        self.departure = resume.map_or(Departure::Suspend, Departure::SuspendAndResume);
+        self.departure =
+            if resume.is_some() { Departure::SuspendInFirmware } else { Departure::Suspend };
     }
 
     fn is_memory(&mut self, address: u64, bytes: u64) -> bool {

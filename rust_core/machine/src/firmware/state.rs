@@ -35,6 +35,8 @@ pub(super) struct HartRecord {
     pub mailbox: Mailbox,
     /// The harts whose fences this one waits for.
     pub waits_for: Vec<usize>,
+    /// Where it goes on when its suspension ends, if that is not behind the call.
+    pub resume: Option<StartPoint>,
 }
 
 /// The firmware of a machine. Its whole state is here; a clone is a snapshot.
@@ -51,6 +53,7 @@ impl Firmware {
             state: HartState::Stopped,
             mailbox: Mailbox::default(),
             waits_for: Vec::new(),
+            resume: None,
         };
         Self { config, harts: vec![record; harts] }
     }
@@ -64,14 +67,5 @@ impl Firmware {
     /// The state of a hart; a hart that does not exist is stopped.
     pub fn hart_state(&self, hart: usize) -> HartState {
         self.harts.get(hart).map_or(HartState::Stopped, |record| record.state)
-    }
-
-    /// A hart that was suspended has been woken.
-    pub fn woken(&mut self, hart: usize) {
-        if let Some(record) = self.harts.get_mut(hart)
-            && record.state == HartState::Suspended
-        {
-            record.state = HartState::Started;
-        }
     }
 }

@@ -48,6 +48,20 @@ impl Firmware {
         }
     }
 
+    /// The calling hart has waited for an interrupt, and one is pending now.
+    pub fn wake(&mut self, meter: &mut Meter<'_>) -> Outcome {
+        let hart = meter.hart_id();
+        if let Some(record) = self.harts.get_mut(hart)
+            && record.state == HartState::Suspended
+        {
+            record.state = HartState::Started;
+            if let Some(start) = record.resume.take() {
+                self.enter_supervisor(meter, start);
+            }
+        }
+        Outcome::Resume
+    }
+
     fn serve_call(&mut self, meter: &mut Meter<'_>) -> Outcome {
         let pc = meter.read_csr(csr::MEPC);
         let call = read_call(meter);
@@ -58,13 +72,10 @@ impl Firmware {
         let mut platform = MachineMode { firmware: self, meter, departure: Departure::Return };
         let reply = sbi::serve(&mut platform, &call);
         let departure = platform.departure;
-        if let Departure::SuspendAndResume(start) = departure {
-            self.enter_supervisor(meter, start);
-            self.harts[hart].state = HartState::Suspended;
-            return Outcome::Idle;
-        }
-        if departure == Departure::Stop {
-            return Outcome::Stopped;
+        match departure {
+            Departure::Stop => return Outcome::Stopped,
+            Departure::SuspendInFirmware => return Outcome::Idle,
+            Departure::Return | Departure::Suspend => {}
         }
         meter.write_csr(csr::MEPC, pc.wrapping_add(ECALL_BYTES));
         write_reply(meter, reply);

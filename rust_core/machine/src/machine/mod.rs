@@ -75,6 +75,9 @@ struct Core {
     hart: Hart,
     activity: Activity,
     idle_cycles: u64,
+    /// It has something to do that another hart or a device caused, and its clock stands where it
+    /// noticed.
+    noticed: bool,
 }
 
 /// A machine.
@@ -99,7 +102,7 @@ impl Machine {
         let core = |id| {
             let mut hart = Hart::new(id, config.board.isa, config.timing.clone());
             hart.hosted = hosted;
-            Core { hart, activity: Activity::Stopped, idle_cycles: 0 }
+            Core { hart, activity: Activity::Stopped, idle_cycles: 0, noticed: false }
         };
         let pages = config.board.ram_bytes / PAGE_BYTES as u64;
         Self {

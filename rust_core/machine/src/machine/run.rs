@@ -1,7 +1,7 @@
 //! Running: which hart goes next, for how long, and what its stop means.
 
 use super::{Activity, Machine, MachineStop};
-use crate::firmware::Outcome;
+use crate::firmware::{Firmware, Outcome};
 use crate::meter::Meter;
 use dcsim_hart::{Engine, Ports, Stop, TrapOutcome, TrapRecord};
 use dcsim_memory::{Memory, PageStore};
@@ -11,10 +11,21 @@ use dcsim_memory::{Memory, PageStore};
 enum Task {
     /// Execute.
     Execute,
+    /// End the wait for an interrupt.
+    Wake,
     /// Look into the mailbox while waiting for others to look into theirs.
     ReadMailbox,
     /// See whether another hart has started it.
     LookForStart,
+}
+
+/// When a hart has its task.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum Due {
+    /// From its local time on.
+    Now(Task),
+    /// When its timer expires.
+    At(u64),
 }
 
 impl Machine {
@@ -29,18 +40,21 @@ impl Machine {
                 self.pass_time(until_cycles);
                 return MachineStop::Deadline;
             };
-            self.begin(number, cycles);
-            match task {
+            self.wait_until(number, cycles);
+            self.cores[number].noticed = false;
+            let full = match task {
                 Task::Execute => {
                     let end = self.slice_end(cycles, until_cycles);
-                    if self.execute(store, number, end) == Stop::StoreFull {
-                        return MachineStop::StoreFull;
-                    }
+                    self.execute(store, number, end) == Stop::StoreFull
                 }
+                Task::Wake => self.wake(store, number),
                 Task::ReadMailbox => self.take_interrupt(store, number),
                 Task::LookForStart => self.look_for_start(store, number),
-            }
+            };
             self.event_cycles = self.cores[number].hart.clock.cycles;
+            if full {
+                return MachineStop::StoreFull;
+            }
         }
     }
 
@@ -71,7 +85,16 @@ impl Machine {
     fn next_task(&mut self, store: &mut PageStore, until: u64) -> Option<(usize, u64, Task)> {
         let mut next = None;
         for number in 0..self.cores.len() {
-            let Some((cycles, task)) = self.task_of(store, number) else { continue };
+            let (cycles, task) = match self.due(store, number) {
+                None => continue,
+                Some(Due::At(cycles)) => (cycles, Task::Wake),
+                Some(Due::Now(task)) => {
+                    if task != Task::Execute {
+                        self.notice(number);
+                    }
+                    (self.cores[number].hart.clock.cycles, task)
+                }
+            };
             if cycles < until && next.is_none_or(|(_, least, _)| cycles < least) {
                 next = Some((number, cycles, task));
             }
@@ -79,41 +102,41 @@ impl Machine {
         next
     }
 
-    fn task_of(&mut self, store: &mut PageStore, number: usize) -> Option<(u64, Task)> {
+    fn due(&mut self, store: &mut PageStore, number: usize) -> Option<Due> {
         let waiting = self.firmware.as_ref().is_some_and(|firmware| firmware.is_waiting(number));
         let called = self.board.lines(number).machine_software;
-        let noticed = self.event_cycles;
         let core = &mut self.cores[number];
-        let now = core.hart.clock.cycles;
         match core.activity {
             Activity::Stopped => {
-                (called && self.firmware.is_some()).then_some((now.max(noticed), Task::LookForStart))
+                (called && self.firmware.is_some()).then_some(Due::Now(Task::LookForStart))
             }
-            Activity::Running if waiting => {
-                called.then_some((now.max(noticed), Task::ReadMailbox))
-            }
-            Activity::Running => Some((now, Task::Execute)),
+            Activity::Running if waiting => called.then_some(Due::Now(Task::ReadMailbox)),
+            Activity::Running => Some(Due::Now(Task::Execute)),
             Activity::Idle => {
                 let memory = Memory { store, frames: &mut self.frames };
                 core.hart.begin_run(&Ports { memory, bus: &mut self.board });
                 if core.hart.is_wakeup_pending() {
-                    return Some((now.max(noticed), Task::Execute));
+                    return Some(Due::Now(Task::Wake));
                 }
-                core.hart.next_timer_cycle().map(|cycles| (cycles, Task::Execute))
+                core.hart.next_timer_cycle().map(Due::At)
             }
         }
     }
 
-    /// Moves a hart's clock to where it goes on.
-    fn begin(&mut self, number: usize, cycles: u64) {
+    /// What calls a hart to something was done by the hart that executed last, or by a device at
+    /// the end of the last run. It is noticed once: later events do not put it off.
+    fn notice(&mut self, number: usize) {
+        if !std::mem::replace(&mut self.cores[number].noticed, true) {
+            self.wait_until(number, self.event_cycles);
+        }
+    }
+
+    /// A hart that has nothing to do waits.
+    fn wait_until(&mut self, number: usize, cycles: u64) {
         let core = &mut self.cores[number];
-        core.idle_cycles += cycles.saturating_sub(core.hart.clock.cycles);
-        core.hart.clock.cycles = core.hart.clock.cycles.max(cycles);
-        if core.activity == Activity::Idle {
-            core.activity = Activity::Running;
-            if let Some(firmware) = &mut self.firmware {
-                firmware.woken(number);
-            }
+        if cycles > core.hart.clock.cycles {
+            core.idle_cycles += cycles - core.hart.clock.cycles;
+            core.hart.clock.cycles = cycles;
         }
     }
 
@@ -128,12 +151,10 @@ impl Machine {
 
     /// All harts that do nothing have waited until the end.
     fn pass_time(&mut self, until: u64) {
-        for core in &mut self.cores {
-            if until > core.hart.clock.cycles {
-                core.idle_cycles += until - core.hart.clock.cycles;
-                core.hart.clock.cycles = until;
-            }
+        for number in 0..self.cores.len() {
+            self.wait_until(number, until);
         }
+        self.event_cycles = self.event_cycles.max(until);
     }
 
     fn execute(&mut self, store: &mut PageStore, number: usize, end: u64) -> Stop {
@@ -150,7 +171,7 @@ impl Machine {
     }
 
     /// A hart that waits for fences elsewhere takes the interrupt that calls it to its mailbox.
-    fn take_interrupt(&mut self, store: &mut PageStore, number: usize) {
+    fn take_interrupt(&mut self, store: &mut PageStore, number: usize) -> bool {
         let core = &mut self.cores[number];
         let memory = Memory { store: &mut *store, frames: &mut self.frames };
         core.hart.begin_run(&Ports { memory, bus: &mut self.board });
@@ -159,14 +180,22 @@ impl Machine {
         {
             self.handle_trap(store, number, &record);
         }
+        false
     }
 
     fn handle_trap(&mut self, store: &mut PageStore, number: usize, record: &TrapRecord) {
         self.with_firmware(store, number, |firmware, meter| firmware.handle(meter, record));
     }
 
-    fn look_for_start(&mut self, store: &mut PageStore, number: usize) {
-        self.with_firmware(store, number, super::Firmware::look_for_start);
+    fn look_for_start(&mut self, store: &mut PageStore, number: usize) -> bool {
+        self.with_firmware(store, number, Firmware::look_for_start);
+        false
+    }
+
+    fn wake(&mut self, store: &mut PageStore, number: usize) -> bool {
+        self.cores[number].activity = Activity::Running;
+        self.with_firmware(store, number, Firmware::wake);
+        false
     }
 
     /// Lets the firmware do something on a hart. Harts whose fences are done now go on no earlier
@@ -175,7 +204,7 @@ impl Machine {
         &mut self,
         store: &mut PageStore,
         number: usize,
-        act: impl FnOnce(&mut super::Firmware, &mut Meter<'_>) -> Outcome,
+        act: impl FnOnce(&mut Firmware, &mut Meter<'_>) -> Outcome,
     ) {
         let Some(firmware) = &mut self.firmware else { return };
         let waiting: Vec<usize> =
