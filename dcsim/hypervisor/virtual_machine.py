@@ -44,6 +44,8 @@ class VmConfig:
     """The guest's first program and its arguments."""
     kernel: bytes
     """The image that it boots."""
+    boot_arguments: str = ""
+    """What the guest finds in its device tree; that names the program when empty."""
     memory_bytes: int
     technique: str = "trap-and-emulate"
     paging: str = "shadow"
@@ -62,7 +64,7 @@ class VmConfig:
                 "technique": self.technique,
                 "paging": self.paging,
                 "memory_bytes": self.memory_bytes,
-                "bootargs": f"init={self.program}",
+                "bootargs": self.boot_arguments or f"init={self.program}",
                 "network": self.has_network,
                 "entropy_seed": self.entropy_seed,
             }

@@ -26,9 +26,13 @@ from dcsim.sim import Environment, Streams
 from dcsim.workload import Arrivals, Request, arrival_times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcsim import scenario as scenarios
     from dcsim.host.world import World
     from dcsim.scenario import Scenario
+
+    Cut = Callable[[int, int], int]
 
 __all__ = ["Model", "build"]
 
@@ -47,13 +51,13 @@ class Model:
     """By the name of the VM that they ask."""
 
 
-def build(scenario: Scenario, seed: int, world: World) -> Model:
+def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -> Model:
     """Return the model of a scenario, at time 0 with nothing started yet."""
     environment = Environment()
     streams = Streams(seed)
     fabric = Fabric(environment, _topology(scenario))
     hypervisors = {
-        each.name: _hypervisor(environment, each, world) for each in scenario.each_host()
+        each.name: _hypervisor(environment, each, world, cut) for each in scenario.each_host()
     }
     placement = placement_policy(scenario.placement.policy)
     cluster = Cluster(environment, fabric, hypervisors, placement)
@@ -99,7 +103,9 @@ def _topology(scenario: Scenario) -> Topology:
     return Topology(explicit, names)
 
 
-def _hypervisor(environment: Environment, host: scenarios.Host, world: World) -> Hypervisor:
+def _hypervisor(
+    environment: Environment, host: scenarios.Host, world: World, cut: Cut | None
+) -> Hypervisor:
     kind = _HYPERVISORS[host.hypervisor]
     profile = load_profile(host.hardware)
     config = HostConfig(
@@ -113,7 +119,7 @@ def _hypervisor(environment: Environment, host: scenarios.Host, world: World) ->
     )
     frames_bytes = host.memory_bytes - kind.system_bytes(host.memory_bytes)
     machine = world.machine(profile, host.pcpus, frames_bytes)
-    return kind(Host(environment, config, machine))
+    return kind(Host(environment, config, machine, cut))
 
 
 class _VmMaker:
@@ -140,6 +146,7 @@ class _VmMaker:
             name=vm.name,
             program=vm.program,
             kernel=self._image(vm.image),
+            boot_arguments=vm.boot_arguments,
             memory_bytes=vm.memory_bytes,
             technique=vm.technique,
             paging=vm.paging,
