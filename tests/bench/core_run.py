@@ -16,7 +16,7 @@ def main() -> None:
     """Boot the ELF file named on the command line and run it to its power-off."""
     kernel = Path(sys.argv[1]).read_bytes()
     store = PageStore(limit_bytes=4 * MEMORY_BYTES)
-    hardware = load_profile("reference").machine_json()
+    hardware = load_profile("sifive-u54").machine_json()
     machine = Machine(store, hardware=hardware, pcpus=1, memory_bytes=MEMORY_BYTES)
     config = f'{{"name": "bench", "technique": "bare-metal", "memory_bytes": {MEMORY_BYTES}}}'
     vm = machine.create_vm(config, kernel, None)
