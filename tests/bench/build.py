@@ -45,10 +45,8 @@ def build(kernel: str, repeat: int, folder: Path) -> Path:
     """
     output = folder / f"{kernel}-{repeat}.elf"
     sources = ["start.S", "harness.c", f"{kernel}.c"]
+    compiler = [sys.executable, "-m", "ziglang", "cc", *FLAGS, f"-DREPEAT={repeat}"]
     subprocess.run(
-        [sys.executable, "-m", "ziglang", "cc", *FLAGS, f"-DREPEAT={repeat}"]
-        + ["-T", "link.ld", *sources, "-o", str(output)],
-        cwd=KERNELS,
-        check=True,
+        [*compiler, "-T", "link.ld", *sources, "-o", str(output)], cwd=KERNELS, check=True
     )
     return output
