@@ -143,7 +143,8 @@ impl FrameAllocator {
 
     /// Makes every `every`-th reservation fail once; 0 ends that.
     pub fn fail_every(&mut self, every: u64) {
-        self.injection = (every > 0).then_some(Injection { every, attempts: 0, last_failed: false });
+        self.injection =
+            (every > 0).then_some(Injection { every, attempts: 0, last_failed: false });
     }
 
     /// Stops failures until they are resumed: for operations that no test may make fail.
@@ -202,18 +203,14 @@ impl FrameAllocator {
         *self.usage.entry(owner.vm()).or_default().slot(owner) -= 1;
     }
 
-    /// Takes all frames of a VM back and returns their addresses, ascending.
-    pub fn release_vm(&mut self, vm: VmId) -> Vec<PhysicalAddress> {
-        let held = |owner: &Option<FrameOwner>| owner.is_some_and(|owner| owner.vm() == vm);
-        let addresses: Vec<_> = (0..self.owners.len())
-            .filter(|index| held(&self.owners[*index]))
-            .map(|index| PhysicalAddress(self.base.0 + (index * PAGE_BYTES) as u64))
-            .collect();
-        for address in &addresses {
-            self.release(*address);
+    /// Takes all frames of a VM back.
+    pub fn release_vm(&mut self, vm: VmId) {
+        for index in 0..self.owners.len() {
+            if self.owners[index].is_some_and(|owner| owner.vm() == vm) {
+                self.release(PhysicalAddress(self.base.0 + (index * PAGE_BYTES) as u64));
+            }
         }
         self.usage.remove(&vm);
-        addresses
     }
 
     fn index_of(&self, address: PhysicalAddress) -> Option<usize> {
@@ -257,7 +254,7 @@ mod tests {
         assert_eq!(frames.usage(VmId(1)), FrameUsage { guest: 1, shadow: 1, monitor: 0 });
         assert_eq!(frames.usage(VmId(2)).total(), 1);
         assert_eq!(frames.owner(1), Some(FrameOwner::Guest { vm: VmId(1), page: 7 }));
-        assert_eq!(frames.release_vm(VmId(1)).len(), 2);
+        frames.release_vm(VmId(1));
         assert_eq!(frames.free_count(), 7);
         assert_eq!(frames.usage(VmId(1)).total(), 0);
     }

@@ -13,7 +13,7 @@ use crate::ids::VmId;
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::supervisor::{Inputs, Supervisor, csr};
-use crate::technique::{Site, Step, Technique, count_guest};
+use crate::technique::{Site, Step, Technique};
 use dcsim_hart::csr::fields::{interrupt, status};
 use dcsim_hart::engine::Engine;
 use dcsim_hart::{Hart, HostedModes, Ports, Privilege, Stop, TrapRecord};
@@ -43,6 +43,8 @@ pub struct BareMetal {
     resting: CpuState,
     /// Whether the machine has not been switched on yet.
     fresh: bool,
+    /// Where the guest goes on when its wait ends, if the firmware suspended it.
+    resume: Option<StartPoint>,
 }
 
 impl BareMetal {
@@ -52,6 +54,7 @@ impl BareMetal {
             firmware: Firmware::new(FirmwareConfig::default(), 1),
             phase: if state.waiting { Phase::Wait } else { Phase::Run },
             fresh: state.instructions == 0 && !state.waiting,
+            resume: state.resume,
             resting: state,
         }
     }
@@ -80,8 +83,7 @@ impl BareMetal {
         let before = site.pcpu.hart.counters;
         let mut ports = Ports { memory: site.memory.reborrow(), bus: &mut *site.board };
         let stop = site.interpreter.run(&mut site.pcpu.hart, &mut ports, until_cycles);
-        count_guest(site.counters, &before, &site.pcpu.hart.counters);
-        site.book(Activity::Guest);
+        site.executed(&before, until_cycles);
         match stop {
             Stop::Deadline | Stop::Bus => Ok(Step::Done),
             Stop::Trap(record) => {
@@ -97,9 +99,13 @@ impl BareMetal {
 
     /// One step: the firmware handles a trap.
     fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Step {
+        let start = suspend_point(&site.pcpu.hart);
         let mut meter =
             Meter::with_bus(&mut site.pcpu.hart, site.memory.reborrow(), &mut *site.board);
         let outcome = self.firmware.handle(&mut meter, record);
+        // A hart that its firmware suspends without keeping its state stays in machine mode.
+        let suspended = site.pcpu.hart.privilege == Privilege::Machine;
+        self.resume = (outcome == Outcome::Idle && suspended).then_some(start);
         let call = record.cause & interrupt::CAUSE == 0 && record.from == Privilege::Supervisor;
         let reason = if call { ExitReason::FirmwareCall } else { ExitReason::FirmwareTrap };
         site.counters.count_exit(reason);
@@ -117,10 +123,33 @@ impl BareMetal {
         }
     }
 
+    /// Takes registers out of a hart.
+    fn extract(&self, hart: &Hart, pc: u64, privilege: Privilege, waiting: bool) -> CpuState {
+        // A hart in its firmware goes on in supervisor mode.
+        let privilege = privilege.min(Privilege::Supervisor);
+        let mut guest = Supervisor { privilege, ..Supervisor::default() };
+        for (number, value) in supervisor_registers(&mut guest) {
+            *value = hart.read_csr(number).unwrap_or(0);
+        }
+        guest.status = hart.csrs.mstatus & status::SUPERVISOR_WRITABLE;
+        guest.software_pending = hart.csrs.mip & interrupt::SSIP != 0;
+        CpuState {
+            x: hart.x,
+            f: hart.f,
+            fflags: hart.csrs.fflags,
+            frm: hart.csrs.frm,
+            pc,
+            supervisor: guest,
+            instructions: hart.csrs.minstret.value(hart.counters.instructions),
+            waiting,
+            resume: self.resume,
+        }
+    }
+
     fn begin_wait(&mut self, site: &Site<'_>) -> Step {
         let hart = &site.pcpu.hart;
         // For questions while it waits.
-        self.resting = extract(hart, hart.pc, hart.privilege, true);
+        self.resting = self.extract(hart, hart.pc, hart.privilege, true);
         self.phase = Phase::Wait;
         Step::Wait(site.pcpu.hart.next_timer_cycle())
     }
@@ -128,19 +157,31 @@ impl BareMetal {
     /// One step: time passes until something wakes the guest, or until `until_cycles`.
     fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
         let ports = Ports { memory: site.memory.reborrow(), bus: &mut *site.board };
+        site.pcpu.hart.begin_run(&ports);
+        if !site.pcpu.hart.is_wakeup_pending() {
+            let wake = site.pcpu.hart.next_timer_cycle().unwrap_or(u64::MAX);
+            site.wait_until(wake.min(until_cycles));
+        }
+        if site.pcpu.hart.is_wakeup_pending() {
+            self.wake(site);
+        }
+    }
+
+    /// The wait is over: the firmware lets the guest go on.
+    fn wake(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
-        hart.begin_run(&ports);
-        if !hart.is_wakeup_pending() && self.phase == Phase::Wait {
-            let wake = hart.next_timer_cycle().unwrap_or(u64::MAX);
-            hart.clock.cycles = hart.clock.cycles.max(wake.min(until_cycles));
-        } else if self.phase == Phase::Stopped {
-            hart.clock.cycles = hart.clock.cycles.max(until_cycles);
+        let mut meter = Meter::with_bus(hart, site.memory.reborrow(), &mut *site.board);
+        self.firmware.wake(&mut meter);
+        if let Some(start) = self.resume.take()
+            && site.pcpu.hart.privilege == Privilege::Machine
+        {
+            // The guest was suspended on another machine, by another firmware.
+            let hart = &mut site.pcpu.hart;
+            let mut meter = Meter::with_bus(hart, site.memory.reborrow(), &mut *site.board);
+            self.firmware.boot(&mut meter, start);
         }
-        if hart.is_wakeup_pending() && self.phase == Phase::Wait {
-            self.firmware.woken(hart.id);
-            self.phase = Phase::Run;
-        }
-        site.book(Activity::Wait);
+        self.phase = Phase::Run;
+        site.book(Activity::Handler(ExitReason::FirmwareCall));
     }
 }
 
@@ -156,8 +197,8 @@ impl Technique for BareMetal {
         let hart = &site.pcpu.hart;
         self.resting = match self.phase {
             // The trapped instruction is executed again.
-            Phase::Trapped(record) => extract(hart, record.pc, record.from, waiting),
-            _ => extract(hart, hart.pc, hart.privilege, waiting),
+            Phase::Trapped(record) => self.extract(hart, record.pc, record.from, waiting),
+            _ => self.extract(hart, hart.pc, hart.privilege, waiting),
         };
         if let Phase::Trapped(_) = self.phase {
             self.phase = Phase::Run;
@@ -168,8 +209,12 @@ impl Technique for BareMetal {
         match self.phase {
             Phase::Run => self.run(site, until_cycles),
             Phase::Trapped(record) => Ok(self.handle(site, &record)),
-            Phase::Wait | Phase::Stopped => {
+            Phase::Wait => {
                 self.idle(site, until_cycles);
+                Ok(Step::Done)
+            }
+            Phase::Stopped => {
+                site.wait_until(until_cycles);
                 Ok(Step::Done)
             }
         }
@@ -240,25 +285,11 @@ fn install(hart: &mut Hart, state: &CpuState) {
     hart.csrs.minstret.set(retired, state.instructions);
     hart.reservation = None;
     hart.pc = state.pc;
-    hart.set_privilege(guest.privilege);
+    let suspended = state.resume.is_some();
+    hart.set_privilege(if suspended { Privilege::Machine } else { guest.privilege });
 }
 
-/// Takes registers out of a hart.
-fn extract(hart: &Hart, pc: u64, privilege: Privilege, waiting: bool) -> CpuState {
-    let mut guest = Supervisor { privilege, ..Supervisor::default() };
-    for (number, value) in supervisor_registers(&mut guest) {
-        *value = hart.read_csr(number).unwrap_or(0);
-    }
-    guest.status = hart.csrs.mstatus & status::SUPERVISOR_WRITABLE;
-    guest.software_pending = hart.csrs.mip & interrupt::SSIP != 0;
-    CpuState {
-        x: hart.x,
-        f: hart.f,
-        fflags: hart.csrs.fflags,
-        frm: hart.csrs.frm,
-        pc,
-        supervisor: guest,
-        instructions: hart.csrs.minstret.value(hart.counters.instructions),
-        waiting,
-    }
+/// Where a call that suspends the hart wants it to go on: its second and third argument.
+fn suspend_point(hart: &Hart) -> StartPoint {
+    StartPoint { address: hart.x[11], opaque: hart.x[12] }
 }

@@ -67,8 +67,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_techniques_are_refused() {
-        let unknown =
-            r#"{"name": "a", "technique": "bare-metal", "memory_bytes": 1, "memory": 2}"#;
+        let unknown = r#"{"name": "a", "technique": "bare-metal", "memory_bytes": 1, "memory": 2}"#;
         assert!(VmConfig::from_json(unknown).unwrap_err().to_string().contains("memory"));
         let technique = r#"{"name": "a", "technique": "magic", "memory_bytes": 1}"#;
         assert!(VmConfig::from_json(technique).is_err());

@@ -2,6 +2,7 @@
 
 use crate::supervisor::Supervisor;
 use dcsim_hart::Privilege;
+use dcsim_machine::firmware::StartPoint;
 
 /// Integer, floating-point and supervisor registers, and where execution goes on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,6 +23,8 @@ pub struct CpuState {
     pub instructions: u64,
     /// Whether the vCPU is waiting for an interrupt.
     pub waiting: bool,
+    /// Where it goes on after the wait, if its firmware suspended it and not at `pc`.
+    pub resume: Option<StartPoint>,
 }
 
 impl CpuState {
@@ -39,6 +42,7 @@ impl CpuState {
             supervisor: Supervisor::at_entry(entry),
             instructions: 0,
             waiting: false,
+            resume: None,
         }
     }
 
@@ -78,6 +82,9 @@ impl CpuState {
             guest.trap_value,
             guest.translation,
             guest.timer_compare,
+            u64::from(self.resume.is_some()),
+            self.resume.map_or(0, |start| start.address),
+            self.resume.map_or(0, |start| start.opaque),
         ]);
         words
     }
@@ -86,9 +93,27 @@ impl CpuState {
         let x = words[..32].try_into().ok()?;
         let f = words[32..64].try_into().ok()?;
         let [
-            fflags, frm, pc, instructions, waiting, privilege, status, vector, enable,
-            software_pending, counter_enable, environment, scratch, exception_pc, cause,
-            trap_value, translation, timer_compare,
+            fflags,
+            frm,
+            pc,
+            instructions,
+            waiting,
+            privilege,
+            status,
+            vector,
+            enable,
+            software_pending,
+            counter_enable,
+            environment,
+            scratch,
+            exception_pc,
+            cause,
+            trap_value,
+            translation,
+            timer_compare,
+            resumes,
+            address,
+            opaque,
         ] = words[64..].try_into().ok()?;
         let supervisor = Supervisor {
             privilege: Privilege::from_code(privilege).filter(|p| *p != Privilege::Machine)?,
@@ -114,12 +139,13 @@ impl CpuState {
             supervisor,
             instructions,
             waiting: waiting != 0,
+            resume: (resumes != 0).then_some(StartPoint { address, opaque }),
         })
     }
 }
 
 /// Registers in the encoding.
-const WORDS: usize = 32 + 32 + 18;
+const WORDS: usize = 32 + 32 + 21;
 
 #[cfg(test)]
 mod tests {
@@ -132,6 +158,7 @@ mod tests {
         state.supervisor.timer_compare = 12345;
         state.f[31] = u64::MAX;
         state.waiting = true;
+        state.resume = Some(StartPoint { address: 0x8030_0000, opaque: 5 });
         let bytes = state.encode();
         assert_eq!(bytes.len(), WORDS * 8);
         assert_eq!(CpuState::decode(&bytes), Some(state));

@@ -133,7 +133,6 @@ impl GuestPages<'_> {
             })
             .collect()
     }
-
 }
 
 impl GuestMemory for GuestPages<'_> {
@@ -220,7 +219,12 @@ mod tests {
             let owner = FrameOwner::Monitor { vm: VM };
             let tables = (0..map_frames(pages)).map(|_| allocator.allocate(owner).unwrap());
             let map = PageMap::new(GUEST, pages, tables.collect());
-            Self { store: PageStore::new(1 << 20), frames: Frames::new(HOST, frames), allocator, map }
+            Self {
+                store: PageStore::new(1 << 20),
+                frames: Frames::new(HOST, frames),
+                allocator,
+                map,
+            }
         }
 
         fn guest(&mut self) -> GuestPages<'_> {
@@ -244,7 +248,10 @@ mod tests {
         assert_eq!((bytes, world.allocator.usage(VM).guest), ([1, 2, 3, 4], 2));
         // The entries of page 599 lie in the second frame of the map.
         world.guest().write(GUEST + 599 * 4096, &[9]).unwrap();
-        assert_eq!(world.allocator.usage(VM), crate::FrameUsage { guest: 3, shadow: 0, monitor: 2 });
+        assert_eq!(
+            world.allocator.usage(VM),
+            crate::FrameUsage { guest: 3, shadow: 0, monitor: 2 }
+        );
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub struct Pcpu {
     pub loaded: Option<VmId>,
     /// The generation of identifiers that its TLB was last emptied for.
     pub asid_generation: u64,
+    /// No guest instruction has started at or after this cycle.
+    pub executed_cycles: u64,
     /// The pCPU's own view of the machine around it.
     pub bus: HostBus,
 }
@@ -35,7 +37,13 @@ const PMP_ALL: u64 = 0x1f;
 impl Pcpu {
     /// A pCPU that no vCPU is on.
     pub fn new(hart: Hart) -> Self {
-        let mut pcpu = Self { hart, loaded: None, asid_generation: 0, bus: HostBus::default() };
+        let mut pcpu = Self {
+            hart,
+            loaded: None,
+            asid_generation: 0,
+            executed_cycles: 0,
+            bus: HostBus::default(),
+        };
         pcpu.host_monitor();
         pcpu
     }

@@ -83,7 +83,9 @@ impl VmState {
         let pairs = self.pages.iter().zip(&other.pages).enumerate();
         differences.extend(
             pairs
-                .filter(|(_, (here, there))| here != there && store.page(**here) != store.page(**there))
+                .filter(|(_, (here, there))| {
+                    here != there && store.page(**here) != store.page(**there)
+                })
                 .map(|(number, _)| format!("page {number}")),
         );
         differences

@@ -111,12 +111,7 @@ impl Supervisor {
     /// The state in which firmware enters a kernel at `entry`: interrupts and translation off, the
     /// floating-point unit and the counters on.
     pub fn at_entry(entry: u64) -> Self {
-        Self {
-            status: status::FS,
-            vector: entry & !3,
-            counter_enable: COUNTERS,
-            ..Self::default()
-        }
+        Self { status: status::FS, vector: entry & !3, counter_enable: COUNTERS, ..Self::default() }
     }
 }
 

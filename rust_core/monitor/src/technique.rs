@@ -63,6 +63,26 @@ impl Site<'_> {
         self.ledger.book_walk(started, Reading::of(&self.pcpu.hart));
     }
 
+    /// Counts and books guest instructions that the pCPU has executed since its counters were as
+    /// in `before`; none of them started at or after `until_cycles`.
+    pub fn executed(&mut self, before: &Counters, until_cycles: u64) {
+        let after = &self.pcpu.hart.counters;
+        self.counters.direct_instructions += after.instructions - before.instructions;
+        self.counters.walk_references += after.walk_references - before.walk_references;
+        self.counters.itlb_misses += after.itlb_misses - before.itlb_misses;
+        self.counters.dtlb_misses += after.dtlb_misses - before.dtlb_misses;
+        self.pcpu.executed_cycles = self.now_cycles().min(until_cycles);
+        self.book(Activity::Guest);
+    }
+
+    /// Lets time pass up to a cycle, with nobody executing.
+    pub fn wait_until(&mut self, cycle: u64) {
+        let clock = &mut self.pcpu.hart.clock;
+        clock.cycles = clock.cycles.max(cycle);
+        self.pcpu.executed_cycles = clock.cycles;
+        self.book(Activity::Wait);
+    }
+
     /// The clock of the pCPU.
     pub fn now_cycles(&self) -> u64 {
         self.pcpu.hart.clock.cycles
@@ -116,12 +136,4 @@ pub trait Technique: std::fmt::Debug + Send {
 
     /// The registers of a vCPU that is on no pCPU.
     fn capture(&self, counters: &VmCounters) -> CpuState;
-}
-
-/// Adds what a hart counted while it executed the guest's own instructions.
-pub fn count_guest(counters: &mut VmCounters, before: &Counters, after: &Counters) {
-    counters.direct_instructions += after.instructions - before.instructions;
-    counters.walk_references += after.walk_references - before.walk_references;
-    counters.itlb_misses += after.itlb_misses - before.itlb_misses;
-    counters.dtlb_misses += after.dtlb_misses - before.dtlb_misses;
 }

@@ -43,9 +43,8 @@ impl Host {
         at_ns: u64,
     ) -> Result<bool, HostError> {
         self.note_lateness(vm, at_ns)?;
-        let received = self.with_board(store, vm, |board, memory| {
-            board.receive_packet(memory, payload)
-        })?;
+        let received =
+            self.with_board(store, vm, |board, memory| board.receive_packet(memory, payload))?;
         // Without a frame for the buffer the packet is lost, as it is without a buffer.
         Ok(received.unwrap_or(false))
     }
@@ -163,14 +162,16 @@ impl Host {
         Ok(act(&mut vm.board, guest.as_mut()))
     }
 
-    /// Something comes to a vCPU at `at_ns`. It is late if the vCPU has executed instructions that
-    /// start later; a single instruction or handler that spans the moment is no lateness.
+    /// Something comes to a vCPU at `at_ns`. It is late if instructions may have started later
+    /// than that; a single instruction or handler that spans the moment is no lateness.
     fn note_lateness(&mut self, vm: VmId, at_ns: u64) -> Result<(), HostError> {
-        let reached_ns = self.reached_ns;
         let Some(pcpu) = self.vm(vm)?.pcpu else { return Ok(()) };
-        let executed_ns = self.local_time_ns(pcpu)?.min(reached_ns);
+        let pcpu = &self.pcpus[pcpu];
+        let mut clock = pcpu.hart.clock;
+        clock.cycles = pcpu.executed_cycles;
+        let late_ns = clock.ns().saturating_sub(at_ns);
         let counters = &mut self.vm_mut(vm)?.counters;
-        counters.lateness_ns = counters.lateness_ns.max(executed_ns.saturating_sub(at_ns));
+        counters.lateness_ns = counters.lateness_ns.max(late_ns);
         Ok(())
     }
 }

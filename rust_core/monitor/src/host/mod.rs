@@ -10,8 +10,6 @@ mod devices;
 mod processor;
 mod run;
 mod snapshot;
-#[cfg(test)]
-mod tests;
 
 use crate::allocator::{FrameAllocator, FrameOwner, FrameUsage};
 use crate::bare_metal::BareMetal;
@@ -60,8 +58,6 @@ pub struct Host {
     deferred: VecDeque<Deferred>,
     /// Pages written since the log of their VM was last taken.
     dirty: BTreeMap<VmId, BTreeSet<u64>>,
-    /// How far the last run went.
-    reached_ns: u64,
 }
 
 /// Where a host's memory begins.
@@ -93,7 +89,6 @@ impl Host {
             next_vm: 0,
             deferred: VecDeque::new(),
             dirty: BTreeMap::new(),
-            reached_ns: 0,
         })
     }
 
@@ -218,7 +213,7 @@ impl Host {
 
     fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
         let bytes = config.memory_bytes;
-        if bytes == 0 || bytes % PAGE != 0 || bytes / PAGE > MOST_GUEST_PAGES {
+        if bytes == 0 || !bytes.is_multiple_of(PAGE) || bytes / PAGE > MOST_GUEST_PAGES {
             return Err(HostError::Refused(format!(
                 "a VM cannot have {bytes} bytes of memory: whole pages of {PAGE} bytes, at most \
                  {MOST_GUEST_PAGES} of them"
@@ -300,7 +295,10 @@ impl Host {
     /// Gives the frames of a VM back, and the rest of the machine if it had owned it.
     fn give_back(&mut self, store: &mut PageStore, vm: VmId) {
         self.collect_dirty();
-        for address in self.allocator.release_vm(vm) {
+        self.allocator.release_vm(vm);
+        // Frames of shadow tables that were freed before still hold content.
+        for number in (0..self.frames.count()).filter(|n| self.allocator.owner(*n).is_none()) {
+            let address = self.frames.address_of(number);
             self.frames.replace(store, address, PageId::ZERO);
         }
         self.frames.take_dirty();
@@ -331,6 +329,7 @@ impl Host {
 /// 16 GiB: more than any guest here needs, and small enough for every table to be made.
 const MOST_GUEST_PAGES: u64 = 1 << 22;
 
+#[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn image_error(error: ImageError) -> HostError {
     match error {
         ImageError::Memory(_) => HostError::Refused(format!("the guest's memory: {error}")),

@@ -34,9 +34,9 @@ impl Host {
 
     /// Takes the vCPU off a pCPU.
     pub fn unload(&mut self, store: &mut PageStore, pcpu: usize) -> Result<VmId, HostError> {
-        let vm = self.loaded(pcpu)?.ok_or_else(|| {
-            HostError::Refused(format!("pCPU {pcpu} holds no vCPU"))
-        })?;
+        let vm = self
+            .loaded(pcpu)?
+            .ok_or_else(|| HostError::Refused(format!("pCPU {pcpu} holds no vCPU")))?;
         let (mut site, technique) = self.site(store, pcpu, vm)?;
         technique.unload(&mut site);
         site.ledger.end();

@@ -11,6 +11,7 @@ use super::Host;
 use crate::error::HostError;
 use crate::exit::{Exit, ExitKind};
 use crate::ids::VmId;
+use crate::pcpu::Pcpu;
 use crate::technique::Step;
 use dcsim_memory::PageStore;
 
@@ -21,12 +22,12 @@ impl Host {
         if let Some(vm) = self.retry_devices(store)? {
             return Ok(self.exit(vm, ExitKind::Memory));
         }
-        self.reached_ns = self.reached_ns.max(until_ns);
         let until_cycles = self.pcpus[0].hart.clock.cycles_at_ns(until_ns);
         loop {
-            let Some((pcpu, vm)) = self.furthest_behind().filter(|(pcpu, _)| {
-                self.pcpus[*pcpu].hart.clock.cycles < until_cycles
-            }) else {
+            let Some((pcpu, vm)) = self
+                .furthest_behind()
+                .filter(|(pcpu, _)| self.pcpus[*pcpu].hart.clock.cycles < until_cycles)
+            else {
                 return Ok(Exit { pcpu: None, vm: None, time_ns: until_ns, kind: ExitKind::Until });
             };
             if let Some(kind) = self.vm_mut(vm)?.events.pop_front() {
@@ -51,9 +52,11 @@ impl Host {
     /// How far a pCPU may execute guest instructions now.
     fn horizon(&self, pcpu: usize, until_cycles: u64) -> u64 {
         let quantum = self.profile.timing.ipi_cycles;
-        let others = self.pcpus.iter().enumerate().filter(|(index, other)| {
-            *index != pcpu && other.loaded.is_some()
-        });
+        let others = self
+            .pcpus
+            .iter()
+            .enumerate()
+            .filter(|(index, other)| *index != pcpu && other.loaded.is_some());
         let least = others.map(|(_, other)| other.hart.clock.cycles).min();
         // One cycle at the least: clocks that are equal must not stand still.
         least.map_or(until_cycles, |least| until_cycles.min(least + quantum.max(1)))
@@ -70,9 +73,7 @@ impl Host {
         let stopped = self.vm(vm)?.stopped;
         let (mut site, technique) = self.site(store, pcpu, vm)?;
         if stopped {
-            let clock = &mut site.pcpu.hart.clock;
-            clock.cycles = clock.cycles.max(horizon);
-            site.book(crate::ledger::Activity::Wait);
+            site.wait_until(horizon);
             return Ok(None);
         }
         let step = technique.step(&mut site, horizon)?;
@@ -107,9 +108,11 @@ impl Host {
 
     fn exit(&self, vm: VmId, kind: ExitKind) -> Exit {
         let pcpu = self.vms.get(&vm).and_then(|vm| vm.pcpu);
+        // A VM on no pCPU has an event only if its devices wait for frames: that is now.
+        let now = |pcpus: &[Pcpu]| pcpus.iter().map(|pcpu| pcpu.hart.clock.ns()).max();
         let time_ns = match pcpu {
             Some(index) => self.pcpus[index].hart.clock.ns(),
-            None => self.reached_ns,
+            None => now(&self.pcpus).unwrap_or(0),
         };
         Exit { pcpu, vm: Some(vm), time_ns, kind }
     }

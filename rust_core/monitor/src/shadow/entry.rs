@@ -48,8 +48,7 @@ pub fn is_leaf(entry: u64) -> bool {
 /// Whether an entry means anything, as a leaf or as a pointer.
 pub fn is_valid(entry: u64) -> bool {
     let write_only = entry & (READ | WRITE) == WRITE;
-    let reserved =
-        entry & RESERVED != 0 || (!is_leaf(entry) && entry & NOT_IN_POINTER != 0);
+    let reserved = entry & RESERVED != 0 || (!is_leaf(entry) && entry & NOT_IN_POINTER != 0);
     entry & VALID != 0 && !write_only && !reserved
 }
 

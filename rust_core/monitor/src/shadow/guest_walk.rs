@@ -4,8 +4,8 @@
 //! or marks goes through the meter; a table in a page that has no frame yet reads as zeros.
 
 use super::entry::{
-    ACCESSED, DIRTY, EXECUTE, READ, USER, WRITE, address, index, is_canonical, is_leaf,
-    is_valid, span,
+    ACCESSED, DIRTY, EXECUTE, READ, USER, WRITE, address, index, is_canonical, is_leaf, is_valid,
+    span,
 };
 use crate::error::HostError;
 use crate::guest_pages::PageMap;

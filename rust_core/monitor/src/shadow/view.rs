@@ -52,10 +52,9 @@ impl View {
         match (self, user_page) {
             (Self::Bare, _)
             | (Self::User, true)
-            | (
-                Self::Supervisor | Self::SupervisorUser | Self::SupervisorUserExecutable,
-                false,
-            ) => all,
+            | (Self::Supervisor | Self::SupervisorUser | Self::SupervisorUserExecutable, false) => {
+                all
+            }
             (Self::User, false) | (Self::Supervisor, true) => 0,
             (Self::SupervisorUser, true) => all & !EXECUTE,
             (Self::SupervisorUserExecutable, true) => {

@@ -72,12 +72,7 @@ impl TrapAndEmulate {
     }
 
     /// Reads a counter if supervisor and user mode may.
-    fn read_counter(
-        &self,
-        meter: &mut Meter<'_>,
-        number: u16,
-        instructions: u64,
-    ) -> Option<u64> {
+    fn read_counter(&self, meter: &mut Meter<'_>, number: u16, instructions: u64) -> Option<u64> {
         let bit = 1 << (number - csr::CYCLE);
         let existing = counter::CYCLE | counter::TIME | counter::INSTRET;
         let readable = match self.guest.privilege {
@@ -129,9 +124,8 @@ impl TrapAndEmulate {
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         meter.read_csr(csr::STVAL);
         meter.work(DECODE_INSTRUCTIONS);
-        let mut operand = |register| {
-            (register != Register::R0).then(|| meter.read_register(register))
-        };
+        let mut operand =
+            |register| (register != Register::R0).then(|| meter.read_register(register));
         let address = operand(address);
         let asid = operand(asid).map(|value| value as u16);
         self.spaces.fence(&mut meter, &mut frames, FenceScope { address, asid })?;

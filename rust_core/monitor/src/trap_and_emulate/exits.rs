@@ -29,11 +29,7 @@ pub enum Handled {
 
 impl TrapAndEmulate {
     /// One step: from the trap to the point where the guest can be entered again.
-    pub fn handle(
-        &mut self,
-        site: &mut Site<'_>,
-        record: &TrapRecord,
-    ) -> Result<Step, HostError> {
+    pub fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Step, HostError> {
         if let Some(access) = page_fault(record) {
             return self.handle_page_fault(site, record, access);
         }

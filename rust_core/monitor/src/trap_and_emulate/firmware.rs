@@ -11,7 +11,6 @@ use crate::shadow::tree::TableFrames;
 use crate::supervisor::Supervisor;
 use crate::technique::Site;
 use dcsim_hart::Hart;
-use dcsim_hart::csr::fields::status;
 use dcsim_hart::isa::Register;
 use dcsim_machine::firmware::sbi::{Call, Reply, serve};
 use dcsim_machine::firmware::{Fence, HartState, Platform, StartPoint};
@@ -76,7 +75,7 @@ impl TrapAndEmulate {
         self.pc = self.pc.wrapping_add(ECALL_BYTES);
         let mut meter = site.meter();
         match departure {
-            Departure::SuspendAndResume(start) => self.restart(&mut meter, start),
+            Departure::SuspendAndResume(start) => self.resume = Some(start),
             _ => write_reply(&mut meter, reply),
         }
         Ok(match departure {
@@ -87,14 +86,14 @@ impl TrapAndEmulate {
     }
 
     /// The state in which firmware enters a kernel.
-    fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
+    pub(super) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         meter.store_state(6);
         self.guest = Supervisor {
             counter_enable: self.guest.counter_enable,
             timer_compare: self.guest.timer_compare,
+            software_pending: self.guest.software_pending,
             ..Supervisor::at_entry(start.address)
         };
-        self.guest.status = status::FS;
         self.pc = start.address;
         meter.write_register(Register::R10, 0);
         meter.write_register(Register::R11, start.opaque);
@@ -184,9 +183,7 @@ impl VirtualMachine<'_> {
     fn read_part(&mut self, page: u64, offset: u64, buffer: &mut [u8]) -> Result<(), HostError> {
         let slot = self.map.slot(page).ok_or(HostError::FrameNotReserved)?;
         match PageMap::decode(self.meter.load(slot)?) {
-            Some(frame) => {
-                Ok(self.meter.read_bytes(PhysicalAddress(frame.0 + offset), buffer)?)
-            }
+            Some(frame) => Ok(self.meter.read_bytes(PhysicalAddress(frame.0 + offset), buffer)?),
             None => {
                 buffer.fill(0);
                 Ok(())

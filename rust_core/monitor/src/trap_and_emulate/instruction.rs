@@ -60,10 +60,8 @@ pub struct CsrAccess {
 impl CsrAccess {
     /// Whether the register is written at all: setting or clearing by `x0` or 0 only reads.
     pub fn writes(&self) -> bool {
-        let nothing = matches!(
-            self.operand,
-            CsrOperand::Register(Register::R0) | CsrOperand::Immediate(0)
-        );
+        let nothing =
+            matches!(self.operand, CsrOperand::Register(Register::R0) | CsrOperand::Immediate(0));
         self.change == CsrChange::Write || !nothing
     }
 

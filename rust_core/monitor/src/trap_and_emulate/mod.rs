@@ -6,10 +6,10 @@
 //! choice of shadow tree; user programs of the guest and those of its kernel's instructions that
 //! are not sensitive execute directly.
 //!
-//! * [`vcpu`]: the state; [`entry`]: into the guest; [`exits`]: out of it, by reason;
-//! * [`emulate`]: privileged instructions; [`firmware`]: calls to the firmware;
-//! * [`page_fault`]: shadow fills and true faults; [`device`]: device registers;
-//! * [`instruction`]: decoding.
+//! * `vcpu` has the state, `entry` the way into the guest, `exits` the way out, by reason;
+//! * `emulate` carries out privileged instructions, `firmware` calls to the firmware;
+//! * `page_fault` fills shadow trees and tells true faults, `device` makes accesses to devices;
+//! * `instruction` decodes.
 
 mod device;
 mod emulate;
@@ -27,12 +27,11 @@ use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap};
-use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::shadow::tree::TableFrames;
 use crate::shadow::view::View;
 use crate::supervisor::Inputs;
-use crate::technique::{Site, Step, Technique, count_guest};
+use crate::technique::{Site, Step, Technique};
 use dcsim_hart::csr::fields::status;
 use dcsim_hart::engine::Engine;
 use dcsim_hart::{Ports, Privilege, Stop};
@@ -42,11 +41,7 @@ use vcpu::{Installed, Phase};
 
 /// Makes sure that `count` frames can be taken, and frees shadow trees for that if it has to.
 /// `false`: not now; nothing that the guest could see was changed.
-fn reserve(
-    vcpu: &mut TrapAndEmulate,
-    site: &mut Site<'_>,
-    count: u64,
-) -> Result<bool, HostError> {
+fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> Result<bool, HostError> {
     match site.allocator.reserve(count) {
         Ok(()) => Ok(true),
         Err(Shortage::Injected) => Ok(false),
@@ -86,8 +81,7 @@ impl Technique for TrapAndEmulate {
         self.resting.frm = hart.csrs.frm;
         // In the other phases the record is newer than the pCPU's register.
         if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
-            self.guest.status =
-                self.guest.status & !status::FS | hart.csrs.mstatus & status::FS;
+            self.guest.status = self.guest.status & !status::FS | hart.csrs.mstatus & status::FS;
         }
         if self.phase == Phase::Guest {
             self.pc = hart.pc;
@@ -107,9 +101,7 @@ impl Technique for TrapAndEmulate {
                 Ok(Step::Done)
             }
             Phase::Stopped => {
-                let clock = &mut site.pcpu.hart.clock;
-                clock.cycles = clock.cycles.max(until_cycles);
-                site.book(Activity::Wait);
+                site.wait_until(until_cycles);
                 Ok(Step::Done)
             }
         }
@@ -156,6 +148,7 @@ impl Technique for TrapAndEmulate {
             supervisor: self.guest.clone(),
             instructions: self.resting.instructions + counters.instructions(),
             waiting: self.phase == Phase::Wait,
+            resume: self.resume,
             ..self.resting.clone()
         }
     }
@@ -167,8 +160,7 @@ impl TrapAndEmulate {
         let before = site.pcpu.hart.counters;
         let mut ports = Ports { memory: site.memory.reborrow(), bus: &mut site.pcpu.bus };
         let stop = site.interpreter.run(&mut site.pcpu.hart, &mut ports, until_cycles);
-        count_guest(site.counters, &before, &site.pcpu.hart.counters);
-        site.book(Activity::Guest);
+        site.executed(&before, until_cycles);
         match stop {
             Stop::Deadline => Ok(Step::Done),
             Stop::Trap(record) if record.to == Privilege::Supervisor => {
@@ -184,16 +176,21 @@ impl TrapAndEmulate {
 
     /// One step: time passes until something wakes the guest, or until `until_cycles`.
     fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
-        let external = site.board.lines(0).supervisor_external;
-        let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
-        let clock = &mut site.pcpu.hart.clock;
-        if !self.guest.wakes(Inputs { time: clock.time(), external }) {
-            clock.cycles = clock.cycles.max(wake.min(until_cycles));
+        if !self.is_woken(site) {
+            let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
+            site.wait_until(wake.min(until_cycles));
         }
-        let inputs = Inputs { time: clock.time(), external };
-        site.book(Activity::Wait);
-        if self.guest.wakes(inputs) {
+        if self.is_woken(site) {
+            if let Some(start) = self.resume.take() {
+                self.restart(&mut site.meter(), start);
+            }
             self.phase = Phase::Enter;
         }
+    }
+
+    /// Whether something now ends the guest's wait.
+    fn is_woken(&self, site: &Site<'_>) -> bool {
+        let external = site.board.lines(0).supervisor_external;
+        self.guest.wakes(Inputs { time: site.pcpu.hart.clock.time(), external })
     }
 }

@@ -7,7 +7,7 @@ use crate::shadow::guest_walk::GuestWalker;
 use crate::shadow::spaces::Spaces;
 use crate::supervisor::Supervisor;
 use dcsim_hart::TrapRecord;
-use dcsim_machine::firmware::FirmwareConfig;
+use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
 
 /// What a vCPU does next.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -57,6 +57,8 @@ pub struct TrapAndEmulate {
     pub updates_marks: bool,
     /// Integer and floating-point registers while the vCPU is on no pCPU.
     pub resting: CpuState,
+    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
+    pub resume: Option<StartPoint>,
     /// The pCPU whose TLB may hold what the trees say.
     pub last_pcpu: Option<usize>,
 }
@@ -73,6 +75,7 @@ impl TrapAndEmulate {
             spaces: Spaces::default(),
             installed: Installed::default(),
             updates_marks: FirmwareConfig::default().updates_dirty_bits,
+            resume: state.resume,
             resting: state,
             last_pcpu: None,
         }

@@ -1,0 +1,94 @@
+//! A guest cannot tell trap-and-emulate from bare metal: every program prints the same lines, the
+//! digests of its memory included, and ends with the same status.
+
+use crate::support::{MIB, cause, config, run_alone};
+use dcsim_machine::DiskImage;
+use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
+
+fn assert_same(bootargs: &str, disk_bytes: u64) {
+    let [bare, emulated] = [BareMetal, TrapAndEmulate].map(|technique| {
+        let disk = (disk_bytes > 0).then(|| DiskImage::new(disk_bytes));
+        run_alone(config(technique, 16 * MIB, bootargs), disk)
+    });
+    assert_eq!(bare.code, Some(0), "{}", bare.console);
+    assert_eq!(emulated.console, bare.console);
+    assert_eq!(emulated.code, bare.code);
+    assert!(bare.console.contains("digest"), "{}", bare.console);
+    assert!(cause(&emulated, "handler:csr_access") > 0);
+}
+
+#[test]
+fn integers() {
+    assert_same("init=integer iterations=20", 0);
+}
+
+#[test]
+fn floating_point() {
+    assert_same("init=float steps=500", 0);
+}
+
+#[test]
+fn pointer_chase() {
+    assert_same("init=chase size=262144 steps=20000", 0);
+}
+
+#[test]
+fn system_calls() {
+    assert_same("init=syscalls n=500", 0);
+}
+
+#[test]
+fn page_faults() {
+    assert_same("init=faults n=6 pages=48", 0);
+}
+
+#[test]
+fn fork_and_wait() {
+    assert_same("init=forkwait n=5 pages=8", 0);
+}
+
+#[test]
+fn files_on_the_disk() {
+    assert_same("init=files", 4 * MIB);
+}
+
+#[test]
+fn a_server_with_a_fixed_list_of_requests() {
+    assert_same("init=server fixed=1+30 disk=64", 4 * MIB);
+}
+
+#[test]
+fn an_idle_guest() {
+    assert_same("init=idle seconds=1 period=100", 0);
+}
+
+#[test]
+fn swapping_in_the_guest() {
+    assert_same("kernel.swap_pages=512 init=swapper size=1048576 passes=2", 4 * MIB);
+}
+
+#[test]
+fn offences_of_user_programs() {
+    assert_same("init=trespass", 0);
+}
+
+#[test]
+fn processes_beside_each_other() {
+    assert_same("init=suite parallel=1", 4 * MIB);
+}
+
+#[test]
+fn the_console_through_the_firmware() {
+    assert_same("kernel.console=sbi init=integer iterations=1", 0);
+}
+
+/// Without interrupts both techniques execute the same instructions, one by one.
+#[test]
+fn instructions_are_counted_alike() {
+    let [bare, emulated] = [BareMetal, TrapAndEmulate].map(|technique| {
+        run_alone(config(technique, 16 * MIB, "kernel.tick_ms=100000 init=chase steps=5000"), None)
+    });
+    assert_eq!(emulated.counters.instructions(), bare.counters.instructions());
+    assert!(emulated.counters.emulated_instructions > 0);
+    assert_eq!(bare.counters.emulated_instructions, 0);
+}

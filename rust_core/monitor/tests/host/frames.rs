@@ -1,0 +1,119 @@
+//! Frames that are short: on purpose, and because the host is small.
+
+use crate::support::{MIB, Model, cause, config};
+use dcsim_machine::DiskImage;
+use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
+use dcsim_monitor::{ExitKind, HostError};
+
+fn busy(every: u64) -> Model {
+    let mut model = Model::new(2, 64 * MIB);
+    model.turn_ns = 700_000;
+    model.add(config(TrapAndEmulate, 8 * MIB, "init=faults n=2 pages=16"), None);
+    let files = config(TrapAndEmulate, 8 * MIB, "init=files files=2 size=5000");
+    model.add(files, Some(DiskImage::new(MIB)));
+    model.add(config(TrapAndEmulate, 8 * MIB, "kernel.console=sbi init=forkwait n=2"), None);
+    model.host.fail_frame_allocations(every);
+    model.play();
+    model
+}
+
+#[test]
+fn failing_every_nth_allocation_changes_no_result() {
+    let mut whole = busy(0);
+    assert_eq!(whole.memory_exits, 0);
+    let (log, outcomes) = (whole.log.clone(), whole.outcomes());
+    for every in [2, 3, 7, 100] {
+        let mut failing = busy(every);
+        assert!(failing.memory_exits > 0);
+        assert_eq!(failing.log, log, "every {every}");
+        assert_eq!(failing.outcomes(), outcomes, "every {every}");
+    }
+}
+
+#[test]
+fn shadow_tables_are_reclaimed_when_frames_are_short() {
+    let bootargs = "init=forkwait n=6 pages=16";
+    let run = |frames: u64| {
+        let mut model = Model::new(1, frames * 4096);
+        model.add(config(TrapAndEmulate, 8 * MIB, bootargs), None);
+        model.play();
+        assert_eq!(model.memory_exits, 0);
+        model.outcomes().remove(0)
+    };
+    let roomy = run(4096);
+    let most = roomy.usage.total();
+    // The guest pages and the monitor's, a tree in use and a reserve have to fit.
+    let tight = run(roomy.usage.guest + roomy.usage.monitor + 16);
+    assert_eq!(tight.console, roomy.console);
+    assert!(tight.usage.total() < most);
+    assert!(cause(&tight, "handler:shadow_fill") > cause(&roomy, "handler:shadow_fill"));
+}
+
+#[test]
+fn a_host_without_frames_says_so_and_goes_on_when_there_are_some() {
+    let mut model = Model::new(2, 8 * MIB);
+    let hungry = "init=chase size=4194304 steps=1000";
+    let first = model.add(config(TrapAndEmulate, 16 * MIB, hungry), None);
+    let second = model.add(config(TrapAndEmulate, 16 * MIB, hungry), None);
+    model.take_turns();
+    let exit = loop {
+        let exit = model.host.run(&mut model.store, 1_000_000_000).unwrap();
+        if exit.kind == ExitKind::Memory {
+            break exit;
+        }
+    };
+    // The same step fails again, at the same time, for as long as nothing is given back.
+    for _ in 0..3 {
+        assert_eq!(model.host.run(&mut model.store, 1_000_000_000).unwrap(), exit);
+    }
+    let (starved, other) = if exit.vm == Some(first) { (first, second) } else { (second, first) };
+    let pcpu = if starved == first { 1 } else { 0 };
+    assert_eq!(model.host.unload(&mut model.store, pcpu).unwrap(), other);
+    model.host.destroy_vm(&mut model.store, other).unwrap();
+    let next = model.host.run(&mut model.store, 2_000_000_000).unwrap();
+    assert_ne!(next.kind, ExitKind::Memory);
+}
+
+#[test]
+fn everything_is_given_back() {
+    let mut model = Model::new(1, 64 * MIB);
+    let vm = model.add(config(TrapAndEmulate, 8 * MIB, "init=forkwait n=2"), None);
+    model.play();
+    model.host.destroy_vm(&mut model.store, vm).unwrap();
+    assert_eq!(model.host.free_frame_count(), model.host.frame_count());
+    assert_eq!(model.store.used_bytes(), 0);
+
+    let mut model = Model::new(1, 64 * MIB);
+    let vm = model.add(config(BareMetal, 8 * MIB, "init=forkwait n=2"), None);
+    assert_eq!(model.host.free_frame_count(), (64 - 8) * MIB / 4096);
+    model.play();
+    model.host.destroy_vm(&mut model.store, vm).unwrap();
+    assert_eq!(model.host.free_frame_count(), model.host.frame_count());
+    assert_eq!(model.store.used_bytes(), 0);
+}
+
+#[test]
+fn a_vm_that_does_not_fit_is_refused_and_leaves_nothing_behind() {
+    let mut model = Model::new(1, MIB);
+    let kernel = crate::support::kernel();
+    for technique in [BareMetal, TrapAndEmulate] {
+        let config = config(technique, 4096 * MIB, "init=idle");
+        let refused = model.host.create_vm(&mut model.store, config, &kernel, None);
+        assert!(matches!(refused, Err(HostError::Memory { .. })), "{refused:?}");
+    }
+    assert_eq!(model.host.free_frame_count(), model.host.frame_count());
+    let owner = config(BareMetal, MIB, "");
+    let refused = model.host.create_vm(&mut model.store, owner, &kernel, None);
+    assert!(matches!(refused, Err(HostError::Image(_))), "{refused:?}");
+    assert_eq!(model.host.free_frame_count(), model.host.frame_count());
+    assert_eq!(model.store.used_bytes(), 0);
+}
+
+#[test]
+fn a_bare_machine_has_one_guest() {
+    let mut model = Model::new(1, 64 * MIB);
+    model.add(config(BareMetal, 8 * MIB, "init=idle"), None);
+    let kernel = crate::support::kernel();
+    let config = config(TrapAndEmulate, 8 * MIB, "init=idle");
+    assert!(model.host.create_vm(&mut model.store, config, &kernel, None).is_err());
+}

@@ -1,0 +1,9 @@
+//! Whole guests on whole hosts.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::missing_panics_doc)]
+
+mod cuts;
+mod fidelity;
+mod frames;
+mod moves;
+mod support;
