@@ -52,7 +52,14 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "did_you_mean",
+    "nearest",
 ]
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed name that a name was probably meant to be, or None."""
+    near = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
+    return near[0] if near else None
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
@@ -66,9 +73,9 @@ def did_you_mean(name: str, allowed: Iterable[str]) -> str:
         What could have been written, in the order in which to list it.
     """
     names = list(allowed)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean `{near[0]}`?"
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean `{near}`?"
     if not names:
         return "there is none to choose from"
     return "allowed: " + ", ".join(f"`{each}`" for each in names)

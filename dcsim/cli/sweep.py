@@ -12,15 +12,16 @@ from rich.table import Table
 from dcsim.cli.options import format_option, scenario_argument, set_option
 from dcsim.cli.output import show_error, show_json, show_tables
 from dcsim.errors import UnknownNameError
-from dcsim.report.figures import count
+from dcsim.report.figures import figure
 from dcsim.scenario import load_scenario
 from dcsim.scenario.metrics import find_metric
 from dcsim.study import grid, parse_axis, parse_seeds, run_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from dcsim.results.metrics import Value
+    from dcsim.scenario import Scenario
     from dcsim.study import Point, PointOutcome
 
 __all__ = ["sweep"]
@@ -85,12 +86,7 @@ def sweep(
     """
     points = grid([parse_axis(text) for text in axes], parse_seeds(seeds) if seeds else ())
     file = load_scenario(scenario, [*overrides, *points[0].overrides])
-    shown = metrics or _DEFAULT_METRICS
-    vms = [vm.name for vm in file.scenario.each_vm()]
-    hosts = [host.name for host in file.scenario.each_host()]
-    for name in shown:
-        if find_metric(name, vms, hosts)[0] is None:
-            raise UnknownNameError("metric", name, _DEFAULT_METRICS)
+    shown = _units(metrics or _DEFAULT_METRICS, file.scenario)
     folder = output if output is not None else Path("results") / f"{file.scenario.name}-sweep"
     found: dict[Point, PointOutcome] = {}
     for outcome in run_sweep(scenario, points, folder, workers=workers, overrides=overrides):
@@ -103,6 +99,19 @@ def sweep(
     else:
         show_tables([_table(ordered, shown)])
     return _exit_code(ordered)
+
+
+def _units(names: Sequence[str], scenario: Scenario) -> dict[str, str]:
+    """Return the unit of each metric by its name."""
+    vms = [vm.name for vm in scenario.each_vm()]
+    hosts = [host.name for host in scenario.each_host()]
+    units = {}
+    for name in names:
+        metric, _, _ = find_metric(name, vms, hosts)
+        if metric is None:
+            raise UnknownNameError("metric", name, _DEFAULT_METRICS)
+        units[name] = metric.unit
+    return units
 
 
 def _tell(outcome: PointOutcome, done: int, total: int) -> None:
@@ -122,20 +131,20 @@ def _verdict(outcome: PointOutcome, when_passed: str) -> str:
     return when_passed if outcome.passed else "FAIL"
 
 
-def _table(outcomes: Sequence[PointOutcome], metrics: Sequence[str]) -> Table:
+def _table(outcomes: Sequence[PointOutcome], metrics: Mapping[str, str]) -> Table:
     table = Table(title="Sweep", title_justify="left", box=None, pad_edge=False)
     table.add_column("point")
     table.add_column("expectations")
     for name in metrics:
         table.add_column(name.removeprefix("cluster."), justify="right")
     for outcome in outcomes:
-        figures = [count(_value(outcome, name)) for name in metrics]
+        figures = [figure(_value(outcome, name), unit) for name, unit in metrics.items()]
         point = ", ".join(outcome.point.overrides) or "as written"
         table.add_row(point, _verdict(outcome, "pass"), *figures)
     return table
 
 
-def _as_json(outcome: PointOutcome, metrics: Sequence[str]) -> dict[str, object]:
+def _as_json(outcome: PointOutcome, metrics: Iterable[str]) -> dict[str, object]:
     return {
         "overrides": list(outcome.point.overrides),
         "passed": outcome.passed,

@@ -93,10 +93,7 @@ def expectation_table(outcomes: Sequence[Outcome]) -> Table:
     table = _table("Expectations", ["", "metric", "expected", "found"], texts=2)
     for outcome in outcomes:
         mark = Text("pass", "green") if outcome.passed else Text("FAIL", "bold red")
-        unit = f" {outcome.unit}" if outcome.unit not in ("", "count") else ""
-        found = "no value" if outcome.value is None else f"{outcome.value}{unit}"
-        wanted = f"{outcome.comparison} {outcome.bound}{unit}"
-        table.add_row(mark, outcome.metric, wanted, found)
+        table.add_row(mark, outcome.metric, outcome.wanted, outcome.found)
     return table
 
 

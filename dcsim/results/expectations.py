@@ -35,12 +35,25 @@ class Outcome:
 
     def __str__(self) -> str:
         """Return the outcome in one line, with its place when it failed."""
-        unit = f" {self.unit}" if self.unit not in ("", "count") else ""
-        wanted = f"{self.metric} {self.comparison} {self.bound}{unit}"
+        wanted = f"{self.metric} {self.wanted}"
         if self.passed:
-            return f"{wanted}: it is {self.value}"
-        was = "it has no value" if self.value is None else f"it is {self.value}{unit}"
+            return f"{wanted}: it is {self.found}"
+        was = "it has no value" if self.value is None else f"it is {self.found}"
         return f"{self.place}: expected {wanted}, but {was}"
+
+    @property
+    def wanted(self) -> str:
+        """The comparison with its bound: ``<= 5000000 ns``."""
+        return f"{self.comparison} {self.bound}{self._unit}"
+
+    @property
+    def found(self) -> str:
+        """The metric's value with its unit."""
+        return "no value" if self.value is None else f"{self.value}{self._unit}"
+
+    @property
+    def _unit(self) -> str:
+        return f" {self.unit}" if self.unit not in ("", "count", "share") else ""
 
 
 def check_expectations(file: ScenarioFile, summary: Summary) -> tuple[Outcome, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from dcsim.errors import Problem, UnitError, did_you_mean
+from dcsim.errors import Problem, UnitError, did_you_mean, nearest
 from dcsim.scenario.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -59,7 +59,20 @@ def explain(error: ValidationError, root: Node) -> list[Problem]:
     root
         The document.
     """
-    return [_problem(details, root) for details in error.errors(include_url=False)]
+    every = error.errors(include_url=False)
+    misspelt = {_meant(details) for details in every if details["type"] == "extra_forbidden"}
+    return [
+        _problem(details, root)
+        for details in every
+        if details["type"] != "missing" or details["loc"] not in misspelt
+    ]
+
+
+def _meant(details: ErrorDetails) -> Location:
+    """Return the location that an unknown key was probably meant to be."""
+    *around, name = details["loc"]
+    allowed = list(_schema_at(around).get("properties", {}))
+    return (*around, nearest(str(name), allowed) or "")
 
 
 def place_of(root: Node, location: Sequence[int | str], *, key: bool = False) -> Place:

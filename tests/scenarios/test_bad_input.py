@@ -44,7 +44,7 @@ BAD_FILES: list[tuple[str, str | bytes, str]] = [
     (
         "unknown key",
         VALID.replace("power:", "pover:"),
-        "error: bad.yaml:5:82: `hosts[0]` has no key `pover`\n  hint: did you mean `power`?",
+        "error: bad.yaml:5:85: `hosts[0]` has no key `pover`\n  hint: did you mean `power`?",
     ),
     (
         "wrong unit",

@@ -106,7 +106,7 @@ MISTAKES = [
     ),
     (
         "    memory: 256 MiB\n",
-        "    memroy: 256 MiB\n    memory: 256 MiB\n",
+        "    memroy: 256 MiB\n",
         "f.yaml:13:5: `hosts[0]` has no key `memroy`; did you mean `memory`?",
     ),
     (

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import yaml
 
+from dcsim.scenario.document import parse_text, plain
 from dcsim.scenario.schema import committed_schema, schema_text
 
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").rglob("*.yaml"))
@@ -41,7 +41,9 @@ def test_defaults_are_written_as_in_a_file() -> None:
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_the_scenarios_agree_with_it(path: Path) -> None:
-    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), json.loads(schema_text()))
+    document, _ = parse_text(path.read_text("utf-8"), str(path))
+
+    jsonschema.validate(plain(document), json.loads(schema_text()))
 
 
 @pytest.mark.parametrize(
