@@ -25,6 +25,8 @@ from dcsim.scenario import ScenarioFile, load_scenario
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted(ROOT.glob("scenarios/**/*.yaml"))
+PATH_NS = 20_000
+"""More than a host path takes."""
 QUICKSTART = ROOT / "scenarios/quickstart.yaml"
 
 pytestmark = pytest.mark.slow
@@ -85,7 +87,10 @@ def test_migrations_carry_every_byte(quickstart: tuple[ScenarioFile, RunResult, 
 
 
 def test_time_is_accounted_for(quickstart: tuple[ScenarioFile, RunResult, float]) -> None:
-    """A VM runs, waits for a processor, waits for interrupts, or moves; nothing else."""
+    """A VM runs, waits for a processor, waits for interrupts, or moves; nothing else.
+
+    The host path that follows its last exit is on its account, and after its end.
+    """
     _, result, _ = quickstart
 
     for vm in result.vms:
@@ -94,8 +99,8 @@ def test_time_is_accounted_for(quickstart: tuple[ScenarioFile, RunResult, float]
         moved = sum(
             move.resumed_ns - move.stopped_ns for move in result.migrations if move.vm == vm.name
         )
-        assert vm.run_ns + vm.steal_ns + vm.halted_ns <= lived
-        assert vm.run_ns + vm.steal_ns + vm.halted_ns + moved >= lived * 0.99
+        assert vm.run_ns + vm.steal_ns + vm.halted_ns <= lived + PATH_NS
+        assert vm.run_ns + vm.steal_ns + vm.halted_ns + moved >= lived - PATH_NS
 
 
 def _run(output: Path, hash_seed: str, *arguments: str) -> None:
