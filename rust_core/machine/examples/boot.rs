@@ -3,7 +3,7 @@
 //! ```text
 //! boot <kernel> [key=value ...] [-- command line of the kernel]
 //!   memory=<MiB>  harts=<n>  seconds=<simulated seconds>  disk=<MiB of zeros>  network=yes
-//!   input=<text typed at the start>
+//!   input=<text typed at the start>  initrd=<file>
 //! ```
 //!
 //! The disk takes 100 microseconds for a request; packets go nowhere. The exit code is the
@@ -27,6 +27,7 @@ const TIME_IS_UP: u8 = 124;
 /// What the command line asks for.
 struct Options {
     kernel: Vec<u8>,
+    initrd: Vec<u8>,
     board: BoardConfig,
     input: String,
     end_ns: u64,
@@ -36,7 +37,8 @@ impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let kernel = std::fs::read(arguments.next().ok_or("which kernel?")?)?;
         let board = BoardConfig { ram_bytes: 64 << 20, ..BoardConfig::default() };
-        let mut options = Self { kernel, board, input: String::new(), end_ns: 60_000_000_000 };
+        let (initrd, input) = (Vec::new(), String::new());
+        let mut options = Self { kernel, initrd, board, input, end_ns: 60_000_000_000 };
         for argument in arguments.by_ref().take_while(|argument| argument != "--") {
             options.set(&argument)?;
         }
@@ -52,6 +54,7 @@ impl Options {
             "seconds" => self.end_ns = value.parse::<u64>()? * 1_000_000_000,
             "disk" => self.board.disk = Some(DiskImage::new(value.parse::<u64>()? << 20)),
             "network" => self.board.network = value == "yes",
+            "initrd" => self.initrd = std::fs::read(value)?,
             "input" => self.input = value.to_string(),
             _ => return Err(format!("unknown option {key}").into()),
         }
@@ -122,9 +125,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
     let store = PageStore::new(2 * options.board.ram_bytes);
     let bootargs = options.board.bootargs.clone();
-    let machine = Machine::new(MachineConfig { board: options.board, ..MachineConfig::default() });
+    let board = options.board.clone();
+    let machine = Machine::new(MachineConfig { board, ..MachineConfig::default() });
     let mut world = World { machine, store, disk: BTreeMap::new() };
-    world.machine.boot(&mut world.store, &options.kernel, &bootargs)?;
+    let Options { kernel, initrd, .. } = &options;
+    world.machine.boot_with_initrd(&mut world.store, kernel, initrd, &bootargs)?;
     world.machine.console_input(&mut world.store, options.input.as_bytes())?;
 
     let begin = Instant::now();
@@ -139,14 +144,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn report(world: &World, begin: Instant) -> std::io::Result<()> {
-    let seconds = begin.elapsed().as_secs_f64();
+    let microseconds = begin.elapsed().as_micros().max(1);
     let mut error = std::io::stderr().lock();
     for hart in (0..).map_while(|number| world.machine.hart(number)) {
         let instructions = hart.counters.instructions;
-        let speed = instructions as f64 / seconds / 1e6;
+        let speed = u128::from(instructions) / microseconds;
         writeln!(
             error,
-            "hart {}: pc {:#x}, {instructions} instructions, {} cycles, {speed:.0} million/s",
+            "hart {}: pc {:#x}, {instructions} instructions, {} cycles, {speed} million/s",
             hart.id, hart.pc, hart.clock.cycles
         )?;
     }

@@ -88,8 +88,11 @@ fn run_test(path: &Path, image: &[u8], cycles: u64) -> Result<(), Box<dyn Error>
     Err("the signature differs from the reference".into())
 }
 
+/// A file with its content.
+type TestFile = (PathBuf, Vec<u8>);
+
 /// The ELF files of a folder, by name.
-fn tests(folder: &str) -> Result<Vec<(PathBuf, Vec<u8>)>, Box<dyn Error>> {
+fn tests(folder: &str) -> Result<Vec<TestFile>, Box<dyn Error>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

@@ -56,6 +56,10 @@ fn chosen(tree: &mut FdtWriter, config: &BoardConfig) -> Result<()> {
     let node = tree.begin_node("chosen")?;
     tree.property_string("bootargs", &config.bootargs.replace('\0', " "))?;
     tree.property_string("stdout-path", &format!("/soc/serial@{:x}", map::UART.base))?;
+    if let Some(initrd) = &config.initrd {
+        tree.property_u64("linux,initrd-start", initrd.start)?;
+        tree.property_u64("linux,initrd-end", initrd.end)?;
+    }
     let mut seed = [0; RNG_SEED_BYTES];
     // Another stream than that of the entropy device.
     Random::new(!config.entropy_seed).fill(&mut seed);
@@ -230,6 +234,15 @@ mod tests {
         assert_eq!(chosen.text("stdout-path"), "/soc/serial@10000000");
         assert_eq!(chosen.cells("rng-seed").len(), 8);
         assert_eq!(tree(&config).at("chosen").cells("rng-seed"), chosen.cells("rng-seed"));
+    }
+
+    #[test]
+    fn an_initial_ram_disk_is_named_by_its_ends() {
+        let initrd = Some(0x8100_0000..0x8123_4567);
+        let root = tree(&BoardConfig { initrd, ..BoardConfig::default() });
+        let chosen = root.at("chosen");
+        assert_eq!(chosen.cells("linux,initrd-start"), [0, 0x8100_0000]);
+        assert_eq!(chosen.cells("linux,initrd-end"), [0, 0x8123_4567]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::disk_image::DiskImage;
 use dcsim_hart::IsaProfile;
+use std::ops::Range;
 
 /// What a board is made of. The default is one hart at 1 GHz with 128 MiB of memory, a serial port
 /// and an entropy device.
@@ -23,6 +24,8 @@ pub struct BoardConfig {
     pub entropy_seed: u64,
     /// The kernel's command line.
     pub bootargs: String,
+    /// Where the kernel finds an initial RAM disk, if there is one.
+    pub initrd: Option<Range<u64>>,
     /// The instruction set of the harts, for the device tree.
     pub isa: IsaProfile,
     /// Cycles of a hart per second.
@@ -42,6 +45,7 @@ impl Default for BoardConfig {
             console: false,
             entropy_seed: 0,
             bootargs: String::new(),
+            initrd: None,
             isa: IsaProfile::default(),
             hz: 1_000_000_000,
             timebase_hz: 10_000_000,

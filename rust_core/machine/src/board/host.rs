@@ -85,7 +85,7 @@ impl Board {
     /// Lets the devices that wait for memory try again.
     pub fn retry(&mut self, memory: &mut dyn GuestMemory) -> Result<(), Unavailable> {
         for slot in 0..self.slots.len() {
-            self.with_slot(memory, slot, |transport, host| transport.process(host))?;
+            self.with_slot(memory, slot, Transport::process)?;
         }
         Ok(())
     }

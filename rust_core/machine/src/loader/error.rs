@@ -46,6 +46,12 @@ pub enum ImageError {
         /// The length of the tree in bytes.
         length: u64,
     },
+    /// There is no room for the initial RAM disk between the image and the device tree.
+    #[error("no room for an initial RAM disk of {length} bytes")]
+    NoRoomForInitrd {
+        /// The length of the RAM disk in bytes.
+        length: u64,
+    },
     /// The host cannot provide the memory.
     #[error(transparent)]
     Memory(#[from] GuestMemoryError),

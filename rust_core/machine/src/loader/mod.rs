@@ -14,5 +14,5 @@ mod tests;
 
 pub use elf::symbol_address;
 pub use error::ImageError;
-pub use place::{Placement, device_tree_address, load};
+pub use place::{Placement, device_tree_address, initrd_address, load, write};
 pub use plan::{Format, Piece, Plan};

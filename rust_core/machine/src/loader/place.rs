@@ -46,10 +46,22 @@ pub fn device_tree_address(ram: Region, image_end: u64, length: u64) -> Result<u
     }
 }
 
-fn write_piece(memory: &mut dyn GuestMemory, piece: &Piece<'_>) -> Result<(), ImageError> {
-    for (index, chunk) in piece.bytes.chunks(CHUNK_BYTES).enumerate() {
-        memory.write(piece.address + (index * CHUNK_BYTES) as u64, chunk)?;
+/// The place for an initial RAM disk of `length` bytes: below the device tree, above the image.
+pub fn initrd_address(image_end: u64, device_tree: u64, length: u64) -> Result<u64, ImageError> {
+    let place = device_tree.checked_sub(length).map(|place| place - place % TREE_ALIGNMENT);
+    place.filter(|place| *place >= image_end).ok_or(ImageError::NoRoomForInitrd { length })
+}
+
+/// Writes bytes to memory.
+pub fn write(memory: &mut dyn GuestMemory, address: u64, bytes: &[u8]) -> Result<(), ImageError> {
+    for (index, chunk) in bytes.chunks(CHUNK_BYTES).enumerate() {
+        memory.write(address + (index * CHUNK_BYTES) as u64, chunk)?;
     }
+    Ok(())
+}
+
+fn write_piece(memory: &mut dyn GuestMemory, piece: &Piece<'_>) -> Result<(), ImageError> {
+    write(memory, piece.address, piece.bytes)?;
     let mut position = piece.bytes.len() as u64;
     while position < piece.memory_bytes {
         let length = (piece.memory_bytes - position).min(CHUNK_BYTES as u64) as usize;

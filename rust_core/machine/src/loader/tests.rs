@@ -1,6 +1,6 @@
 //! The loader against images made by hand, and against mutations of them.
 
-use super::{Format, ImageError, Plan, device_tree_address, load, symbol_address};
+use super::{Format, ImageError, Plan, device_tree_address, initrd_address, load, symbol_address};
 use crate::board::map::Region;
 use crate::random::Random;
 use dcsim_memory::{Frames, Memory, PageStore, PhysicalAddress};
@@ -211,6 +211,17 @@ fn the_tree_lies_above_the_image_or_nowhere() {
     assert!(device_tree_address(RAM, BASE, u64::MAX).is_err());
     let large = Region { base: BASE, bytes: 16 << 30 };
     assert_eq!(device_tree_address(large, BASE, 4096), Ok(0xc000_0000 - 4096));
+}
+
+#[test]
+fn an_initial_ram_disk_lies_between_image_and_tree() {
+    let tree = BASE + RAM_BYTES - 4096;
+    assert_eq!(initrd_address(BASE + 0x1000, tree, 100), Ok(tree - 4096));
+    assert_eq!(initrd_address(BASE + 0x1000, BASE + 0x3000, 0x2000), Ok(BASE + 0x1000));
+    for length in [0x2001, u64::MAX] {
+        let refused = Err(ImageError::NoRoomForInitrd { length });
+        assert_eq!(initrd_address(BASE + 0x1000, BASE + 0x3000, length), refused);
+    }
 }
 
 #[test]

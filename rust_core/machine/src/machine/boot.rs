@@ -1,12 +1,13 @@
 //! Power-on: loading a kernel and starting the first hart.
 
 use super::{Activity, Machine};
-use crate::board::map;
+use crate::board::map::{self, Region};
 use crate::device_tree::device_tree;
 use crate::firmware::{Firmware, StartPoint};
 use crate::loader::{self, ImageError, Plan};
 use crate::meter::Meter;
 use dcsim_memory::{Memory, PageStore};
+use std::ops::Range;
 
 /// Why a machine could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +31,27 @@ impl Machine {
         kernel: &[u8],
         bootargs: &str,
     ) -> Result<(), BootError> {
+        self.boot_with_initrd(store, kernel, &[], bootargs)
+    }
+
+    /// The same with an initial RAM disk, unless that is empty.
+    pub fn boot_with_initrd(
+        &mut self,
+        store: &mut PageStore,
+        kernel: &[u8],
+        initrd: &[u8],
+        bootargs: &str,
+    ) -> Result<(), BootError> {
         bootargs.clone_into(&mut self.config.board.bootargs);
-        let tree = device_tree(&self.config.board)?;
         let plan = Plan::read(kernel)?;
+        self.config.board.initrd = self.place_initrd(&plan, initrd.len() as u64)?;
+        let tree = device_tree(&self.config.board)?;
         let mut memory = Memory { store, frames: &mut self.frames };
         let ram_bytes = self.config.board.ram_bytes;
         let placement = loader::load(&mut memory, ram_bytes, &plan, &tree)?;
+        if let Some(place) = &self.config.board.initrd {
+            loader::write(&mut memory, place.start, initrd)?;
+        }
         let start = StartPoint { address: placement.entry, opaque: placement.device_tree };
         self.reset();
         match self.config.firmware {
@@ -47,6 +63,21 @@ impl Machine {
             None => self.enter_machine_mode(start),
         }
         Ok(())
+    }
+
+    /// Where the initial RAM disk goes, if there is one. The length of the device tree does not
+    /// depend on the addresses in it.
+    fn place_initrd(&self, plan: &Plan<'_>, length: u64) -> Result<Option<Range<u64>>, BootError> {
+        if length == 0 {
+            return Ok(None);
+        }
+        let mut board = self.config.board.clone();
+        board.initrd = Some(0..length);
+        let ram = Region { base: map::MEMORY_BASE, bytes: board.ram_bytes };
+        let tree_bytes = device_tree(&board)?.len() as u64;
+        let tree = loader::device_tree_address(ram, plan.end(), tree_bytes)?;
+        let start = loader::initrd_address(plan.end(), tree, length)?;
+        Ok(Some(start..start + length))
     }
 
     fn reset(&mut self) {

@@ -434,7 +434,9 @@ fn a_full_page_store_stops_the_run_and_loses_nothing() {
     let hogs: Vec<_> = std::iter::from_fn(|| world.store.insert(&[1; 4096]).ok()).collect();
     assert_eq!(world.run(1_000_000), MachineStop::StoreFull);
     assert_eq!(world.run(1_000_000), MachineStop::StoreFull);
-    hogs.into_iter().for_each(|page| world.store.release(page));
+    for page in hogs {
+        world.store.release(page);
+    }
     world.finish();
     assert_eq!(world.note(7 * 512), NOTES + 7 * 4096);
 
