@@ -298,6 +298,12 @@ class Machine:
         """Hand an Ethernet frame to a guest; False if it has no buffer, and the frame is lost."""
     def in_flight(self, vm: int) -> int:
         """Return the number of disk requests that are not completed."""
+    def settled(self, vm: int) -> bool:
+        """Tell whether every exit of a VM has been returned.
+
+        One that comes at or after the end of a run is returned by the next run in which the VM is
+        on a pCPU, before the VM executes anything.
+        """
     def console_output(self, vm: int) -> bytes:
         """Return what the guest wrote to its console since the last call."""
     def console_input(self, vm: int, data: bytes) -> None:
@@ -333,9 +339,7 @@ class Machine:
         MachineError
             If it is on a pCPU or has requests in flight.
         """
-    def restore_vm(
-        self, config: str, state: VmState, disk: DiskImage | None = None
-    ) -> int:
+    def restore_vm(self, config: str, state: VmState, disk: DiskImage | None = None) -> int:
         """Create a VM from a saved state and return its number.
 
         Parameters

@@ -143,6 +143,9 @@ class Machine(Protocol):
     def next_timer_ns(self, vm: int) -> int | None:
         """Return when the guest's own timer is due."""
 
+    def settled(self, vm: int) -> bool:
+        """Tell whether every exit of a VM has been returned."""
+
     def runnable(self, vm: int, at_ns: int | None = None) -> bool:
         """Tell whether a waiting vCPU has an interrupt to take at a time."""
 

@@ -154,6 +154,8 @@ class Hypervisor:
 
     def save(self, vm: VirtualMachine) -> Any:  # noqa: ANN401 - the machine world's own
         """Return the state of a quiet VM, and let it go."""
+        # What is still in the console's buffer would be part of the state, and come out again.
+        self.collect_console(vm)
         state = self._machine.save_vm(vm.number)
         self._let_go(vm)
         return state
@@ -230,6 +232,8 @@ class Hypervisor:
             self._arm_tick()
 
     def _choose(self, slot: Slot) -> None:
+        if slot.vcpu is not None and not self._machine.settled(slot.vcpu.vm.number):
+            return  # an exit of its last instruction is yet to come; then it is looked at
         slot.look = False
         if slot.vcpu is not None and slot.vcpu.vm.pausing is not None:
             self._lay_down(slot, "paused")

@@ -207,6 +207,10 @@ impl PyMachine {
         Ok(lock(&self.inner)?.host.in_flight(VmId(vm))?)
     }
 
+    fn settled(&self, vm: u32) -> Outcome<bool> {
+        Ok(lock(&self.inner)?.host.settled(VmId(vm))?)
+    }
+
     fn console_output<'py>(&self, py: Python<'py>, vm: u32) -> Outcome<Bound<'py, PyBytes>> {
         let output = lock(&self.inner)?.host.console_output(VmId(vm))?;
         Ok(PyBytes::new(py, &output))

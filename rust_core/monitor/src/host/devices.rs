@@ -71,6 +71,12 @@ impl Host {
         Ok(self.vm(vm)?.board.in_flight())
     }
 
+    /// Whether every exit of a VM has been reported. One that comes at or after the end of a run is
+    /// reported by the next run in which the VM is on a pCPU, before it executes anything.
+    pub fn settled(&self, vm: VmId) -> Result<bool, HostError> {
+        Ok(self.vm(vm)?.events.is_empty())
+    }
+
     /// When the guest's timer next raises an enabled interrupt: after the present of its pCPU, or
     /// at any time if it is on none.
     pub fn next_timer_ns(&self, vm: VmId) -> Result<Option<u64>, HostError> {
