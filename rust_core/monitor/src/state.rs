@@ -67,8 +67,22 @@ impl VmState {
         }
     }
 
-    /// Compares every byte with another state and names what differs.
+    /// Compares every byte with another state in the same store and names what differs.
     pub fn differences(&self, other: &Self, store: &PageStore) -> Vec<String> {
+        self.compare(other, |here, there| here == there || store.page(here) == store.page(there))
+    }
+
+    /// Compares every byte with a state whose pages lie in another store.
+    pub fn differences_between(
+        &self,
+        store: &PageStore,
+        other: &Self,
+        other_store: &PageStore,
+    ) -> Vec<String> {
+        self.compare(other, |here, there| store.page(here) == other_store.page(there))
+    }
+
+    fn compare(&self, other: &Self, same: impl Fn(PageId, PageId) -> bool) -> Vec<String> {
         let mut differences = Vec::new();
         if self.cpu != other.cpu {
             differences.push("registers".to_owned());
@@ -83,9 +97,7 @@ impl VmState {
         let pairs = self.pages.iter().zip(&other.pages).enumerate();
         differences.extend(
             pairs
-                .filter(|(_, (here, there))| {
-                    here != there && store.page(**here) != store.page(**there)
-                })
+                .filter(|(_, (here, there))| !same(**here, **there))
                 .map(|(number, _)| format!("page {number}")),
         );
         differences

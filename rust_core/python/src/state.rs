@@ -70,7 +70,11 @@ impl PyVmState {
             return Ok(Vec::new());
         }
         let (here, there) = (lock(&self.state)?, lock(&other.state)?);
-        Ok(here.differences(&there, &*lock(&self.store)?))
+        let store = lock(&self.store)?;
+        if Arc::ptr_eq(&self.store, &other.store) {
+            return Ok(here.differences(&there, &store));
+        }
+        Ok(here.differences_between(&store, &there, &*lock(&other.store)?))
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyBytes>> {
