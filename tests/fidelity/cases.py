@@ -57,7 +57,7 @@ _OTHERS = [
     Case("idle", "idle seconds=1 period=250", waits=True),
     Case("server-with-disk", "server fixed=9+12 disk=256 at=100", disk_mib=1, waits=True),
     # More than fits into its memory; QEMU's smallest machine has more.
-    Case("swapper", "swapper size=7000000 passes=2", {"swap_pages": 900}, memory_mib=8, disk_mib=4,
+    Case("swapper", "swapper size=2000000 passes=2", {"swap_pages": 300}, memory_mib=4, disk_mib=2,
          waits=True),
     Case("suite", f"suite {_MIXTURE},trespass"),
     Case("suite-at-once", f"suite parallel=1 {_MIXTURE}", in_order=False),

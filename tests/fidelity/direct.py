@@ -112,6 +112,8 @@ class Guest:
 
     def save(self) -> _core.VmState:
         """Take the guest off its pCPU, let its disk come to rest, and return its state."""
+        while not self.machine.settled(self.vm):
+            self._advance(self.machine.local_time_ns(0) + 1)
         if self.machine.loaded(0) is not None:
             self.machine.unload(0)
         while self._requests:

@@ -98,7 +98,9 @@ def scenario_of(
         for index, kind in enumerate(hypervisors)
     ]
     san = {"name": "san", "latency": "90 us", "bandwidth": "2 GB/s"}
-    moves = [] if move_at_ns is None else [{"vm": "guest", "to": "host-1", "at": f"{move_at_ns} ns"}]
+    moves = (
+        [] if move_at_ns is None else [{"vm": "guest", "to": "host-1", "at": f"{move_at_ns} ns"}]
+    )
     return Scenario.model_validate(
         {
             "dcsim": 1,
