@@ -8,7 +8,7 @@
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::ids::VmId;
 use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Unavailable};
-use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
+use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
 use std::collections::BTreeSet;
 
 /// Entries in a frame of the map.
@@ -106,6 +106,8 @@ impl GuestPages<'_> {
         self.memory.reserve(slot, 8).map_err(|_| unavailable)?;
         let owner = FrameOwner::Guest { vm: self.vm, page };
         let frame = self.allocator.allocate(owner).ok_or(unavailable)?;
+        // It may have been a shadow table of another guest.
+        self.memory.frames.replace(self.memory.store, frame, PageId::ZERO);
         self.memory.write_u64(slot, PageMap::encode(frame)).map_err(|_| unavailable)?;
         Ok(frame)
     }
@@ -235,6 +237,21 @@ mod tests {
                 vm: VM,
             }
         }
+    }
+
+    #[test]
+    fn a_frame_that_was_used_before_holds_zeros_again() {
+        let mut world = World::new(4, 8);
+        let used = world.allocator.allocate(FrameOwner::Shadow { vm: VmId(9) }).unwrap();
+        Memory { store: &mut world.store, frames: &mut world.frames }
+            .write_u64(used, u64::MAX)
+            .unwrap();
+        world.allocator.release(used);
+        let mut guest = world.guest();
+        assert_eq!(guest.provide(0), Ok(used));
+        let mut bytes = [1; 8];
+        guest.read(GUEST, &mut bytes).unwrap();
+        assert_eq!(bytes, [0; 8]);
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl Host {
                 Ok(Box::new(BareMetal::new(state)))
             }
             TechniqueKind::TrapAndEmulate => {
-                let map = self.new_map(id, pages)?;
+                let map = self.new_map(store, id, pages)?;
                 let memory = Memory { store, frames: &mut self.frames };
                 let allocator = &mut self.allocator;
                 let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
@@ -256,11 +256,20 @@ impl Host {
     }
 
     /// An empty map of a guest's pages, in frames of its own.
-    fn new_map(&mut self, vm: VmId, pages: u64) -> Result<PageMap, HostError> {
+    fn new_map(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        pages: u64,
+    ) -> Result<PageMap, HostError> {
         let wanted = map_frames(pages);
         self.allocator.check(wanted).map_err(|_| self.too_little(wanted))?;
         let owner = FrameOwner::Monitor { vm };
-        let tables = (0..wanted).filter_map(|_| self.allocator.allocate(owner)).collect();
+        let tables: Vec<_> = (0..wanted).filter_map(|_| self.allocator.allocate(owner)).collect();
+        for table in &tables {
+            // It may have been a shadow table of another guest.
+            self.frames.replace(store, *table, PageId::ZERO);
+        }
         Ok(PageMap::new(MEMORY_BASE, pages, tables))
     }
 
