@@ -1,0 +1,174 @@
+"""The model with machines that execute: the seam, fidelity and determinism with real guests."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dcsim.host.world import CoreWorld
+from dcsim.results import RunResult
+from dcsim.run import run_scenario
+from dcsim.scenario import Scenario
+
+MEGABYTE = 1 << 20
+
+
+def host(name: str, hypervisor: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "hypervisor": hypervisor,
+        "hardware": "sifive-u54",
+        "pcpus": 2,
+        "memory": "64 MiB",
+        "power": "hp-ml110-g5",
+        **fields,
+    }
+
+
+def vm(name: str, program: str, **fields: Any) -> dict[str, Any]:
+    return {"name": name, "program": program, "memory": "8 MiB", **fields}
+
+
+def scenario(vms: list[dict[str, Any]], **fields: Any) -> Scenario:
+    settings = {
+        "dcsim": 1,
+        "name": "test",
+        "duration": "1 s",
+        "storage": {"shared": [{"name": "san", "latency": "120 us", "bandwidth": "2 GB/s"}]},
+        "hosts": [host("one", "type1"), host("two", "type2")],
+        "vms": vms,
+        **fields,
+    }
+    return Scenario.model_validate(settings)
+
+
+DISK = {"size": "2 MiB", "on": "san"}
+MIXED = scenario(
+    [
+        vm("web", "server", host="one", requests={"rate": "400 /s", "compute": 20, "count": 20}),
+        vm("files", "files files=2 size=5000", host="two", disk=DISK),
+        vm("fork", "forkwait n=30", host="one", weight=128),
+        vm("nap", "idle period=3", host="two"),
+        vm("sum", "integer iterations=400", host="one", cap=50),
+    ],
+    duration="60 ms",
+    migrations=[
+        {"vm": "web", "to": "two", "at": "20 ms"},
+        {"vm": "files", "to": "one", "at": "1500 us"},
+        {"vm": "web", "to": "one", "at": "40 ms"},
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> RunResult:
+    """Return the result of a run with everything in it."""
+    return run_scenario(MIXED)
+
+
+def test_everything_happened(mixed: RunResult) -> None:
+    web, files, fork, nap, compute = mixed.vms
+    assert [vm.state for vm in mixed.vms] == ["running", "off", "off", "running", "off"]
+    assert {vm.exit_status for vm in (files, fork, compute)} == {0}
+    assert [request.answered_ns is not None for request in web.requests].count(True) > 10
+    assert files.disk_writes > 0
+    assert nap.halted_ns > 50_000_000
+    assert [move.vm for move in mixed.migrations] == ["files", "web", "web"]
+
+
+def test_cycles_add_up_to_the_time_on_a_processor(mixed: RunResult) -> None:
+    """At 1 GHz a cycle is a nanosecond: what the machine counted is what the model accounted."""
+    for each in mixed.vms:
+        assert sum(each.cycles.values()) == each.total_cycles == each.run_ns
+        assert each.lateness_ns == 0
+
+
+@pytest.mark.parametrize("step_ns", [9_973, 131_071, 1_000_003])
+def test_where_runs_are_cut_changes_no_byte(mixed: RunResult, step_ns: int) -> None:
+    def cut(now_ns: int, limit_ns: int) -> int:
+        return min(limit_ns, now_ns + 1 + now_ns * 7919 % step_ns)
+
+    assert run_scenario(MIXED, cut=cut) == mixed
+
+
+class ShortWorld(CoreWorld):
+    """Machines whose every n-th reservation of frames fails once."""
+
+    def __init__(self, every: int) -> None:
+        super().__init__(256 * MEGABYTE)
+        self.every = every
+
+    def machine(self, *arguments: Any) -> Any:
+        machine: Any = super().machine(*arguments)
+        machine.fail_frame_allocations(self.every)
+        return machine
+
+
+@pytest.mark.parametrize("every", [2, 3, 17])
+def test_a_shortage_of_frames_that_passes_changes_no_result(mixed: RunResult, every: int) -> None:
+    assert run_scenario(MIXED, world=ShortWorld(every)) == mixed
+
+
+PROGRAMS = [
+    "integer iterations=40",
+    "float steps=5000",
+    "chase size=65536 steps=20000",
+    "syscalls n=200",
+    "faults n=3 pages=16",
+    "forkwait n=4 pages=4",
+    "files files=3 size=4000",
+]
+
+
+def console(vm_fields: dict[str, Any], moves: int = 0, **fields: Any) -> bytes:
+    result = run_scenario(scenario([vm("guest", **vm_fields)], **fields))
+    (guest,) = result.vms
+    assert (guest.state, guest.exit_status) == ("off", 0), guest.message
+    assert len(result.migrations) >= moves
+    return guest.console
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_does_the_same_wherever_it_runs(program: str) -> None:
+    """On bare metal, on both hypervisors and after moves: the same console and user digest."""
+    guest = {"program": program, "disk": DISK}
+    expected = console({**guest, "technique": "bare-metal"})
+    assert b"digest " in expected
+    assert console({**guest, "host": "one"}) == expected
+    assert console({**guest, "host": "two"}) == expected
+    moves = [
+        {"vm": "guest", "to": ("two", "one")[number % 2], "at": f"{at_us} us"}
+        for number, at_us in enumerate([150, 700, 1300, 2500])
+    ]
+    assert console({**guest, "host": "one"}, migrations=moves, moves=2) == expected
+
+
+def test_a_type_2_host_spends_more_on_the_same_work() -> None:
+    """Structure, not a factor: exits to the process, copies through the page cache."""
+
+    def host_cycles(where: str) -> dict[str, int]:
+        guest = vm("guest", "files files=3 size=4000", host=where, disk=DISK)
+        (record,) = run_scenario(scenario([guest])).vms
+        return {name: n for name, n in record.cycles.items() if name.startswith("host:disk")}
+
+    one, two = host_cycles("one"), host_cycles("two")
+    assert all(two[name] > one[name] for name in one)
+
+
+def test_a_broken_guest_is_a_result(tmp_path: Path) -> None:
+    """Zeros are no instructions; the guest faults for ever, and the run goes on around it."""
+    (tmp_path / "zeros").write_bytes(bytes(4096))
+    broken = scenario(
+        [vm("broken", "x", image="zeros"), vm("sum", "integer iterations=1")], duration="20 ms"
+    ).with_folder(tmp_path)
+    result = run_scenario(broken)
+    assert result.vms[0].state in {"failed", "running"}
+    assert result.vms[1].exit_status == 0
+
+
+def test_equal_runs_are_equal_in_one_process(mixed: RunResult) -> None:
+    assert run_scenario(MIXED) == mixed
+    assert dataclasses.replace(mixed, seed=2) != mixed
