@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -159,18 +160,36 @@ def _run_all(
         return
     # A fresh interpreter for each worker: a fork would copy the threads' locks of this one.
     context = multiprocessing.get_context("spawn")
-    count = min(workers, len(targets))
-    with ProcessPoolExecutor(count, context, initializer=_end_at_once) as pool:
-        tasks = {
-            pool.submit(_run_point, runner, files[point].scenario, target): point
-            for point, target in targets.items()
-        }
-        try:
-            for task in as_completed(tasks):
-                yield tasks[task], _error_of(task.exception())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    others = multiprocessing.active_children()
+    pool = ProcessPoolExecutor(workers, context, initializer=_end_at_once)
+    try:
+        with _interrupts_held():
+            tasks = {
+                pool.submit(_run_point, runner, files[point].scenario, target): point
+                for point, target in targets.items()
+            }
+        for task in as_completed(tasks):
+            yield tasks[task], _error_of(task.exception())
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in multiprocessing.active_children():
+            if worker not in others:
+                worker.terminate()
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back, here and in the processes that are started meanwhile.
+
+    A worker that is still importing would otherwise answer it with a traceback.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _error_in(runner: Runner, scenario: Scenario, folder: Path) -> DcsimError | None:
@@ -190,6 +209,7 @@ def _run_point(runner: Runner, scenario: Scenario, folder: Path) -> None:
 def _end_at_once() -> None:
     """Let Ctrl-C end a worker without a word; the parent tells the user."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _error_of(error: BaseException | None) -> DcsimError | None:

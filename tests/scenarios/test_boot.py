@@ -14,7 +14,14 @@ from collections.abc import Iterator
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from dcsim.cli import main; main()", "boot"]
+# A shell that runs in the background ignores Ctrl-C for all that it starts.
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from dcsim.cli import main
+main()
+"""
+COMMAND = [sys.executable, "-c", PROGRAM, "boot"]
 
 pytestmark = pytest.mark.slow
 
