@@ -48,10 +48,10 @@ pub struct BareMetal {
 }
 
 impl BareMetal {
-    /// A guest with these registers.
-    pub fn new(state: CpuState) -> Self {
+    /// A guest with these registers and a firmware set up like this.
+    pub fn new(state: CpuState, firmware: FirmwareConfig) -> Self {
         Self {
-            firmware: Firmware::new(FirmwareConfig::default(), 1),
+            firmware: Firmware::new(firmware, 1),
             phase: if state.waiting { Phase::Wait } else { Phase::Run },
             fresh: state.instructions == 0 && !state.waiting,
             resume: state.resume,

@@ -1,5 +1,6 @@
 //! What a VM is created from.
 
+use dcsim_machine::firmware::FirmwareConfig;
 use serde::{Deserialize, Serialize};
 
 /// How a guest is run.
@@ -21,6 +22,17 @@ pub enum PagingKind {
     Shadow,
 }
 
+/// What sets the accessed and dirty bits of a guest's page tables.
+#[derive(Copy, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarkUpdates {
+    /// The hart (Svadu), as QEMU's harts do.
+    #[default]
+    Hardware,
+    /// The kernel, after a page fault (Svade).
+    Fault,
+}
+
 /// A VM as its creator describes it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +44,9 @@ pub struct VmConfig {
     /// How its addresses are translated; bare metal has no need of it.
     #[serde(default)]
     pub paging: PagingKind,
+    /// What sets accessed and dirty bits, as its firmware chooses.
+    #[serde(default)]
+    pub mark_updates: MarkUpdates,
     /// The size of its memory in bytes, whole pages.
     pub memory_bytes: u64,
     /// The kernel's command line.
@@ -46,6 +61,14 @@ pub struct VmConfig {
 }
 
 impl VmConfig {
+    /// What the guest's firmware switches on.
+    pub fn firmware(&self) -> FirmwareConfig {
+        FirmwareConfig {
+            updates_dirty_bits: self.mark_updates == MarkUpdates::Hardware,
+            ..FirmwareConfig::default()
+        }
+    }
+
     /// Reads a configuration from JSON.
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)

@@ -30,7 +30,7 @@ pub mod trap_and_emulate;
 pub mod vm;
 
 pub use allocator::FrameUsage;
-pub use config::{PagingKind, TechniqueKind, VmConfig};
+pub use config::{MarkUpdates, PagingKind, TechniqueKind, VmConfig};
 pub use counters::VmCounters;
 pub use error::HostError;
 pub use exit::{Exit, ExitKind, IoOperation};

@@ -242,7 +242,7 @@ impl Host {
                 self.give_machine_to(store, id, pages)?;
                 let mut memory = Memory { store, frames: &mut self.frames };
                 let state = fill(&mut memory, config.memory_bytes)?;
-                Ok(Box::new(BareMetal::new(state)))
+                Ok(Box::new(BareMetal::new(state, config.firmware())))
             }
             TechniqueKind::TrapAndEmulate => {
                 let map = self.new_map(store, id, pages)?;
@@ -250,7 +250,7 @@ impl Host {
                 let allocator = &mut self.allocator;
                 let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
                 let state = fill(&mut guest, config.memory_bytes)?;
-                Ok(Box::new(TrapAndEmulate::new(state, map)))
+                Ok(Box::new(TrapAndEmulate::new(state, map, config.firmware())))
             }
         }
     }

@@ -64,8 +64,9 @@ pub struct TrapAndEmulate {
 }
 
 impl TrapAndEmulate {
-    /// A vCPU with these registers, its guest's pages at `map`.
-    pub fn new(state: CpuState, map: PageMap) -> Self {
+    /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
+    /// be set up like this.
+    pub fn new(state: CpuState, map: PageMap, firmware: FirmwareConfig) -> Self {
         Self {
             guest: state.supervisor.clone(),
             pc: state.pc,
@@ -74,7 +75,7 @@ impl TrapAndEmulate {
             map,
             spaces: Spaces::default(),
             installed: Installed::default(),
-            updates_marks: FirmwareConfig::default().updates_dirty_bits,
+            updates_marks: firmware.updates_dirty_bits,
             resume: state.resume,
             resting: state,
             last_pcpu: None,

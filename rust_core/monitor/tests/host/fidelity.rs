@@ -4,11 +4,17 @@
 use crate::support::{MIB, cause, config, run_alone};
 use dcsim_machine::DiskImage;
 use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
+use dcsim_monitor::{MarkUpdates, VmConfig};
 
 fn assert_same(bootargs: &str, disk_bytes: u64) {
+    assert_same_with(bootargs, disk_bytes, MarkUpdates::Hardware);
+}
+
+fn assert_same_with(bootargs: &str, disk_bytes: u64, mark_updates: MarkUpdates) {
     let [bare, emulated] = [BareMetal, TrapAndEmulate].map(|technique| {
         let disk = (disk_bytes > 0).then(|| DiskImage::new(disk_bytes));
-        run_alone(config(technique, 16 * MIB, bootargs), disk)
+        let config = VmConfig { mark_updates, ..config(technique, 16 * MIB, bootargs) };
+        run_alone(config, disk)
     });
     assert_eq!(bare.code, Some(0), "{}", bare.console);
     assert_eq!(emulated.console, bare.console);
@@ -80,6 +86,11 @@ fn processes_beside_each_other() {
 #[test]
 fn the_console_through_the_firmware() {
     assert_same("kernel.console=sbi init=integer iterations=1", 0);
+}
+
+#[test]
+fn harts_that_do_not_mark_page_table_entries() {
+    assert_same_with("init=forkwait n=3 pages=8", 0, MarkUpdates::Fault);
 }
 
 /// Without interrupts both techniques execute the same instructions, one by one.

@@ -2,8 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::missing_panics_doc)]
 
+mod assembly;
 mod cuts;
 mod fidelity;
 mod frames;
 mod moves;
+mod privileged;
 mod support;

@@ -5,8 +5,8 @@ use dcsim_hart::{IsaProfile, Timing};
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::PageStore;
 use dcsim_monitor::{
-    ExitKind, FrameUsage, HardwareProfile, Host, PagingKind, TechniqueKind, VmConfig, VmCounters,
-    VmId,
+    ExitKind, FrameUsage, HardwareProfile, Host, MarkUpdates, PagingKind, TechniqueKind, VmConfig,
+    VmCounters, VmId,
 };
 
 /// How long a disk request takes.
@@ -34,6 +34,7 @@ pub fn config(technique: TechniqueKind, memory_bytes: u64, bootargs: &str) -> Vm
         name: "guest".to_owned(),
         technique,
         paging: PagingKind::Shadow,
+        mark_updates: MarkUpdates::Hardware,
         memory_bytes,
         bootargs: bootargs.to_owned(),
         network: false,
@@ -64,6 +65,8 @@ pub struct Model {
     pub vms: Vec<VmId>,
     /// VMs take turns on pCPUs after this time.
     pub turn_ns: u64,
+    /// No guest may run longer.
+    pub limit_ns: u64,
     /// Exits as they came, those left out that a cut or a failed allocation causes.
     pub log: Vec<String>,
     /// Exits for want of frames.
@@ -86,6 +89,7 @@ impl Model {
             host: Host::new(profile, pcpus, memory_bytes).unwrap(),
             vms: Vec::new(),
             turn_ns: LIMIT_NS,
+            limit_ns: LIMIT_NS,
             log: Vec::new(),
             memory_exits: 0,
             now_ns: 0,
@@ -121,7 +125,7 @@ impl Model {
     pub fn play_cut(&mut self, cut: &mut dyn FnMut() -> u64) {
         self.take_turns();
         while self.codes.iter().any(Option::is_none) {
-            assert!(self.now_ns < LIMIT_NS, "a guest does not end: {:?}", self.outcomes());
+            assert!(self.now_ns < self.limit_ns, "a guest does not end: {:?}", self.outcomes());
             let event_ns = self.next_event_ns();
             self.run_to(event_ns, cut);
         }
@@ -152,7 +156,7 @@ impl Model {
     }
 
     fn next_event_ns(&self) -> u64 {
-        let done = self.pending.iter().map(|(done, ..)| *done).min().unwrap_or(LIMIT_NS);
+        let done = self.pending.iter().map(|(done, ..)| *done).min().unwrap_or(self.limit_ns);
         done.min((self.now_ns / self.turn_ns + 1).saturating_mul(self.turn_ns))
     }
 
