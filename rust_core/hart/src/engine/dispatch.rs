@@ -13,15 +13,22 @@ use crate::execute::{atomic, bits, branch, float, integer, memory, multiply, sys
 use crate::float::{Double, Single};
 use crate::hart::Hart;
 
-/// The bytes at an offset in the page store.
+/// The bytes that a load reads, if the software TLB knows where they are.
 #[inline(always)]
-fn get<const N: usize>(slab: &[u8], offset: usize) -> Option<[u8; N]> {
+fn load<const N: usize>(hart: &Hart, slab: &[u8], step: &Step, width: Width) -> Option<[u8; N]> {
+    let offset = hart.fast_load(address(hart, step), width)?;
     slab.get(offset..)?.first_chunk().copied()
 }
 
-/// Puts bytes at an offset in the page store.
+/// Stores bytes, if the software TLB knows where they go.
 #[inline(always)]
-fn put<const N: usize>(slab: &mut [u8], offset: usize, bytes: [u8; N]) -> Option<()> {
+fn store<const N: usize>(
+    hart: &Hart,
+    slab: &mut [u8],
+    step: &Step,
+    (width, bytes): (Width, [u8; N]),
+) -> Option<()> {
+    let offset = hart.fast_store(address(hart, step), width)?;
     *slab.get_mut(offset..)?.first_chunk_mut()? = bytes;
     Some(())
 }
@@ -72,10 +79,7 @@ pub(super) fn dispatch(
         }
         macro_rules! load {
             ($width:ident, $type:ty, $extend:path) => {
-                match hart
-                    .fast_load(address(hart, step), Width::$width)
-                    .and_then(|at| get(slab, at))
-                {
+                match load(hart, slab, step, Width::$width) {
                     Some(bytes) => {
                         hart.x[step.rd.index()] = $extend(u64::from(<$type>::from_le_bytes(bytes)));
                         hart.x[0] = 0;
@@ -87,8 +91,7 @@ pub(super) fn dispatch(
         macro_rules! store {
             ($width:ident, $type:ty) => {{
                 let bytes = (hart.x[step.rs2.index()] as $type).to_le_bytes();
-                let place = hart.fast_store(address(hart, step), Width::$width);
-                if place.and_then(|at| put(slab, at, bytes)).is_none() {
+                if store(hart, slab, step, (Width::$width, bytes)).is_none() {
                     slowly!(store, Width::$width);
                 }
             }};
@@ -98,8 +101,7 @@ pub(super) fn dispatch(
                 if float::require_on(hart).is_err() {
                     slowly!(illegal);
                 } else {
-                    let place = hart.fast_load(address(hart, step), Width::$width);
-                    match place.and_then(|at| get(slab, at)) {
+                    match load(hart, slab, step, Width::$width) {
                         Some(bytes) => {
                             let raw = u64::from(<$type>::from_le_bytes(bytes));
                             float::write(hart, step.rd, $extend(raw));
@@ -115,8 +117,7 @@ pub(super) fn dispatch(
                     slowly!(illegal);
                 } else {
                     let bytes = (hart.f[step.rs2.index()] as $type).to_le_bytes();
-                    let place = hart.fast_store(address(hart, step), Width::$width);
-                    if place.and_then(|at| put(slab, at, bytes)).is_none() {
+                    if store(hart, slab, step, (Width::$width, bytes)).is_none() {
                         slowly!(float_store, Width::$width);
                     }
                 }

@@ -117,7 +117,8 @@ impl Interpreter {
                 }
                 Fetched::Single(bits) => (&mut self.single, Source::Bits(bits), true),
             };
-            let part = Limit { once, ..limit };
+            // A limit in the past lets only the instruction that starts now execute.
+            let part = Limit { cycles: if once { 0 } else { limit.cycles }, once };
             let leave = run_page(hart, ports, (code, source, &self.costs), part);
             if leave != Leave::Fetch || limit.once {
                 return leave;
@@ -184,13 +185,13 @@ fn run_page(
         };
         let mut count = block.count;
         let mut charge = block.charge;
-        if hart.clock.cycles + charge.worst_cycles >= limit.cycles || limit.once {
+        if hart.clock.cycles + charge.worst_cycles >= limit.cycles {
             if !has_started && hart.clock.cycles >= limit.cycles {
                 hart.pc = pc;
-                return Leave::Look;
+                return if limit.once { Leave::Fetch } else { Leave::Look };
             }
             let left = limit.cycles.saturating_sub(hart.clock.cycles);
-            count = if limit.once { 1 } else { code.steps_within(block, left) };
+            count = code.steps_within(block, left);
             charge = charge - code.rest(block, count);
         }
         has_started = false;
@@ -199,9 +200,6 @@ fn run_page(
         match dispatch(hart, ports, Execution { page, source, code, block, count }) {
             Ok(next) => pc = next,
             Err(leave) => return leave,
-        }
-        if limit.once {
-            break;
         }
     }
     hart.pc = pc;

@@ -12,20 +12,30 @@ const NUMBERS: u16 = 512;
 /// Slots of the direct-mapped table from keys to numbers.
 const SLOTS: usize = 64;
 
-/// The number of a translation context. Zero is none.
+/// The position of the number in the tag of a software-TLB entry: above the alignment bits of the
+/// widest access.
+const TAG_SHIFT: u32 = 3;
+
+/// The number of a translation context, held as it stands in a tag. Zero is none.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Context(u16);
 
 impl Context {
+    /// The context with this number.
+    pub(crate) const fn new(number: u16) -> Self {
+        Self(number << TAG_SHIFT)
+    }
+
     /// The number itself.
     #[inline]
     pub(crate) fn number(self) -> u16 {
-        self.0
+        self.0 >> TAG_SHIFT
     }
 
-    #[cfg(test)]
-    pub(crate) const fn for_test(number: u16) -> Self {
-        Self(number)
+    /// The number as it stands in a tag.
+    #[inline]
+    pub(crate) fn tag_bits(self) -> u64 {
+        u64::from(self.0)
     }
 }
 
@@ -68,7 +78,7 @@ pub(crate) struct Contexts {
 impl Contexts {
     /// No number in use.
     pub(crate) fn new() -> Self {
-        Self { slots: [(0, Context(0)); SLOTS], last: 0, retired: 0 }
+        Self { slots: [(0, Context::new(0)); SLOTS], last: 0, retired: 0 }
     }
 
     /// Whether fewer than two numbers are left. Then the caller clears the software TLBs and starts
@@ -81,10 +91,10 @@ impl Contexts {
     pub(crate) fn number(&mut self, key: ContextKey) -> Context {
         let packed = key.packed();
         let slot = &mut self.slots[(packed ^ packed >> 16) as usize % SLOTS];
-        if slot.0 != packed || slot.1.0 <= self.retired {
+        if slot.0 != packed || slot.1.number() <= self.retired {
             // The context that had the slot will get a new number: its entries are lost.
             self.last += 1;
-            *slot = (packed, Context(self.last));
+            *slot = (packed, Context::new(self.last));
         }
         slot.1
     }

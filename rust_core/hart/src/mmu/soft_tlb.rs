@@ -17,9 +17,6 @@ const ENTRIES: usize = 512;
 
 const PAGE_MASK: u64 = 0xfff;
 
-/// The position of the context number in a tag: above the alignment bits of the widest access.
-const CONTEXT_SHIFT: u32 = 3;
-
 /// Context 0 is never used, so that this tag matches nothing.
 const EMPTY: Entry = Entry { tag: 0, addend: 0 };
 
@@ -47,7 +44,7 @@ impl SoftTlb {
     #[inline]
     pub(crate) fn lookup(&self, context: Context, va: u64, width: Width) -> Option<usize> {
         let entry = &self.entries[slot(va)];
-        let wanted = (va & (!PAGE_MASK | width.alignment_mask())) | context_bits(context);
+        let wanted = (va & (!PAGE_MASK | width.alignment_mask())) | context.tag_bits();
         (entry.tag == wanted).then(|| va.wrapping_add(entry.addend) as usize)
     }
 
@@ -55,7 +52,7 @@ impl SoftTlb {
     pub(crate) fn fill(&mut self, context: Context, va: u64, page_offset: usize) {
         let page = va & !PAGE_MASK;
         self.entries[slot(va)] = Entry {
-            tag: page | context_bits(context),
+            tag: page | context.tag_bits(),
             addend: (page_offset as u64).wrapping_sub(page),
         };
     }
@@ -92,17 +89,12 @@ fn slot(va: u64) -> usize {
     ((page ^ page >> 9 ^ page >> 18) as usize) % ENTRIES
 }
 
-#[inline]
-fn context_bits(context: Context) -> u64 {
-    u64::from(context.number()) << CONTEXT_SHIFT
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ONE: Context = Context::for_test(1);
-    const TWO: Context = Context::for_test(2);
+    const ONE: Context = Context::new(1);
+    const TWO: Context = Context::new(2);
 
     #[test]
     fn a_filled_page_answers_aligned_accesses_of_its_context() {
