@@ -34,7 +34,6 @@ _LONGEST_NUMBER = 40
 
 Scalar = str | int | float | bool | None
 
-_LONG_LINE = re.compile(rf"[^\n]{{{LONGEST_LINE_CHARACTERS + 1},}}")
 _NULL = re.compile(r"~|null|Null|NULL|")
 _TRUE = re.compile(r"true|True|TRUE")
 _FALSE = re.compile(r"false|False|FALSE")
@@ -100,13 +99,12 @@ def read_text(content: bytes, source: str) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         place = Place(source, line)
         raise _failed(place, "this is not UTF-8 text", "save the file as UTF-8") from None
-    too_long = _LONG_LINE.search(text)
-    if too_long is not None:
-        place = _place_of_offset(text, too_long.start(), source)
-        message = (
-            f"this line has {len(too_long[0]):,} characters; "
-            f"the limit is {LONGEST_LINE_CHARACTERS:,}"
-        )
+    start = _long_line(text)
+    if start is not None:
+        end = text.find("\n", start)
+        length = (len(text) if end < 0 else end) - start
+        message = f"this line has {length:,} characters; the limit is {LONGEST_LINE_CHARACTERS:,}"
+        place = _place_of_offset(text, start, source)
         raise _failed(place, message, "break it into shorter lines")
     if len(content) > LONGEST_FILE_BYTES:
         message = f"the file has {len(content):,} bytes; the limit is {LONGEST_FILE_BYTES:,}"
@@ -325,6 +323,17 @@ def _word(text: str) -> Scalar:
     if _FALSE.fullmatch(text):
         return False
     return text
+
+
+def _long_line(text: str) -> int | None:
+    """Return where the first line that is too long starts; jumps from limit to limit."""
+    start = 0
+    while len(text) - start > LONGEST_LINE_CHARACTERS:
+        newline = text.rfind("\n", start, start + LONGEST_LINE_CHARACTERS + 1)
+        if newline < 0:
+            return start
+        start = newline + 1
+    return None
 
 
 def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:
