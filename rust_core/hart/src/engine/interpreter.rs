@@ -11,6 +11,7 @@ use super::code_page::CodePage;
 use super::cost::Costs;
 use super::dispatch::dispatch;
 use super::exact::{Execution, Leave, Source};
+use super::operation::ILLEGAL_CLASS;
 use crate::bus::Ports;
 use crate::float::HostControl;
 use crate::hart::Hart;
@@ -109,7 +110,7 @@ impl Interpreter {
         while hart.clock.cycles < limit.cycles {
             let fetched = match self.fetch(hart, ports) {
                 Ok(fetched) => fetched,
-                Err(abort) => return abort_fetch(hart, abort),
+                Err(abort) => return self.abort_fetch(hart, abort),
             };
             let (code, source, once) = match fetched {
                 Fetched::Page(number, slab_offset) => {
@@ -125,6 +126,18 @@ impl Interpreter {
             }
         }
         Leave::Look
+    }
+
+    /// A fetch that fails costs what an illegal instruction does: so time passes even where the
+    /// trap vector is such an address as well.
+    fn abort_fetch(&self, hart: &mut Hart, abort: Abort) -> Leave {
+        match abort {
+            Abort::Trap(trap) => {
+                hart.clock.cycles += self.costs.of(ILLEGAL_CLASS).cycles;
+                hart.take_trap(trap).into()
+            }
+            Abort::StoreFull => Leave::Stop(Stop::StoreFull),
+        }
     }
 
     /// Fetches the instruction at `pc`.
@@ -240,11 +253,4 @@ fn fetch_bits(hart: &mut Hart, ports: &mut Ports<'_>) -> Result<u32, Abort> {
     };
     hart.sync_generation(ports);
     Ok(u32::from(low) | u32::from(high) << 16)
-}
-
-fn abort_fetch(hart: &mut Hart, abort: Abort) -> Leave {
-    match abort {
-        Abort::Trap(trap) => hart.take_trap(trap).into(),
-        Abort::StoreFull => Leave::Stop(Stop::StoreFull),
-    }
 }
