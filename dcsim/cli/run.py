@@ -77,6 +77,9 @@ def run(
     check_free(folder, overwrite=overwrite)
     with _progress(file.scenario.duration_ns, shown=not quiet) as progress:
         result = run_scenario(file.scenario, progress=progress)
+    for vm in result.vms:
+        if vm.state == "failed":
+            click.echo(f"the VM `{vm.name}` failed: {vm.message}", err=True)
     summary = summarise(result)
     write_run(result, folder, overwrite=overwrite)
     outcomes = check_expectations(file, summary)

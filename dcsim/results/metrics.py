@@ -106,6 +106,7 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
     lived_ns = _lived_ns(vm, result.ended_ns)
     return {
         "state": vm.state,
+        "message": vm.message,
         "host": vm.host,
         "exit_status": vm.exit_status,
         "started_ns": vm.started_ns,

@@ -68,6 +68,7 @@ _MIGRATIONS = (
 
 VM_METRICS: tuple[Metric, ...] = (
     Metric("state", "text", "", "at the end: `waiting`, `running`, `off` or `failed`"),
+    Metric("message", "text", "", "why it failed; empty when it did not"),
     Metric("host", "text", "", "the host it is on at the end, or was on last"),
     Metric("exit_status", "integer", "", "what it gave as it powered off", optional=True),
     _time("started_ns", "when it was powered on", optional=True),
@@ -141,6 +142,14 @@ _FAMILIES = {
 }
 
 
+_CAUSES = ("guest", "guest_walk", "transition", "handler_walk", "handler:<reason>", "host:<path>")
+
+
+def _is_cause(name: str) -> bool:
+    """Tell whether cycles may have a cause; reasons and paths are the monitor's and the host's."""
+    return name in _CAUSES[:4] or name.startswith(("handler:", "host:"))
+
+
 def find_metric(
     name: str, vms: Sequence[str], hosts: Sequence[str]
 ) -> tuple[Metric | None, str, str]:
@@ -174,6 +183,8 @@ def find_metric(
         return None, f"there is no {kind} `{subject}`", did_you_mean(subject, known)
     family, dot, member = metric.partition(".")
     if scope == "vm" and dot and member and family in _FAMILIES:
+        if family == "cycles" and not _is_cause(member):
+            return None, f"no cycle has the cause `{member}`", did_you_mean(member, _CAUSES)
         unit, meaning = _FAMILIES[family]
         return Metric(metric, "integer", unit, meaning), "", ""
     return _find(metric, VM_METRICS if scope == "vm" else HOST_METRICS, scope)

@@ -260,6 +260,11 @@ MISTAKES = [
     ),
     (
         "requests_served, at_least: 10",
+        "cycles.gest, at_least: 10",
+        "f.yaml:27:14: no cycle has the cause `gest`; did you mean `guest`?",
+    ),
+    (
+        "requests_served, at_least: 10",
         "state, at_least: off",
         "f.yaml:27:40: `state` is a text and has no order; write `equals: ...`",
     ),
