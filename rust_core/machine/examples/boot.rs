@@ -9,6 +9,7 @@
 //! The disk takes 100 microseconds for a request; packets go nowhere. The exit code is the
 //! machine's, or 124 if the time is up.
 
+use dcsim_hart::Timing;
 use dcsim_machine::{
     BoardConfig, DeviceRequest, DiskImage, IoStatus, Machine, MachineConfig, MachineStop,
     PowerEvent, RequestTag,
@@ -22,6 +23,8 @@ use std::time::Instant;
 
 const DISK_NS: u64 = 100_000;
 const CONSOLE_NS: u64 = 10_000_000;
+/// Cycles of an interrupt from one hart to another.
+const EPOCH_CYCLES: u64 = 1000;
 const TIME_IS_UP: u8 = 124;
 
 /// What the command line asks for.
@@ -126,7 +129,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let store = PageStore::new(2 * options.board.ram_bytes);
     let bootargs = options.board.bootargs.clone();
     let board = options.board.clone();
-    let machine = Machine::new(MachineConfig { board, ..MachineConfig::default() });
+    let timing = Timing { ipi_cycles: EPOCH_CYCLES, ..Timing::uniform() };
+    let machine = Machine::new(MachineConfig { board, timing, ..MachineConfig::default() });
     let mut world = World { machine, store, disk: BTreeMap::new() };
     let Options { kernel, initrd, .. } = &options;
     world.machine.boot_with_initrd(&mut world.store, kernel, initrd, &bootargs)?;
