@@ -126,9 +126,10 @@ def _hardware() -> Iterator[str]:
 
 
 def _ledger(entries: Iterable[Any]) -> Iterator[str]:
-    yield from ("| constant | value | unit | source |", "|---|---|---|---|")
+    yield from ("| constant | value | unit | kind | source |", "|---|---|---|---|---|")
     for entry in entries:
-        yield f"| `{entry.name}` | {entry.value:,} | {entry.unit} | {entry.source} |"
+        figure = f"{entry.value:,} | {entry.unit} | {entry.kind}"
+        yield f"| `{entry.name}` | {figure} | {entry.source} |"
     yield ""
 
 
