@@ -117,6 +117,7 @@ class Conductor:
         self._cut = cut
         self.processors = [Processor(index) for index in range(pcpus)]
         self.runs = 0
+        self._rank = environment.new_rank()
         self._supervisor: Supervisor | None = None
         self._channels: list[Channel] = []
         self._idle: Event | None = None
@@ -152,7 +153,7 @@ class Conductor:
         if self._idle is not None:
             idle, self._idle = self._idle, None
             idle._ok, idle._value = True, None  # noqa: SLF001 - an event of SimPy, triggered late
-            self._environment.schedule(idle, LAST)
+            self._environment.schedule(idle, LAST, rank=self._rank)
         elif self._environment.now < self._next_ns:
             raise SeamError(
                 f"{self._scope.name}: an event at {self._environment.now} ns was not announced; "
@@ -217,7 +218,9 @@ class Conductor:
                 yield self._idle
             else:
                 self._next_ns = self._advance()
-                yield self._environment.sleep_until(self._next_ns, reach=NOWHERE, priority=LAST)
+                yield self._environment.sleep_until(
+                    self._next_ns, reach=NOWHERE, priority=LAST, rank=self._rank
+                )
 
     def _limit_ns(self) -> int:
         """Return until when nothing can reach this host."""
@@ -241,7 +244,7 @@ class Conductor:
             processor = self.processors[exit_.pcpu]
             processor.exiting = True
             handle = partial(self._handle, processor, exit_)
-            self._environment.at(at_ns, handle, reach=self._scope)
+            self._environment.at(at_ns, handle, reach=self._scope, rank=self._rank)
             limit_ns = min(limit_ns, at_ns)
             if not any(each.vm is not None and not each.exiting for each in self.processors):
                 return limit_ns

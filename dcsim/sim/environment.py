@@ -10,14 +10,16 @@ SimPy's environment with three things changed:
   says nothing reaches everywhere, so forgetting to say costs speed and never correctness.
 - There is a third priority, :data:`LAST`: what is scheduled with it at some time runs after all
   that the model does at that time.
+- Events of the same time and priority have a *rank*: machines, which find their events whenever
+  they happen to be run, give theirs one each, so that ties never depend on where runs are cut.
 
-Invariant: events run in the order (time, priority, serial number).
+Invariant: events run in the order (time, priority, rank, serial number).
 """
 
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import simpy
 from simpy.events import NORMAL, URGENT, Event, EventPriority
@@ -106,6 +108,7 @@ class Environment(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(0)
         self.scheduled = 0
+        self._ranks = 0
         self._everywhere = Scope("everywhere")
 
     @property
@@ -118,6 +121,7 @@ class Environment(simpy.Environment):
         event: Event,
         priority: EventPriority = NORMAL,
         delay: int | float = 0,
+        rank: int = 0,
     ) -> None:
         """Put an event in the queue, ``delay`` nanoseconds from now.
 
@@ -134,10 +138,17 @@ class Environment(simpy.Environment):
             raise ValueError(f"a delay of {delay} ns would go back in time")
         serial = self.scheduled = self.scheduled + 1
         at_ns = self._now + delay
-        heapq.heappush(self._queue, (at_ns, priority, serial, event))
+        # SimPy only compares what stands in the place of the priority.
+        order = cast("EventPriority", (priority, rank))
+        heapq.heappush(self._queue, (at_ns, order, serial, event))
         if delay:
             reach = getattr(event, "reach", None)
             (self._everywhere if reach is None else reach).push(at_ns, serial, event)  # type: ignore[arg-type]
+
+    def new_rank(self) -> int:
+        """Return a rank that nobody has: 1, 2, ... in the order of the calls."""
+        self._ranks += 1
+        return self._ranks
 
     def next_reach_ns(self, scope: Scope) -> int | None:
         """Return the time of the first event after now that can reach a scope; None for never."""
@@ -153,6 +164,7 @@ class Environment(simpy.Environment):
         *,
         reach: Scope | None = None,
         priority: EventPriority = NORMAL,
+        rank: int = 0,
     ) -> Timer:
         """Call a function at a time.
 
@@ -166,8 +178,11 @@ class Environment(simpy.Environment):
             The part of the model that the call can change; everything when None.
         priority
             Order among the events of the same time.
+        rank
+            Order among those of the same priority too.
         """
-        return self.after(at_ns - self._now, function, reach=reach, priority=priority)  # type: ignore[arg-type]
+        delay_ns: int = at_ns - self._now  # type: ignore[assignment]
+        return self.after(delay_ns, function, reach=reach, priority=priority, rank=rank)
 
     def after(
         self,
@@ -176,15 +191,21 @@ class Environment(simpy.Environment):
         *,
         reach: Scope | None = None,
         priority: EventPriority = NORMAL,
+        rank: int = 0,
     ) -> Timer:
         """Call a function after a delay; see :meth:`at`."""
-        return Timer(self, delay_ns, function, reach=reach, priority=priority)
+        return Timer(self, delay_ns, function, reach=reach, priority=priority, rank=rank)
 
     def sleep_until(
-        self, at_ns: int, *, reach: Scope | None = None, priority: EventPriority = NORMAL
+        self,
+        at_ns: int,
+        *,
+        reach: Scope | None = None,
+        priority: EventPriority = NORMAL,
+        rank: int = 0,
     ) -> Event:
         """Return an event for a process to wait for: the time ``at_ns``."""
-        return self.at(at_ns, _nothing, reach=reach, priority=priority)
+        return self.at(at_ns, _nothing, reach=reach, priority=priority, rank=rank)
 
     def run(self, until: float | Event | None = None) -> object:
         """Run until a time in nanoseconds, until an event, or until nothing is left.

@@ -39,6 +39,8 @@ class Timer(Event):
         The part of the model that the call can change; everything when None.
     priority
         Order among the events of the same time.
+    rank
+        Order among those of the same priority too.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Timer(Event):
         *,
         reach: Scope | None,
         priority: EventPriority,
+        rank: int = 0,
     ) -> None:
         super().__init__(environment)
         self.reach = reach
@@ -58,7 +61,7 @@ class Timer(Event):
         self._ok = True
         self._value = None
         self.callbacks.append(self._fire)
-        environment.schedule(self, priority, delay_ns)
+        environment.schedule(self, priority, delay_ns, rank)
 
     @property
     def pending(self) -> bool:

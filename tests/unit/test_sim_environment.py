@@ -43,6 +43,20 @@ def test_events_of_one_time_run_by_priority_then_by_serial_number() -> None:
     assert environment.scheduled == 4
 
 
+def test_rank_comes_before_the_serial_number() -> None:
+    """Whichever of two machines is run first, their events at one time keep their order."""
+    orders = []
+    for ranks in ([1, 2, 0], [2, 0, 1]):
+        environment = Environment()
+        order: list[int] = []
+        for rank in ranks:
+            environment.at(5, lambda rank=rank, order=order: order.append(rank), rank=rank)
+        environment.run()
+        orders.append(order)
+    assert orders == [[0, 1, 2], [0, 1, 2]]
+    assert [environment.new_rank() for _ in range(3)] == [1, 2, 3]
+
+
 def test_what_a_normal_event_schedules_for_the_same_time_runs_before_the_last() -> None:
     environment = Environment()
     order = []
