@@ -1,19 +1,27 @@
-//! The core as an oracle: a hart, memory, a console and nothing else.
+//! The core as an oracle: a hart, memory, a console, a timer and nothing else.
 
-use crate::image::{BASE, FINISHER, UART};
+use crate::layout::{BASE, FINISHER, UART};
 use dcsim_hart::engine::{Engine, Interpreter};
 use dcsim_hart::{
-    Bus, BusError, Hart, InterruptLines, IsaProfile, Ports, Signal, Stop, Timing, Width,
+    Bus, BusError, Clock, Counters, Hart, InterruptLines, IsaProfile, Ports, Privilege, Signal,
+    Stop, Timing, Width,
 };
 use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageStore, PhysicalAddress};
 
-/// A UART that is always ready to send, and the register that ends the run.
+/// The software-interrupt register of the only hart.
+pub const MSIP: u64 = 0x0200_0000;
+/// The timer-compare register of the only hart.
+pub const MTIMECMP: u64 = 0x0200_4000;
+
+/// A UART that is always ready to send, the register that ends the run, and the two registers of
+/// the hart's interruptor.
 #[derive(Debug, Default)]
-struct Console {
+struct Devices {
     printed: Vec<u8>,
+    lines: InterruptLines,
 }
 
-impl Bus for Console {
+impl Bus for Devices {
     fn load(
         &mut self,
         _memory: &mut Memory<'_>,
@@ -21,8 +29,13 @@ impl Bus for Console {
         _width: Width,
         _now_cycles: u64,
     ) -> Result<u64, BusError> {
-        // The line status register: transmitter empty.
-        if address == UART + 5 { Ok(0x60) } else { Err(BusError) }
+        match address {
+            // The line status register: transmitter empty.
+            address if address == UART + 5 => Ok(0x60),
+            MSIP => Ok(u64::from(self.lines.machine_software)),
+            MTIMECMP => Ok(self.lines.machine_timer_compare),
+            _ => Err(BusError),
+        }
     }
 
     fn store(
@@ -34,59 +47,197 @@ impl Bus for Console {
         _now_cycles: u64,
     ) -> Result<Signal, BusError> {
         match address {
-            UART => {
-                self.printed.push(value as u8);
-                Ok(Signal::None)
-            }
-            FINISHER => Ok(Signal::Stop),
-            _ => Err(BusError),
+            UART => self.printed.push(value as u8),
+            FINISHER => return Ok(Signal::Stop),
+            MSIP => self.lines.machine_software = value & 1 != 0,
+            MTIMECMP => self.lines.machine_timer_compare = value,
+            _ => return Err(BusError),
         }
+        Ok(if address == UART { Signal::None } else { Signal::Interrupts })
     }
 
     fn interrupt_lines(&self, _hart: usize) -> InterruptLines {
-        InterruptLines::default()
+        self.lines
     }
 }
 
-/// What a run left behind.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Why it ended.
-    pub stop: Stop,
-    /// The bytes that the program printed.
-    pub printed: Vec<u8>,
-    /// The hart at the end.
+/// How execution is divided, which must change nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pace<'a> {
+    /// In one run.
+    Whole,
+    /// Stopping at each of these cycles.
+    Cuts(&'a [u64]),
+    /// One instruction after the other.
+    Steps,
+}
+
+/// A machine that programs run on one after the other. Its engine and its page store outlive
+/// programs: nothing of one may be seen by the next.
+#[derive(Debug)]
+pub struct Machine {
+    /// The hart.
     pub hart: Hart,
+    store: PageStore,
+    frames: Frames,
+    engine: Interpreter,
+    devices: Devices,
 }
 
-/// Runs a bare program that is loaded and entered at [`BASE`], for at most `cycles` cycles.
-///
-/// `memory_bytes` is the size of the memory; whatever of the program does not fit is left out.
-pub fn run(program: &[u8], memory_bytes: u64, timing: Timing, cycles: u64) -> Outcome {
-    run_in_cuts(program, memory_bytes, timing, &[cycles])
+/// All that a program can tell, and what it cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    x: [u64; 32],
+    f: [u64; 32],
+    pc: u64,
+    privilege: Privilege,
+    csrs: String,
+    clock: Clock,
+    counters: Counters,
+    reservation: String,
+    printed: Vec<u8>,
+    lines: InterruptLines,
+    memory_hash: u64,
 }
 
-/// Like [`run`], stopping at each of the cycles in `cuts` and going on: this must change nothing.
-pub fn run_in_cuts(program: &[u8], memory_bytes: u64, timing: Timing, cuts: &[u64]) -> Outcome {
-    let base = PhysicalAddress(BASE);
-    // Room for a copy of every frame; decoding and copying need no more.
-    let mut store = PageStore::new(memory_bytes + PAGE_BYTES as u64);
-    let mut frames = Frames::new(base, memory_bytes / PAGE_BYTES as u64);
-    let mut memory = Memory { store: &mut store, frames: &mut frames };
-    let length = program.len().min(memory_bytes as usize);
-    let loaded = memory.write(base, &program[..length]);
-    debug_assert!(loaded.is_ok(), "the store has room for all frames");
-    let mut engine = Interpreter::new();
-    let mut hart = Hart::new(0, IsaProfile::Rv64gc, timing);
-    hart.reset(BASE);
-    let mut console = Console::default();
-    let mut stop = Stop::Deadline;
-    for cut in cuts {
-        let mut ports = Ports { memory: memory.reborrow(), bus: &mut console };
-        stop = engine.run(&mut hart, &mut ports, *cut);
-        if !matches!(stop, Stop::Deadline) {
-            break;
+impl Machine {
+    /// A machine with `memory_bytes` of zeros from [`BASE`] upwards.
+    pub fn new(memory_bytes: u64) -> Self {
+        Self {
+            hart: Hart::new(0, IsaProfile::Rv64gc, Timing::uniform()),
+            // Room for a copy of every frame; decoding and copying need no more.
+            store: PageStore::new(memory_bytes + PAGE_BYTES as u64),
+            frames: Frames::new(PhysicalAddress(BASE), memory_bytes / PAGE_BYTES as u64),
+            engine: Interpreter::new(),
+            devices: Devices::default(),
         }
     }
-    Outcome { stop, printed: console.printed, hart }
+
+    /// Starts anew with a program that is loaded and entered at [`BASE`]; whatever of it does not
+    /// fit is left out.
+    pub fn restart(&mut self, program: &[u8], timing: Timing) {
+        self.frames.release_all(&mut self.store);
+        self.frames.take_dirty();
+        self.devices = Devices::default();
+        self.hart = Hart::new(0, IsaProfile::Rv64gc, timing);
+        self.hart.pc = BASE;
+        let room = self.frames.count() as usize * PAGE_BYTES;
+        let mut memory = Memory { store: &mut self.store, frames: &mut self.frames };
+        let loaded = memory.write(PhysicalAddress(BASE), &program[..program.len().min(room)]);
+        debug_assert!(loaded.is_ok(), "the store has room for all frames");
+    }
+
+    /// Sets the `time` from which the machine timer interrupt is pending.
+    pub fn set_timer(&mut self, compare: u64) {
+        self.devices.lines.machine_timer_compare = compare;
+    }
+
+    /// Runs until something stops the hart.
+    pub fn run(&mut self, until_cycles: u64) -> Stop {
+        let memory = Memory { store: &mut self.store, frames: &mut self.frames };
+        let mut ports = Ports { memory, bus: &mut self.devices };
+        self.engine.run(&mut self.hart, &mut ports, until_cycles)
+    }
+
+    /// Runs until the deadline, the finisher or a wait that nothing will end. Traps into hosted
+    /// modes are handled by going on at the trap vector, waits by moving the clock.
+    pub fn run_on(&mut self, until_cycles: u64, pace: Pace<'_>) -> Stop {
+        let mut stop = Stop::Deadline;
+        let cuts = if let Pace::Cuts(cuts) = pace { cuts } else { &[] };
+        for cut in cuts.iter().copied().filter(|cut| *cut < until_cycles).chain([until_cycles]) {
+            stop = self.run_part(cut, until_cycles, pace == Pace::Steps);
+            if stop != Stop::Deadline {
+                break;
+            }
+        }
+        stop
+    }
+
+    fn run_part(&mut self, until_cycles: u64, end_cycles: u64, by_steps: bool) -> Stop {
+        loop {
+            let stop = if by_steps { self.step(until_cycles) } else { self.run(until_cycles) };
+            match stop {
+                Stop::Trap(_) => {}
+                Stop::WaitForInterrupt => match self.hart.next_timer_cycle() {
+                    Some(wake) => self.hart.clock.cycles = wake.min(end_cycles),
+                    None => return stop,
+                },
+                _ => return stop,
+            }
+        }
+    }
+
+    fn step(&mut self, until_cycles: u64) -> Stop {
+        while self.hart.clock.cycles < until_cycles {
+            let memory = Memory { store: &mut self.store, frames: &mut self.frames };
+            let mut ports = Ports { memory, bus: &mut self.devices };
+            if let Some(stop) = self.engine.step(&mut self.hart, &mut ports) {
+                return stop;
+            }
+        }
+        Stop::Deadline
+    }
+
+    /// The bytes that the program printed.
+    pub fn printed(&self) -> &[u8] {
+        &self.devices.printed
+    }
+
+    /// What can be compared.
+    pub fn state(&self) -> State {
+        let hart = &self.hart;
+        State {
+            x: hart.x,
+            f: hart.f,
+            pc: hart.pc,
+            privilege: hart.privilege,
+            csrs: format!("{:x?}", hart.csrs),
+            clock: hart.clock,
+            counters: hart.counters,
+            reservation: format!("{:?}", hart.reservation),
+            printed: self.devices.printed.clone(),
+            lines: self.devices.lines,
+            memory_hash: self.memory_hash(),
+        }
+    }
+
+    fn memory_hash(&self) -> u64 {
+        let frames = (0..self.frames.count()).map(|number| self.frames.address_of(number));
+        let pages = frames.filter_map(|address| self.frames.page_id(address));
+        pages.flat_map(|page| self.store.page(page).as_chunks::<8>().0).fold(0, |hash, word| {
+            (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x100_0000_01b3).rotate_left(29)
+        })
+    }
+}
+
+/// A trap that was taken: cause, address and value.
+pub type TakenTrap = [u64; 3];
+
+/// Runs a bare program on a new machine, in one piece.
+pub fn run(program: &[u8], memory_bytes: u64, cycles: u64) -> (Stop, Machine) {
+    let mut machine = Machine::new(memory_bytes);
+    machine.restart(program, Timing::uniform());
+    let stop = machine.run(cycles);
+    (stop, machine)
+}
+
+/// The same, slowly; returns the traps that it took.
+pub fn traps(program: &[u8], memory_bytes: u64, cycles: u64) -> Vec<TakenTrap> {
+    let mut machine = Machine::new(memory_bytes);
+    machine.restart(program, Timing::uniform());
+    let mut traps = Vec::new();
+    let mut seen = 0;
+    while machine.hart.clock.cycles < cycles
+        && machine.run(machine.hart.clock.cycles + 1) == Stop::Deadline
+    {
+        let hart = &machine.hart;
+        if hart.counters.exceptions != seen {
+            seen = hart.counters.exceptions;
+            traps.push(match hart.privilege {
+                Privilege::Machine => [hart.csrs.mcause, hart.csrs.mepc, hart.csrs.mtval],
+                _ => [hart.csrs.scause, hart.csrs.sepc, hart.csrs.stval],
+            });
+        }
+    }
+    traps
 }

@@ -1,6 +1,7 @@
 //! What two runs of an image disagree on, in words.
 
-use crate::image::{BASE, Image, RECORD_WORDS};
+use crate::image::{Image, Place};
+use crate::layout::RECORD_WORDS;
 use dcsim_hart::isa::{Register, decode, disassemble, instruction_length};
 use std::fmt::Write;
 
@@ -11,7 +12,7 @@ pub fn first_difference(image: &Image, ours: &[u8], theirs: &[u8]) -> Option<Str
     let at = (0..mine.len().max(other.len())).find(|at| mine.get(*at) != other.get(*at))?;
     let index = at / RECORD_WORDS;
     let Some(place) = image.sequences.get(index) else {
-        return Some(format!("scratch memory or length differs at word {at}"));
+        return Some(format!("one of them printed more, from word {at} on"));
     };
     let mut text = format!("sequence {index}:\n");
     let record = index * RECORD_WORDS..(index + 1) * RECORD_WORDS;
@@ -20,7 +21,7 @@ pub fn first_difference(image: &Image, ours: &[u8], theirs: &[u8]) -> Option<Str
         let _ =
             writeln!(text, "  {name}: {} here, {} there", show(&mine, word), show(&other, word));
     }
-    text.push_str(&listing(image, *place));
+    text.push_str(&listing(image, place));
     Some(text)
 }
 
@@ -38,22 +39,23 @@ fn word_name(word: usize) -> String {
         0 => "traps".to_owned(),
         1..32 => format!("x{word} ({})", Register::ALL[word].integer_name()),
         32..64 => format!("f{} ({})", word - 32, Register::ALL[word - 32].float_name()),
-        _ => "fcsr".to_owned(),
+        64 => "fcsr".to_owned(),
+        _ => "memory".to_owned(),
     }
 }
 
-/// The instructions between two offsets of the image.
-pub fn listing(image: &Image, (start, end): (usize, usize)) -> String {
-    let mut text = String::new();
-    let mut at = start;
-    while at + 2 <= end {
+/// The instructions of a sequence.
+pub fn listing(image: &Image, place: &Place) -> String {
+    let mut text = format!("  {:?}, {:x?}\n", place.world.privilege, place.world.control);
+    let mut at = place.start;
+    while at + 2 <= place.end {
         let half = u16::from_le_bytes([image.bytes[at], image.bytes[at + 1]]);
         let length = instruction_length(half);
         let mut bytes = [0; 4];
         let rest = &image.bytes[at..(at + length).min(image.bytes.len())];
         bytes[..rest.len()].copy_from_slice(rest);
         let word = u32::from_le_bytes(bytes);
-        let address = BASE + at as u64;
+        let address = place.world.code + at as u64;
         let shown =
             decode(word).map_or_else(|| "illegal".to_owned(), |_| disassemble(word, address));
         let _ = writeln!(text, "  {address:#x}: {word:08x} {shown}");

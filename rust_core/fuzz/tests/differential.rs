@@ -1,16 +1,10 @@
-//! Thousands of generated instruction sequences give the same registers and flags here and on QEMU.
+//! Thousands of generated instruction sequences give the same registers, flags, traps and memory
+//! here and on QEMU.
+#![allow(clippy::unwrap_used, reason = "a failure of a helper is a failure of its test")]
 
-use dcsim_fuzz::image::{Plan, RECORD_WORDS, SCRATCH_BYTES, build};
-use dcsim_fuzz::{core, qemu, report};
-use dcsim_hart::{Stop, Timing};
+use dcsim_fuzz::differential::{self, Verdict};
+use dcsim_fuzz::image::Plan;
 use std::path::PathBuf;
-
-/// QEMU's bare `rv64i` processor, to which single extensions are added, is there from this version
-/// on; older ones always have extensions that the core lacks, so what is illegal differs.
-const LEAST_QEMU: u32 = 9;
-
-const MEMORY_BYTES: u64 = 64 << 20;
-const CYCLES: u64 = 10_000_000_000;
 
 fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -18,37 +12,35 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Whether there is a QEMU to compare with. Where `DCSIM_REQUIRE_QEMU` is set, as in continuous
-/// integration, the tests fail without one instead of being skipped.
-fn usable_qemu() -> Result<(), String> {
-    match qemu::version()? {
-        LEAST_QEMU.. => Ok(()),
-        version => Err(format!("QEMU {version} is older than {LEAST_QEMU}: see LEAST_QEMU")),
-    }
-}
-
+/// Where `DCSIM_REQUIRE_QEMU` is set, as in continuous integration, the tests fail without a QEMU
+/// instead of being skipped.
 fn compare(name: &str, plan: Plan) {
-    if let Err(reason) = usable_qemu() {
+    if let Err(reason) = differential::usable() {
         assert!(std::env::var_os("DCSIM_REQUIRE_QEMU").is_none(), "{reason}");
-        return eprintln!("skipped: {reason}");
+        return;
     }
-    let image = build(plan);
-    let outcome = core::run(&image.bytes, MEMORY_BYTES, Timing::uniform(), CYCLES);
-    assert_eq!(outcome.stop, Stop::Bus, "the program ends by itself");
-    let theirs = qemu::run(&image.bytes, &folder(name)).unwrap();
-    if let Some(difference) = report::first_difference(&image, &outcome.printed, &theirs) {
-        panic!("{plan:?}: {difference}");
+    match differential::compare(plan, &folder(name)).unwrap() {
+        Verdict::Agreed => {}
+        Verdict::Differed(difference) => panic!("{plan:?}: {difference}"),
     }
-    let records = plan.sequences * RECORD_WORDS * 8;
-    assert_eq!(outcome.printed.len(), records + SCRATCH_BYTES, "all that there is was compared");
 }
 
 #[test]
 fn short_sequences_agree_with_qemu() {
-    compare("short", Plan { seed: 1, sequences: 3000, units: 12 });
+    compare("short", Plan { seed: 1, sequences: 1500, units: 12, translated: false });
 }
 
 #[test]
 fn long_sequences_agree_with_qemu() {
-    compare("long", Plan { seed: 2, sequences: 300, units: 400 });
+    compare("long", Plan { seed: 2, sequences: 150, units: 400, translated: false });
+}
+
+#[test]
+fn short_translated_sequences_agree_with_qemu() {
+    compare("short-translated", Plan { seed: 3, sequences: 1000, units: 12, translated: true });
+}
+
+#[test]
+fn long_translated_sequences_agree_with_qemu() {
+    compare("long-translated", Plan { seed: 4, sequences: 150, units: 300, translated: true });
 }

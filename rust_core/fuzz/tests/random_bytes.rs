@@ -1,39 +1,15 @@
-//! Random bytes as a program: nothing panics, nothing hangs, nothing grows.
+//! Random bytes as a program: nothing panics, nothing hangs, nothing grows, and how execution is
+//! divided changes nothing.
 
-use dcsim_fuzz::core;
-use dcsim_fuzz::random::Random;
-use dcsim_hart::isa::{INSTRUCTIONS, Opcode, encode};
-use dcsim_hart::op::Op;
-use dcsim_hart::{Stop, Timing};
+use dcsim_fuzz::core::{Machine, Pace};
+use dcsim_fuzz::noise::{CYCLES, MEMORY_BYTES, agree, run, start};
+use dcsim_hart::Stop;
 
 const SEEDS: u64 = 100_000;
-const MEMORY_BYTES: u64 = 32 << 10;
-const CYCLES: u64 = 1_000;
+/// More than any single instruction costs.
+const LATENESS: u64 = 1_000;
 /// More than one run holds, far less than what a leak of a page a run would add up to (400 MB).
 const GROWTH_BYTES: u64 = 64 << 20;
-
-/// Half of the programs are plain noise; in the others most words are instructions of the table
-/// with random operands, which get further before they trap.
-fn program(seed: u64) -> Vec<u8> {
-    let mut random = Random::new(seed);
-    let mut bytes = Vec::with_capacity(MEMORY_BYTES as usize);
-    for _ in 0..MEMORY_BYTES / 4 {
-        let word = if seed % 2 == 0 || random.once_in(8) {
-            random.bits() as u32
-        } else {
-            likely(&mut random)
-        };
-        bytes.extend_from_slice(&word.to_le_bytes());
-    }
-    bytes
-}
-
-fn likely(random: &mut Random) -> u32 {
-    let row = &INSTRUCTIONS[random.below(INSTRUCTIONS.len() as u64) as usize];
-    // A wait ends a run at once, and a run should get somewhere.
-    let opcode = if row.opcode == Opcode::Wfi { Opcode::Addi } else { row.opcode };
-    encode(&Op::new(opcode, 4)) | random.bits() as u32 & !opcode.row().pattern.mask
-}
 
 fn resident_bytes() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
@@ -43,35 +19,52 @@ fn resident_bytes() -> Option<u64> {
 
 #[test]
 fn random_programs_end_at_their_deadline_and_leave_nothing_behind() {
+    let mut machine = Machine::new(MEMORY_BYTES);
     let mut retired = 0;
     let mut before = None;
     for seed in 0..SEEDS {
-        let outcome = core::run(&program(seed), MEMORY_BYTES, Timing::uniform(), CYCLES);
-        let ended = matches!(outcome.stop, Stop::Deadline | Stop::WaitForInterrupt | Stop::Bus);
-        assert!(ended, "seed {seed}: {:?}", outcome.stop);
-        assert!(outcome.hart.clock.cycles <= CYCLES, "seed {seed} ran past its deadline");
-        retired += outcome.hart.counters.instructions;
+        start(&mut machine, seed);
+        let stop = machine.run_on(CYCLES, Pace::Whole);
+        let ended = matches!(stop, Stop::Deadline | Stop::WaitForInterrupt | Stop::Bus);
+        assert!(ended, "seed {seed}: {stop:?}");
+        let cycles = machine.hart.clock.cycles;
+        assert!(cycles < CYCLES + LATENESS, "seed {seed} ran past its deadline: {cycles}");
+        assert_eq!(machine.hart.x[0], 0, "seed {seed}");
+        retired += machine.hart.counters.instructions;
         if seed == SEEDS / 10 {
             before = resident_bytes();
         }
     }
-    assert!(retired > SEEDS, "programs execute something");
+    assert!(retired > 50 * SEEDS, "programs execute something: {retired} instructions");
     if let (Some(before), Some(after)) = (before, resident_bytes()) {
         assert!(after < before + GROWTH_BYTES, "the process grew from {before} to {after} bytes");
     }
 }
 
 #[test]
-fn cutting_a_random_program_at_random_cycles_changes_nothing() {
+fn a_used_machine_gives_what_a_new_one_gives() {
+    let mut used = Machine::new(MEMORY_BYTES);
     for seed in 0..2_000 {
-        let mut random = Random::new(!seed);
-        let mut cuts: Vec<u64> = (0..5).map(|_| random.below(CYCLES)).collect();
-        cuts.push(CYCLES);
-        cuts.sort_unstable();
-        let program = program(seed);
-        let whole = core::run(&program, MEMORY_BYTES, Timing::uniform(), CYCLES);
-        let cut = core::run_in_cuts(&program, MEMORY_BYTES, Timing::uniform(), &cuts);
-        assert_eq!(whole.stop, cut.stop, "seed {seed}");
-        assert_eq!(format!("{:?}", whole.hart), format!("{:?}", cut.hart), "seed {seed}");
+        let mut new = Machine::new(MEMORY_BYTES);
+        let (before, after) = (run(&mut used, seed, Pace::Whole), run(&mut new, seed, Pace::Whole));
+        assert_eq!(before, after, "seed {seed}");
+    }
+}
+
+#[test]
+fn dividing_a_random_program_changes_nothing() {
+    let mut machine = Machine::new(MEMORY_BYTES);
+    for seed in 0..3_000 {
+        agree(&mut machine, seed).unwrap();
+    }
+}
+
+#[test]
+fn cutting_a_random_program_at_every_cycle_changes_nothing() {
+    let mut machine = Machine::new(MEMORY_BYTES);
+    let cuts: Vec<u64> = (0..CYCLES).collect();
+    for seed in 0..400 {
+        let whole = run(&mut machine, seed, Pace::Whole);
+        assert_eq!(run(&mut machine, seed, Pace::Cuts(&cuts)), whole, "seed {seed}");
     }
 }
