@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -171,6 +172,32 @@ def test_schema_is_the_committed_one(capsys: pytest.CaptureFixture[str], reposit
 
     committed = repository / "dcsim/scenario/scenario.schema.json"
     assert capsys.readouterr().out == committed.read_text("utf-8")
+
+
+def test_doctor_looks_at_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    run_command(["doctor", "--format", "json"])
+
+    checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
+    assert checks["machine world"]["found"] == "is built and answers"
+    assert checks["scenario schema"]["found"] == "current"
+    assert checks["Python"]["right"]
+
+
+def test_a_vm_that_failed_is_told(
+    scenario: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    make_result: Callable[..., RunResult],
+) -> None:
+    def run(scenario: Any, **_: Any) -> RunResult:
+        web, batch = make_result().vms
+        failed = replace(batch, state="failed", message="it jumped into nothing")
+        return make_result(scenario=scenario, vms=(web, failed))
+
+    monkeypatch.setattr("dcsim.cli.run.run_scenario", run)
+
+    assert run_command(["run", str(scenario), "--quiet"]) == 0
+    assert capsys.readouterr().err == "the VM `batch` failed: it jumped into nothing\n"
 
 
 def test_sweep_shows_one_table_and_goes_on(
