@@ -81,7 +81,7 @@ class Host:
             latency_ns=config.disk_latency_ns,
             bits_per_second=config.disk_bits_per_second,
         )
-        self.vms = Level()
+        self.vms = Level(remember=True)
         self._reserved_bytes: dict[str, int] = {}
 
     # Memory.

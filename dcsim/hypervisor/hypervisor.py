@@ -1,12 +1,4 @@
-"""What both types of hypervisor do: dispatch vCPUs, handle exits, start, stop, hold and hand over.
-
-The scheduler chooses, this module acts. All loading and unloading happens in :meth:`dispatch`,
-which the conductor calls when the events of a time are done; events only note that a processor
-should *look* again.
-
-A vCPU's time is accounted at its processor's own time, which can stand beyond the clock by the
-length of an instruction's handler or of a host path.
-"""
+"""What both types of hypervisor do with VMs: start them, handle their exits, hold and hand over."""
 
 from __future__ import annotations
 
@@ -14,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcsim.errors import MachineError
-from dcsim.hypervisor.paths import NO_HOST
+from dcsim.hypervisor.dispatcher import Dispatcher, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,13 +14,11 @@ if TYPE_CHECKING:
     from simpy.events import Event
 
     from dcsim.host import Exit, Host, Processor
-    from dcsim.hypervisor.paths import HostPaths, Steps
+    from dcsim.hypervisor.paths import HostPaths
     from dcsim.hypervisor.scheduler import Scheduler
-    from dcsim.hypervisor.vcpu import VcpuState, VirtualCpu
     from dcsim.hypervisor.virtual_machine import VirtualMachine
-    from dcsim.sim import Timer
 
-__all__ = ["Hypervisor", "Slot", "field"]
+__all__ = ["Hypervisor", "field"]
 
 OVERHEAD_FIXED_BYTES = 256 * 1024
 OVERHEAD_SHARE = 16
@@ -38,20 +28,7 @@ MEMORY_TRIES = 16
 """How often a VM asks for a frame at one and the same time before it is given up."""
 
 
-class Slot:
-    """A processor and what the hypervisor has on it."""
-
-    __slots__ = ("look", "processor", "since_ns", "timer", "vcpu")
-
-    def __init__(self, processor: Processor) -> None:
-        self.processor = processor
-        self.vcpu: VirtualCpu | None = None
-        self.look = False
-        self.since_ns = 0
-        self.timer: Timer | None = None
-
-
-class Hypervisor:
+class Hypervisor(Dispatcher):
     """Runs VMs on a host.
 
     Parameters
@@ -78,18 +55,11 @@ class Hypervisor:
     kind: ClassVar[str]
 
     def __init__(self, host: Host, scheduler: Scheduler, paths: HostPaths) -> None:
-        self.host = host
-        self.environment = host.environment
+        super().__init__(host, scheduler, paths)
         self.vms: dict[int, VirtualMachine] = {}
         self.expected: set[str] = set()
         self.peak_frames = 0
         self.on_ended: Callable[[VirtualMachine], None] | None = None
-        self._machine = host.machine
-        self._conductor = host.conductor
-        self._scheduler = scheduler
-        self._paths = paths
-        self._slots = [Slot(processor) for processor in host.conductor.processors]
-        self._tick: Timer | None = None
         self._handlers: dict[str, Callable[[Slot, VirtualMachine, Exit], None]] = {
             "io": self._on_io,
             "packet": self._on_packet,
@@ -221,137 +191,12 @@ class Hypervisor:
         self._scheduler.remove(vm.vcpu)
         self.host.release(vm.name)
 
-    # Dispatching.
-
-    def dispatch(self) -> None:
-        """Let every processor that should look choose again."""
-        for slot in self._slots:
-            if slot.look and not slot.processor.exiting:
-                self._choose(slot)
-        if self._tick is None:
-            self._arm_tick()
-
-    def _choose(self, slot: Slot) -> None:
-        if slot.vcpu is not None and not self._machine.settled(slot.vcpu.vm.number):
-            return  # an exit of its last instruction is yet to come; then it is looked at
-        slot.look = False
-        if slot.vcpu is not None and slot.vcpu.vm.pausing is not None:
-            self._lay_down(slot, "paused")
-        now_ns = self._conductor.local_ns(slot.processor)
-        self._account(slot, now_ns)
-        current = slot.vcpu
-        choice = self._scheduler.choose(slot.processor.index, current, now_ns)
-        if choice.vcpu is not current:
-            if current is not None:
-                self._lay_down(slot, "runnable")
-            if choice.vcpu is not None:
-                self._take_up(slot, choice.vcpu)
-        self._arm(slot, choice.again_ns)
-
-    def _take_up(self, slot: Slot, vcpu: VirtualCpu) -> None:
-        """Load a vCPU and do what its arrival owes."""
-        processor, vm = slot.processor, vcpu.vm
-        self._conductor.load(processor, vm.number, self.environment.now)
-        slot.vcpu = vcpu
-        slot.since_ns = processor.loaded_ns
-        vcpu.processor = processor.index
-        vcpu.enter("running", processor.loaded_ns)
-        self._conductor.charge(processor, "vcpu_load", self._paths_of(vm).load)
-        for name, steps in vm.owed_paths:
-            self._conductor.charge(processor, name, steps)
-        vm.owed_paths.clear()
-
-    def _lay_down(self, slot: Slot, state: VcpuState) -> None:
-        """Unload the current vCPU, which is then in another state."""
-        vcpu = slot.vcpu
-        if vcpu is None:
-            return
-        self._conductor.charge(slot.processor, "vcpu_put", self._paths_of(vcpu.vm).put)
-        at_ns = self._conductor.unload(slot.processor)
-        self._account(slot, at_ns)
-        slot.vcpu = None
-        vcpu.enter(state, at_ns)
-        if state != "runnable":
-            self._scheduler.leave(vcpu)
-        if state == "paused":
-            self._settle(vcpu.vm)
-
-    def _account(self, slot: Slot, at_ns: int) -> None:
-        """Tell the scheduler how long the current vCPU has run."""
-        if slot.vcpu is not None and at_ns > slot.since_ns:
-            self._scheduler.charge(slot.vcpu, at_ns - slot.since_ns)
-            slot.since_ns = at_ns
-
-    def _account_all(self, at_ns: int) -> None:
-        """Bring the scheduler's accounts up to date before it compares."""
-        for slot in self._slots:
-            self._account(slot, at_ns)
-
-    def _arm(self, slot: Slot, again_ns: int | None) -> None:
-        """Have a processor look again at a time."""
-        if slot.timer is not None:
-            slot.timer.cancel()
-            slot.timer = None
-        if again_ns is not None:
-
-            def look() -> None:
-                slot.look = True
-                self._conductor.kick()
-
-            at_ns = max(again_ns, self.environment.now)
-            slot.timer = self.environment.at(at_ns, look, reach=self.host.scope)
-
-    def _arm_tick(self) -> None:
-        at_ns = self._scheduler.next_tick_ns(self.environment.now)
-        if at_ns is not None:
-            self._tick = self.environment.at(at_ns, self._on_tick, reach=self.host.scope)
-
-    def _on_tick(self) -> None:
-        now_ns = self.environment.now
-        self._account_all(now_ns)
-        self._look(self._scheduler.tick(now_ns))
-        self._tick = None
-        self._arm_tick()
-
-    def _look(self, processors: Any) -> None:  # noqa: ANN401 - an iterable of indices
-        for index in processors:
-            self._slots[index].look = True
-        self._conductor.kick()
-
-    def _slot_of(self, vcpu: VirtualCpu) -> Slot:
-        return next(slot for slot in self._slots if slot.vcpu is vcpu)
-
-    # Waking and blocking.
-
-    def _queue(self, vcpu: VirtualCpu) -> None:
-        """Let a vCPU want to run."""
-        vcpu.vm.waiting = False
-        now_ns = self.environment.now
-        vcpu.enter("runnable", now_ns)
-        self._account_all(now_ns)
-        self._look(self._scheduler.wake(vcpu, now_ns))
-
-    def _wake(self, vm: VirtualMachine) -> None:
-        if vm.vcpu.state == "blocked":
-            vm.cancel_wake()
-            self._queue(vm.vcpu)
-
-    def _wake_if_runnable(self, vm: VirtualMachine) -> None:
-        if vm.vcpu.state == "blocked" and self._machine.runnable(vm.number, self.environment.now):
-            self._wake(vm)
-
-    def _arm_wake(self, vm: VirtualMachine, wake_ns: int | None) -> None:
-        vm.cancel_wake()
-        if wake_ns is not None:
-            # A timer that is due already has been looked at; time must move on.
-            at_ns = max(wake_ns, self.environment.now + 1)
-            vm.wake_timer = self.environment.at(at_ns, lambda: self._wake(vm), reach=vm.scope)
-
     # Exits.
 
     def on_exit(self, processor: Processor, exit_: Exit) -> None:
         """Handle an exit at its own time."""
         vm = self.vms[field(exit_.vm)]
+        self._note_memory()
         handler = self._handlers.get(exit_.kind)
         if handler is None:
             raise MachineError(f"{self.host.name}: unknown exit `{exit_.kind}` of {vm.name}")
@@ -419,10 +264,6 @@ class Hypervisor:
         )
         self.environment.at(at_ns, submit, reach=vm.scope)
 
-    def _paths_of(self, vm: VirtualMachine) -> HostPaths:
-        """Return what host software lies between a VM and the machine."""
-        return NO_HOST if vm.config.technique == "bare-metal" else self._paths
-
     def _count_io(self, vm: VirtualMachine, exit_: Exit) -> None:
         """Note a disk request that is under way from now on."""
         vm.outstanding += 1
@@ -453,24 +294,14 @@ class Hypervisor:
 
     def _complete(self, vm: VirtualMachine, tag: int) -> None:
         """Finish a disk request: data, interrupt, accounts."""
+        if vm.hypervisor is not self:
+            return  # it ended while its request was under way
         self._note_lateness(vm)
         self._machine.complete_io(vm.number, tag, self.environment.now)
         vm.outstanding -= 1
         self._interrupt(vm, "disk_interrupt", self._paths_of(vm).disk_interrupt)
         self._wake_if_runnable(vm)
         self._settle(vm)
-
-    def _interrupt(self, vm: VirtualMachine, name: str, steps: Steps) -> None:
-        """Charge a path that an interrupt takes: now when the vCPU runs, or when it next does."""
-        if vm.vcpu.state == "running":
-            self._conductor.charge(self._slot_of(vm.vcpu).processor, name, steps)
-        else:
-            vm.owed_paths.append((name, tuple(steps)))
-
-    def _note_lateness(self, vm: VirtualMachine) -> None:
-        if vm.vcpu.state == "running":
-            late_ns = self._conductor.lateness_ns(self._slot_of(vm.vcpu).processor)
-            vm.lateness_ns = max(vm.lateness_ns, late_ns)
 
     def _settle(self, vm: VirtualMachine) -> None:
         """Tell whoever paused a VM when its vCPU is off and its devices are quiet."""

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from dcsim.host import CACHE_PAGE_BYTES, PageCache
 from dcsim.hypervisor.fair import FairScheduler
-from dcsim.hypervisor.hypervisor import Hypervisor, Slot, field
+from dcsim.hypervisor.hypervisor import Hypervisor, field
 from dcsim.hypervisor.paths import TYPE2
 
 if TYPE_CHECKING:
     from dcsim.host import Exit, Host
+    from dcsim.hypervisor.dispatcher import Slot
     from dcsim.hypervisor.virtual_machine import VirtualMachine
     from dcsim.sim import Timer
 

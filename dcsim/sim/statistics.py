@@ -42,16 +42,18 @@ class Level:
         At the start.
     at_ns
         When the observation starts.
+    remember
+        Keep every change, for :meth:`at`.
     """
 
-    def __init__(self, value: int = 0, at_ns: int = 0) -> None:
+    def __init__(self, value: int = 0, at_ns: int = 0, *, remember: bool = False) -> None:
         self.value = value
         self.maximum = value
         self.minimum = value
         self._started_ns = at_ns
         self._since_ns = at_ns
         self._time_at: dict[int, int] = {}
-        self._changes = [(at_ns, value)]
+        self._changes = [(at_ns, value)] if remember else None
 
     def set(self, value: int, at_ns: int) -> None:
         """Take a new value at a time that is not before the last change.
@@ -68,7 +70,8 @@ class Level:
             self._time_at[self.value] = self._time_at.get(self.value, 0) + spent
         self._since_ns = at_ns
         self.value = value
-        self._changes.append((at_ns, value))
+        if self._changes is not None:
+            self._changes.append((at_ns, value))
         self.maximum = max(self.maximum, value)
         self.minimum = min(self.minimum, value)
 
@@ -85,7 +88,15 @@ class Level:
         return dict(sorted(times.items()))
 
     def at(self, at_ns: int) -> int:
-        """Return the value that was held from a time on."""
+        """Return the value that was held from a time on.
+
+        Raises
+        ------
+        ValueError
+            When the changes are not remembered.
+        """
+        if self._changes is None:
+            raise ValueError("this level does not remember its changes")
         place = bisect_right(self._changes, at_ns, key=itemgetter(0))
         return self._changes[max(0, place - 1)][1]
 

@@ -175,6 +175,17 @@ def test_a_fault_ends_the_vm_and_not_the_run(start: Callable[..., Any], kind: ty
     assert rig.machine.vms == {}
 
 
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("end", [("off", 0), ("fault", "trouble")])
+def test_a_vm_can_end_with_requests_under_way(
+    start: Callable[..., Any], kind: type, end: tuple[Any, ...]
+) -> None:
+    vm, rig = start(kind, [("write", PAGE), ("read", 8 * PAGE), ("flush",), end])
+    rig.environment.run(until=10**9)
+    assert vm.state in {"off", "failed"}
+    assert rig.host.disk.queue.value == 0
+
+
 def test_a_shortage_of_frames_is_tried_again(start: Callable[..., Any]) -> None:
     vm, rig = start(Type1, [("run", 10), ("memory",), ("run", 10), ("off", 0)])
     rig.environment.run(until=10**6)

@@ -27,8 +27,10 @@ def test_a_level_is_weighted_by_time() -> None:
     assert (level.minimum, level.maximum) == (0, 5)
 
 
-def test_a_level_remembers_its_values() -> None:
-    level = Level()
+def test_a_level_remembers_its_values_when_it_is_to() -> None:
+    with pytest.raises(ValueError, match="does not remember"):
+        Level().at(0)
+    level = Level(remember=True)
     level.set(2, 10)
     level.set(3, 10)
     level.set(5, 30)
