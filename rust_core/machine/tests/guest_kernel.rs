@@ -2,6 +2,8 @@
 //!
 //! Expected results are those that the same image gives on QEMU's `virt` machine.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop")]
+
 use dcsim_machine::{
     BoardConfig, DeviceRequest, DiskImage, IoStatus, Machine, MachineConfig, MachineStop, Persist,
     PowerEvent, RequestTag,

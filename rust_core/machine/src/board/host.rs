@@ -190,7 +190,20 @@ impl Persist for Board {
         }
     }
 
+    /// A state that is refused leaves the board as it was.
     fn restore(&mut self, state: &BoardState) -> Result<(), StateError> {
+        let before = self.save();
+        let restored = self.try_restore(state);
+        if restored.is_err() {
+            // The board's own state fits it.
+            let _ = self.try_restore(&before);
+        }
+        restored
+    }
+}
+
+impl Board {
+    fn try_restore(&mut self, state: &BoardState) -> Result<(), StateError> {
         StateError::unless(state.slots.len() == self.slots.len(), "another number of slots")?;
         if let (Some(VirtioDevice::Block(block)), Some(disk)) =
             (self.slots[map::BLOCK_SLOT].device_mut(), &state.disk)

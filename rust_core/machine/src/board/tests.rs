@@ -4,6 +4,7 @@ use super::{Board, BoardConfig, BoardState, map};
 use crate::devices::Persist;
 use crate::devices::finisher::PowerEvent;
 use crate::disk_image::DiskImage;
+use crate::random::Random;
 use dcsim_hart::{Bus, BusError, InterruptLines, Signal, Width};
 use dcsim_memory::{Frames, Memory, PageStore, PhysicalAddress};
 
@@ -153,7 +154,64 @@ fn a_snapshot_holds_all_devices_and_the_disk() {
 }
 
 #[test]
-fn a_snapshot_of_another_board_is_refused() {
-    let saved = two_harts().board.save();
+fn a_snapshot_of_another_board_is_refused_and_changes_nothing() {
+    let mut saved = two_harts().board.save();
     assert!(Board::new(&BoardConfig::default()).restore(&saved).is_err());
+    saved.slots.truncate(7);
+    let mut board = two_harts().board;
+    board.finisher.request(PowerEvent::Reset);
+    let before = board.save();
+    assert!(board.restore(&saved).is_err());
+    assert_eq!(board.save(), before);
+}
+
+/// A state in which every kind of device is in use, as bytes.
+fn busy_state(config: &BoardConfig) -> Vec<u8> {
+    let mut world = World::new(config);
+    enable_uart(&mut world, 0);
+    for slot in 0..4_u64 {
+        let base = 0x1000_1000 + slot * 0x1000;
+        for (register, value) in
+            [(0x70, 3), (0x24, 1), (0x20, 1), (0x70, 0xb), (0x38, 8), (0x84, 0), (0x44, 1)]
+        {
+            world.write_word(base + register, value);
+        }
+        world.write_word(base + 0x70, 0xf);
+    }
+    world.write(map::UART.base, Width::Byte, 0x42).unwrap();
+    world.board.save().encode()
+}
+
+#[test]
+fn damaged_states_are_refused_or_work() {
+    let config = BoardConfig {
+        harts: 2,
+        disk: Some(DiskImage::new(1 << 20)),
+        network: true,
+        console: true,
+        ..BoardConfig::default()
+    };
+    let good = busy_state(&config);
+    let digits: Vec<usize> =
+        (0..good.len()).filter(|index| good[*index].is_ascii_digit()).collect();
+    for seed in 0..400 {
+        let mut random = Random::new(seed);
+        let mut bytes = good.clone();
+        for _ in 0..=random.below(3) {
+            let place = digits[random.below(digits.len() as u64) as usize];
+            bytes[place] = b'0' + random.below(10) as u8;
+        }
+        let Ok(state) = BoardState::decode(&bytes) else { continue };
+        let mut world = World::new(&config);
+        if world.board.restore(&state).is_err() {
+            continue;
+        }
+        for _ in 0..200 {
+            let address = 0x1000_1000 + 4 * random.below(0x2000);
+            let _ = world.write(address, Width::Word, random.next_u64() >> random.below(64));
+            let _ = world.read(map::PLIC.base + 0x20_0004, Width::Word);
+            let _ = world.read(map::UART.base + random.below(8), Width::Byte);
+            world.board.interrupt_lines(random.below(2) as usize);
+        }
+    }
 }

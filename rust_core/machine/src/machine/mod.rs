@@ -21,7 +21,7 @@ use crate::devices::finisher::PowerEvent;
 use crate::devices::virtio::{Completion, DeviceRequest, IoStatus, RequestTag};
 use crate::firmware::{Firmware, FirmwareConfig};
 use crate::guest_memory::Unavailable;
-use dcsim_hart::{Hart, HostedModes, Interpreter, Timing};
+use dcsim_hart::{Hart, HostedModes, Interpreter, Timing, TrapRecord};
 use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageStore, PhysicalAddress};
 
 /// What a machine is made of.
@@ -63,6 +63,8 @@ pub enum MachineStop {
 enum Activity {
     /// It executes.
     Running,
+    /// It has trapped, and the firmware has not handled that yet.
+    Trapped(TrapRecord),
     /// It waits for an interrupt.
     Idle,
     /// It belongs to the firmware until another hart starts it.

@@ -1,16 +1,18 @@
 //! Running: which hart goes next, for how long, and what its stop means.
 
 use super::{Activity, Machine, MachineStop};
-use crate::firmware::{Firmware, Outcome};
+use crate::firmware::{Firmware, Outcome, sbi};
 use crate::meter::Meter;
 use dcsim_hart::{Engine, Ports, Stop, TrapOutcome, TrapRecord};
-use dcsim_memory::{Memory, PageStore};
+use dcsim_memory::{Memory, MemoryError, PageStore, PhysicalAddress};
 
 /// What is next for a hart.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 enum Task {
     /// Execute.
     Execute,
+    /// Let the firmware handle a trap.
+    HandleTrap(TrapRecord),
     /// End the wait for an interrupt.
     Wake,
     /// Look into the mailbox while waiting for others to look into theirs.
@@ -47,6 +49,7 @@ impl Machine {
                     let end = self.slice_end(cycles, until_cycles);
                     self.execute(store, number, end) == Stop::StoreFull
                 }
+                Task::HandleTrap(record) => self.handle_trap(store, number, &record),
                 Task::Wake => self.wake(store, number),
                 Task::ReadMailbox => self.take_interrupt(store, number),
                 Task::LookForStart => self.look_for_start(store, number),
@@ -61,7 +64,8 @@ impl Machine {
     /// Whether no hart executes or will execute again by itself.
     pub fn is_idle(&self) -> bool {
         self.cores.iter().all(|core| {
-            core.activity != Activity::Running && core.hart.next_timer_cycle().is_none()
+            !matches!(core.activity, Activity::Running | Activity::Trapped(_))
+                && core.hart.next_timer_cycle().is_none()
         })
     }
 
@@ -89,7 +93,7 @@ impl Machine {
                 None => continue,
                 Some(Due::At(cycles)) => (cycles, Task::Wake),
                 Some(Due::Now(task)) => {
-                    if task != Task::Execute {
+                    if !matches!(task, Task::Execute | Task::HandleTrap(_)) {
                         self.notice(number);
                     }
                     (self.cores[number].hart.clock.cycles, task)
@@ -112,6 +116,7 @@ impl Machine {
             }
             Activity::Running if waiting => called.then_some(Due::Now(Task::ReadMailbox)),
             Activity::Running => Some(Due::Now(Task::Execute)),
+            Activity::Trapped(record) => Some(Due::Now(Task::HandleTrap(record))),
             Activity::Idle => {
                 let memory = Memory { store, frames: &mut self.frames };
                 core.hart.begin_run(&Ports { memory, bus: &mut self.board });
@@ -159,12 +164,12 @@ impl Machine {
 
     fn execute(&mut self, store: &mut PageStore, number: usize, end: u64) -> Stop {
         let core = &mut self.cores[number];
-        let memory = Memory { store: &mut *store, frames: &mut self.frames };
+        let memory = Memory { store, frames: &mut self.frames };
         let mut ports = Ports { memory, bus: &mut self.board };
         let stop = self.interpreter.run(&mut core.hart, &mut ports, end);
         match &stop {
             Stop::WaitForInterrupt => core.activity = Activity::Idle,
-            Stop::Trap(record) => self.handle_trap(store, number, record),
+            Stop::Trap(record) => core.activity = Activity::Trapped(*record),
             Stop::Deadline | Stop::Bus | Stop::StoreFull => {}
         }
         stop
@@ -173,18 +178,29 @@ impl Machine {
     /// A hart that waits for fences elsewhere takes the interrupt that calls it to its mailbox.
     fn take_interrupt(&mut self, store: &mut PageStore, number: usize) -> bool {
         let core = &mut self.cores[number];
-        let memory = Memory { store: &mut *store, frames: &mut self.frames };
+        let memory = Memory { store, frames: &mut self.frames };
         core.hart.begin_run(&Ports { memory, bus: &mut self.board });
         if let Some(interrupt) = core.hart.pending_interrupt()
             && let TrapOutcome::Hosted(record) = core.hart.take_interrupt(interrupt)
         {
-            self.handle_trap(store, number, &record);
+            core.activity = Activity::Trapped(record);
         }
         false
     }
 
-    fn handle_trap(&mut self, store: &mut PageStore, number: usize, record: &TrapRecord) {
+    /// `true` if the page store has no room for what the firmware will write: then nothing has
+    /// happened yet.
+    fn handle_trap(&mut self, store: &mut PageStore, number: usize, record: &TrapRecord) -> bool {
+        // A look ahead of the simulator, not of the firmware: it costs nothing.
+        let written = sbi::written_range(&self.cores[number].hart.x, record.cause);
+        let memory = Memory { store: &mut *store, frames: &mut self.frames };
+        if let Some((address, length)) = written
+            && let Err(MemoryError::StoreFull(_)) = memory.reserve(PhysicalAddress(address), length)
+        {
+            return true;
+        }
         self.with_firmware(store, number, |firmware, meter| firmware.handle(meter, record));
+        false
     }
 
     fn look_for_start(&mut self, store: &mut PageStore, number: usize) -> bool {

@@ -445,6 +445,29 @@ fn a_full_page_store_stops_the_run_and_loses_nothing() {
 }
 
 #[test]
+fn a_full_page_store_delays_a_call_that_writes() {
+    let mut program = program();
+    program.call(DBCN, 1, &[8, NOTES + 4096, 0]);
+    for (index, register) in [R::R10, R::R11].into_iter().enumerate() {
+        write_note(&mut program, index as i32, register);
+    }
+    program.power_off();
+    let mut world = World::new(config(1), &program);
+    world.machine.console_input(&mut world.store, b"typed").unwrap();
+    let hogs: Vec<_> = std::iter::from_fn(|| world.store.insert(&[1; 4096]).ok()).collect();
+    for _ in 0..2 {
+        assert_eq!(world.run(1_000_000), MachineStop::StoreFull);
+        assert!(matches!(world.machine.cores[0].activity, super::Activity::Trapped(_)));
+    }
+    for page in hogs {
+        world.store.release(page);
+    }
+    world.finish();
+    assert_eq!((world.note(0), world.note(1)), (0, 5));
+    assert_eq!(world.note(512), u64::from_le_bytes(*b"typed\0\0\0"));
+}
+
+#[test]
 fn typed_bytes_wake_a_hart_that_listens() {
     let mut program = program();
     // Enable the serial port's interrupt at the port, the controller and the hart; then wait.

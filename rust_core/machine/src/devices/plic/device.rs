@@ -211,6 +211,11 @@ fn existing_sources(word: usize) -> u32 {
     (0..32).filter(|n| (1..=SOURCES).contains(&(word * 32 + n))).fold(0, |set, n| set | 1 << n)
 }
 
+fn is_set_of_sources(set: &[u32]) -> bool {
+    let strangers = |(word, bits): (usize, &u32)| bits & !existing_sources(word) != 0;
+    set.len() == WORDS && !set.iter().enumerate().any(strangers)
+}
+
 fn bit(set: &[u32], source: usize) -> bool {
     set[source / 32] >> (source % 32) & 1 != 0
 }
@@ -237,7 +242,7 @@ impl Persist for Plic {
         let fits = state.priority.len() == SOURCES + 1
             && state.threshold.len() == contexts
             && state.enabled.len() == contexts
-            && sets.into_iter().chain(&state.enabled).all(|set| set.len() == WORDS);
+            && sets.into_iter().chain(&state.enabled).all(|set| is_set_of_sources(set));
         StateError::unless(fits, "another number of interrupt sources or contexts")?;
         self.state = state.clone();
         Ok(())
@@ -357,5 +362,8 @@ mod tests {
         restored.store(CLAIM, 4, 10).unwrap();
         assert!(restored.notifies(0));
         assert!(Plic::new(4).restore(&plic.save()).is_err());
+        let mut strange = plic.save();
+        strange.pending[3] = 2;
+        assert!(Plic::new(2).restore(&strange).is_err(), "source 97 does not exist");
     }
 }

@@ -4,13 +4,15 @@ use super::{Call, Reply, SbiError};
 use crate::firmware::Platform;
 
 /// The most bytes that one call moves; the caller sees how many it were.
-const MAXIMUM_BYTES: u64 = 1 << 16;
+pub(super) const MAXIMUM_BYTES: u64 = 1 << 16;
+/// Console read.
+pub(super) const READ: u64 = 1;
 
 pub(super) fn serve(platform: &mut dyn Platform, call: &Call) -> Reply {
     let [first, ..] = call.arguments;
     match call.function {
         0 => write(platform, call),
-        1 => read(platform, call),
+        READ => read(platform, call),
         2 => {
             platform.write_console(&[first as u8]);
             Ok(0)
