@@ -200,7 +200,10 @@ def _consolidation(consolidation: scenarios.Consolidation) -> Consolidation:
     return Consolidation(
         name=consolidation.policy,
         policy=consolidation_policy(consolidation.policy),
-        settings=ConsolidationSettings(threshold=Fraction(str(consolidation.threshold))),
+        settings=ConsolidationSettings(
+            threshold=Fraction(str(consolidation.threshold)),
+            ceiling=Fraction(str(consolidation.ceiling)),
+        ),
         interval_ns=consolidation.interval_ns,
         power_off=consolidation.power_off,
     )

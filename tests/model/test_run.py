@@ -166,6 +166,10 @@ def test_a_move_at_a_fixed_time_is_made(run: Callable[..., RunResult]) -> None:
     assert (move.reason, move.requested_ns) == ("scheduled", 100_000_000)
 
 
+def test_a_ceiling_keeps_vms_where_they_are(run: Callable[..., RunResult]) -> None:
+    assert run(consolidation={"interval": "50 ms", "ceiling": 0.001}).migrations == ()
+
+
 def test_the_ledger_names_every_constant_once_with_its_source(
     run: Callable[..., RunResult],
 ) -> None:
