@@ -196,7 +196,8 @@ class Hypervisor(Dispatcher):
     def on_exit(self, processor: Processor, exit_: Exit) -> None:
         """Handle an exit at its own time."""
         vm = self.vms[field(exit_.vm)]
-        self._note_memory()
+        if exit_.kind != "memory":  # one that is refused must leave no trace
+            self._note_memory()
         handler = self._handlers.get(exit_.kind)
         if handler is None:
             raise MachineError(f"{self.host.name}: unknown exit `{exit_.kind}` of {vm.name}")
