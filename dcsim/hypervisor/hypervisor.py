@@ -293,14 +293,18 @@ class Hypervisor(Dispatcher):
         self._wake_if_runnable(vm)
         return True
 
-    def _complete(self, vm: VirtualMachine, tag: int) -> None:
+    def _complete(self, vm: VirtualMachine, tag: int, *, by_disk: bool = True) -> None:
         """Finish a disk request: data, interrupt, accounts."""
         if vm.hypervisor is not self:
             return  # it ended while its request was under way
         self._note_lateness(vm)
         self._machine.complete_io(vm.number, tag, self.environment.now)
         vm.outstanding -= 1
-        self._interrupt(vm, "disk_interrupt", self._paths_of(vm).disk_interrupt)
+        paths = self._paths_of(vm)
+        if by_disk:
+            self._interrupt(vm, "disk_interrupt", paths.disk_interrupt)
+        else:
+            self._interrupt(vm, "disk_inject", paths.disk_inject)
         self._wake_if_runnable(vm)
         self._settle(vm)
 

@@ -85,7 +85,9 @@ class HostPaths:
     put
         It lays one down and looks for the next.
     disk_interrupt
-        A disk request is done.
+        The disk interrupts: a request is done.
+    disk_inject
+        A request is done without the disk, in the page cache.
     fixed
         What every request, packet and completion costs before its bytes.
     """
@@ -94,6 +96,7 @@ class HostPaths:
     put: Steps
     disk_submit_fixed: Steps
     disk_interrupt: Steps
+    disk_inject: Steps
     packet_send_fixed: Steps
     packet_receive_fixed: Steps
     copies: bool
@@ -129,13 +132,13 @@ class HostPaths:
 
     def declared(self) -> Iterable[tuple[str, PathStep]]:
         """Yield every fixed step with the name of its path, for the ledger."""
-        for name in ("load", "put", "disk_submit_fixed", "disk_interrupt"):
+        for name in ("load", "put", "disk_submit_fixed", "disk_interrupt", "disk_inject"):
             yield from ((name, step) for step in getattr(self, name))
         for name in ("packet_send_fixed", "packet_receive_fixed"):
             yield from ((name, step) for step in getattr(self, name))
 
 
-NO_HOST = HostPaths((), (), (), (), (), (), copies=False, hosted=False)
+NO_HOST = HostPaths((), (), (), (), (), (), (), copies=False, hosted=False)
 """A guest on bare metal: its own drivers reach the devices, and nothing lies between."""
 
 TYPE1 = HostPaths(
@@ -146,6 +149,7 @@ TYPE1 = HostPaths(
     # The exit handler has decoded the request already; the hypervisor's own driver goes on.
     disk_submit_fixed=_DRIVER_SUBMIT,
     disk_interrupt=(*_INTERRUPT, *_INJECT, *_LEAVE_KERNEL),
+    disk_inject=_INJECT,
     packet_send_fixed=_DRIVER_SUBMIT,
     packet_receive_fixed=(*_INTERRUPT, *_INJECT, *_LEAVE_KERNEL),
     copies=False,
@@ -182,6 +186,8 @@ TYPE2 = HostPaths(
         *_SYSTEM_CALL_RETURN,
         *_TO_GUEST,
     ),
+    # The process has the data from its own system call; it only asks for the interrupt.
+    disk_inject=(*_SYSTEM_CALL, *_INJECT, *_SYSTEM_CALL_RETURN),
     packet_send_fixed=(
         *_TO_PROCESS,
         *_DEVICE_MODEL,

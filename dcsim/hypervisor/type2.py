@@ -83,7 +83,7 @@ class Type2(Hypervisor):
                 missing_bytes = touched.missing * CACHE_PAGE_BYTES
                 self.storage_of(vm).submit(missing_bytes, write=False, done=done, reach=vm.scope)
             else:
-                done()
+                done(by_disk=False)
 
         self.environment.at(at_ns, submit, reach=vm.scope)
         if exit_.write:
@@ -95,7 +95,9 @@ class Type2(Hypervisor):
 
         def flush() -> None:
             written_ns = self._write_dirty(vm)
-            self.environment.at(written_ns, partial(self._complete, vm, tag), reach=vm.scope)
+            by_disk = written_ns > self.environment.now
+            done = partial(self._complete, vm, tag, by_disk=by_disk)
+            self.environment.at(written_ns, done, reach=vm.scope)
 
         self.environment.at(at_ns, flush, reach=vm.scope)
 

@@ -59,6 +59,9 @@ def test_type_2_reads_a_page_from_the_disk_once(start: Callable[..., Any]) -> No
     again_ns = asked_ns + steps(TYPE2.disk_interrupt) + 10**6 + steps(TYPE2.disk_submit(PAGE, 0))
     assert second_ns == again_ns
     assert rig.host.disk.moved["read"] == 1
+    paths = rig.machine.vms[vm.number].paths
+    assert paths["disk_interrupt"] == steps(TYPE2.disk_interrupt)
+    assert paths["disk_inject"] == steps(TYPE2.disk_inject)
 
 
 def test_type_2_writes_are_done_in_the_cache_and_reach_the_disk_later(
