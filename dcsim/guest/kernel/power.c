@@ -16,8 +16,10 @@ noreturn void power_off(unsigned status) {
     if (machine.finisher) {
         volatile uint32_t *finisher = to_pointer(machine.finisher);
         *finisher = status ? status << 16 | FINISHER_FAIL : FINISHER_PASS;
+    } else {
+        // Not after the finisher, which may take a moment: firmware would write its own status.
+        sbi_shutdown(status != 0);
     }
-    sbi_shutdown(status != 0);
     for (;;)
         wait_for_interrupt();
 }
