@@ -13,7 +13,7 @@
 #![allow(clippy::print_stdout)]
 
 use dcsim_hart::{
-    Bus, BusError, Engine, Exception, Hart, HostedModes, InterruptLines, Interpreter, IsaProfile,
+    Bus, BusError, Engine, Exception, Hart, HostedModes, Interpreter, InterruptLines, IsaProfile,
     Ports, Privilege, Signal, Stop, Timing, TlbShape, TrapRecord, Width,
 };
 use dcsim_memory::{Frames, Memory, PageStore, PhysicalAddress};
