@@ -3,6 +3,11 @@
 //! The crate knows one hart, its memory management and its cost model. It knows nothing of devices
 //! (they are behind the bus trait), of machines or of monitors.
 
+#![allow(
+    clippy::inline_always,
+    reason = "the engine's loop is to be one function, without a call an instruction"
+)]
+
 pub mod bus;
 mod cache;
 pub mod clock;

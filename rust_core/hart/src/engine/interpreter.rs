@@ -54,13 +54,10 @@ impl Engine for Interpreter {
         self.begin(hart, ports);
         let _control = HostControl::establish();
         while hart.clock.cycles < until_cycles {
-            let leave = match take_interrupt(hart) {
-                Some(leave) => leave,
-                None => {
-                    let cycles = until_cycles.min(hart.interrupt_deadline());
-                    self.run_pages(hart, ports, Limit { cycles, once: false })
-                }
-            };
+            let leave = take_interrupt(hart).unwrap_or_else(|| {
+                let cycles = until_cycles.min(hart.interrupt_deadline());
+                self.run_pages(hart, ports, Limit { cycles, once: false })
+            });
             if let Leave::Stop(stop) = leave {
                 return stop;
             }

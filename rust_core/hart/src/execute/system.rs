@@ -103,6 +103,7 @@ pub(crate) fn sfence_vma(hart: &mut Hart, step: &Step) -> Outcome {
 
 /// FENCE.I: the next instruction is fetched anew. Decoded code is always up to date, as a store to
 /// it ends the block.
+#[allow(clippy::unnecessary_wraps, reason = "one signature for all system instructions")]
 pub(crate) fn fence_i(_: &mut Hart, _: &Step) -> Outcome {
     Ok(After::Fetch)
 }

@@ -28,8 +28,8 @@ pub fn decode(word: u32) -> Option<Op> {
 /// Decodes a 16-bit instruction; also gives its own name. `None` for the low half of a longer one.
 pub fn decode_compressed(halfword: u16) -> Option<(Compressed, Op)> {
     let word = u32::from(halfword);
-    let rows = BY_QUADRANT.get((word & 3) as usize * 8 + (word >> 13) as usize)?.iter();
-    rows.filter_map(|row| Some((row.name, compressed::expand(row, word)?))).next()
+    let mut rows = BY_QUADRANT.get((word & 3) as usize * 8 + (word >> 13) as usize)?.iter();
+    rows.find_map(|row| Some((row.name, compressed::expand(row, word)?)))
 }
 
 /// The row of a 32-bit instruction.
