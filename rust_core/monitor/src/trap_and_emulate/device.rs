@@ -103,11 +103,11 @@ impl TrapAndEmulate {
         meter.work(MODEL_INSTRUCTIONS);
         match access.transfer {
             Transfer::Load { to, signed } => {
-                let Ok(value) = self.load_device(site, target, access.width) else { return false };
+                let Ok(value) = load_device(site, target, access.width) else { return false };
                 site.meter().write_register(to, extend(value, access.width, signed));
             }
             Transfer::FloatLoad { to } => {
-                let Ok(value) = self.load_device(site, target, access.width) else { return false };
+                let Ok(value) = load_device(site, target, access.width) else { return false };
                 let boxed = if access.width == Width::Word { value | BOX } else { value };
                 site.meter().write_float_register(to, boxed);
                 self.guest.status |= status::FS;
@@ -122,16 +122,6 @@ impl TrapAndEmulate {
             }
         }
         true
-    }
-
-    fn load_device(
-        &mut self,
-        site: &mut Site<'_>,
-        target: u64,
-        width: Width,
-    ) -> Result<u64, BusError> {
-        let now = site.now_cycles();
-        site.board.load(target, width, now).map(|value| value & width.value_mask())
     }
 
     fn store_device(
@@ -149,6 +139,11 @@ impl TrapAndEmulate {
         };
         site.board.store(&mut pages, target, width, value & width.value_mask()).map(|_| ())
     }
+}
+
+fn load_device(site: &mut Site<'_>, target: u64, width: Width) -> Result<u64, BusError> {
+    let now = site.now_cycles();
+    site.board.load(target, width, now).map(|value| value & width.value_mask())
 }
 
 /// The reason that an access to this address counts as.

@@ -22,7 +22,7 @@ impl TrapAndEmulate {
         let external = site.board.lines(0).supervisor_external;
         let time = site.pcpu.hart.clock.time();
         let inputs = Inputs { time, external };
-        if !self.has_tree_after(inputs) && !reserve(self, site, Tree::NEW_FRAMES)? {
+        if !self.has_tree_after(inputs) && !reserve(self, site, Tree::NEW_FRAMES) {
             return Ok(Step::Memory);
         }
         self.deliver_interrupt(&mut site.meter(), inputs);

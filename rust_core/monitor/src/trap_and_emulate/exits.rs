@@ -35,7 +35,7 @@ impl TrapAndEmulate {
         }
         let call = record.cause == Exception::EcallFromUser.code();
         let frames = if call { frames_for_call(&site.pcpu.hart) } else { 0 };
-        if !reserve(self, site, frames)? {
+        if !reserve(self, site, frames) {
             return Ok(Step::Memory);
         }
         self.begin(&mut site.meter(), record);

@@ -182,13 +182,11 @@ impl VirtualMachine<'_> {
 
     fn read_part(&mut self, page: u64, offset: u64, buffer: &mut [u8]) -> Result<(), HostError> {
         let slot = self.map.slot(page).ok_or(HostError::FrameNotReserved)?;
-        match PageMap::decode(self.meter.load(slot)?) {
-            Some(frame) => Ok(self.meter.read_bytes(PhysicalAddress(frame.0 + offset), buffer)?),
-            None => {
-                buffer.fill(0);
-                Ok(())
-            }
+        if let Some(frame) = PageMap::decode(self.meter.load(slot)?) {
+            return Ok(self.meter.read_bytes(PhysicalAddress(frame.0 + offset), buffer)?);
         }
+        buffer.fill(0);
+        Ok(())
     }
 
     fn write_part(&mut self, page: u64, offset: u64, bytes: &[u8]) -> Result<(), HostError> {

@@ -41,16 +41,16 @@ use vcpu::{Installed, Phase};
 
 /// Makes sure that `count` frames can be taken, and frees shadow trees for that if it has to.
 /// `false`: not now; nothing that the guest could see was changed.
-fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> Result<bool, HostError> {
+fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> bool {
     match site.allocator.reserve(count) {
-        Ok(()) => Ok(true),
-        Err(Shortage::Injected) => Ok(false),
+        Ok(()) => true,
+        Err(Shortage::Injected) => false,
         Err(Shortage::Frames { wanted }) => {
             let in_use = (vcpu.guest.translation, View::of(&vcpu.guest));
             let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
             let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
             vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, in_use);
-            Ok(site.allocator.check(count).is_ok())
+            site.allocator.check(count).is_ok()
         }
     }
 }

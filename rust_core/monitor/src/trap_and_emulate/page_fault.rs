@@ -29,7 +29,7 @@ impl TrapAndEmulate {
         record: &TrapRecord,
         access: Access,
     ) -> Result<Step, HostError> {
-        if !reserve(self, site, FILL_FRAMES)? {
+        if !reserve(self, site, FILL_FRAMES) {
             return Ok(Step::Memory);
         }
         self.begin(&mut site.meter(), record);
