@@ -64,13 +64,6 @@ impl Assembler {
         }
     }
 
-    /// Room for instructions that are known later.
-    pub fn pad_to(&mut self, offset: u64) {
-        let nop = encode(&Op { rd: x(0), rs1: x(0), ..Op::new(Opcode::Addi, 4) });
-        assert!(self.here() <= offset, "{:#x} is taken", offset);
-        self.words.resize((offset / 4) as usize, nop);
-    }
-
     pub fn bytes(&self) -> Vec<u8> {
         self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }

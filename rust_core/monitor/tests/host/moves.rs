@@ -20,14 +20,12 @@ fn play_and_save(model: &mut Model, at_ns: u64, console: &mut String) -> Option<
     model.host.unload(&mut model.store, 0).unwrap();
     // What nobody has read yet would go along.
     console.push_str(&model.outcomes()[0].console);
-    match model.host.save_vm(&mut model.store, vm) {
-        Ok(state) => Some(state),
+    let state = model.host.save_vm(&mut model.store, vm).ok();
+    if state.is_none() {
         // An event that the model has not seen: a little later it has.
-        Err(_) => {
-            model.host.load(&mut model.store, 0, vm, model.now_ns).unwrap();
-            None
-        }
+        model.host.load(&mut model.store, 0, vm, model.now_ns).unwrap();
     }
+    state
 }
 
 /// Runs the suite under each technique of the list in turn, for a while each.
@@ -38,13 +36,11 @@ fn relay(techniques: &[TechniqueKind]) -> String {
     for technique in &techniques[1..] {
         let mut at_ns = model.now_ns + 1_700_000;
         let state = loop {
-            match play_and_save(&mut model, at_ns, &mut console) {
-                Some(state) => break state,
-                None => {
-                    at_ns += 10_000;
-                    model.host.unload(&mut model.store, 0).unwrap();
-                }
+            if let Some(state) = play_and_save(&mut model, at_ns, &mut console) {
+                break state;
             }
+            at_ns += 10_000;
+            model.host.unload(&mut model.store, 0).unwrap();
         };
         model = move_to(model, state, *technique);
     }

@@ -571,26 +571,24 @@ fn assert_alike(seed: u64) -> BTreeSet<ExitReason> {
 
 /// The first record of the log that differs, under each technique.
 fn first_record(bare: &VmState, emulated: &VmState, store: &PageStore) -> Option<String> {
-    let log = (LOG - 0x8000_0000) as usize / 4096;
-    for page in log..log + 16 {
-        let [left, right] = [bare, emulated].map(|state| store.page(state.pages[page]));
-        let pairs = left.chunks(64).zip(right.chunks(64)).enumerate();
-        for (number, (left, right)) in pairs.filter(|(_, (left, right))| left != right) {
-            let show = |record: &[u8]| {
-                record
-                    .chunks(8)
-                    .map(|word| format!("{:x}", u64::from_le_bytes(word.try_into().unwrap())))
-                    .collect::<Vec<_>>()
-            };
-            return Some(format!(
-                "page {page} record {number}: cause, pc, value, status, instructions, pending, \
-                 enabled, x5: {:?} {:?}",
-                show(left),
-                show(right)
-            ));
-        }
-    }
-    None
+    let first_page = (LOG - 0x8000_0000) as usize / 4096;
+    let log = |state: &VmState| -> Vec<u8> {
+        let pages = state.pages[first_page..first_page + 16].iter();
+        pages.flat_map(|page| store.page(*page).iter().copied()).collect()
+    };
+    let (left, right) = (log(bare), log(emulated));
+    let mut pairs = left.chunks(64).zip(right.chunks(64)).enumerate();
+    let (number, (left, right)) = pairs.find(|(_, (left, right))| left != right)?;
+    Some(format!(
+        "record {number}: cause, pc, value, status, instructions, pending, enabled, x5: {:?} {:?}",
+        words(left),
+        words(right)
+    ))
+}
+
+fn words(record: &[u8]) -> Vec<String> {
+    let words = record.chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap()));
+    words.map(|word| format!("{word:x}")).collect()
 }
 
 #[test]
