@@ -191,9 +191,11 @@ fn trap(numbers: &mut Numbers) -> u32 {
 
 fn device(numbers: &mut Numbers, (rd, rs2): (Register, Register)) -> u32 {
     use Opcode::*;
-    match numbers.below(3) {
+    match numbers.below(4) {
         0 => op(Ld, rd, DEVICE, ZERO, 8),
         1 => op(Sd, ZERO, DEVICE, rs2, 8),
+        // The timer interrupt is pending at once.
+        2 => op(Sd, ZERO, DEVICE, ZERO, 0),
         _ => op(Sd, ZERO, DEVICE, rs2, 16),
     }
 }
