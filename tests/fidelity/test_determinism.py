@@ -21,15 +21,22 @@ RUNS = {
 """By name: the seed of Python's hashes, and what is asked beside the scenario."""
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
-    """Return every file of the result directory of each run; all run at once."""
-    folder = tmp_path_factory.mktemp("quickstart")
-    processes = [_start(folder / name, *how) for name, how in RUNS.items()]
+def test_the_quickstart_is_a_function_of_its_seed(tmp_path: Path) -> None:
+    """One test, so that the runs are made once; they run side by side."""
+    processes = [_start(tmp_path / name, *how) for name, how in RUNS.items()]
     for process in processes:
         _, complaint = process.communicate(timeout=240)
         assert process.returncode == 0, complaint.decode()
-    return {name: _files(folder / name) for name in RUNS}
+    first = _files(tmp_path / "first")
+    assert {"run.json", "vms.parquet"} <= first.keys()
+    assert any(name.startswith("console/") for name in first)
+    for name in ("again", "another-hash"):
+        other = _files(tmp_path / name)
+        assert first.keys() == other.keys()
+        assert [file for file in first if first[file] != other[file]] == []
+    other = _files(tmp_path / "another-seed")
+    assert first.keys() == other.keys()
+    assert first["requests.parquet"] != other["requests.parquet"]
 
 
 def _start(output: Path, hash_seed: str, options: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -47,20 +54,3 @@ def _start(output: Path, hash_seed: str, options: tuple[str, ...]) -> subprocess
 def _files(folder: Path) -> dict[str, bytes]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
-
-
-@pytest.mark.parametrize("other", ["again", "another-hash"])
-def test_the_same_seed_gives_the_same_bytes(
-    results: dict[str, dict[str, bytes]], other: str
-) -> None:
-    first = results["first"]
-    assert {"run.json", "vms.parquet"} <= first.keys()
-    assert any(name.startswith("console/") for name in first)
-    assert first.keys() == results[other].keys()
-    assert [name for name in first if first[name] != results[other][name]] == []
-
-
-def test_another_seed_gives_other_bytes(results: dict[str, dict[str, bytes]]) -> None:
-    first, other = results["first"], results["another-seed"]
-    assert first.keys() == other.keys()
-    assert first["requests.parquet"] != other["requests.parquet"]
