@@ -30,6 +30,9 @@ PAGE_BYTES = 4096
 SECTOR_BYTES = 512
 LARGEST_PACKET_BYTES = 1500
 LEAST_VM_BYTES = 4 * 2**20
+MOST_VM_BYTES = 16 * 2**30
+MOST_HOSTS_BYTES = 2**40
+"""Of all hosts together: each frame has its own record, and those of a tebibyte take 5 GiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,14 @@ def _check_storage(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
+    total_bytes = 0
     for index, host in enumerate(scenario.hosts):
         location = ("hosts", index)
+        before_bytes, total_bytes = total_bytes, total_bytes + host.memory_bytes * (host.count or 1)
+        if before_bytes <= MOST_HOSTS_BYTES < total_bytes:
+            message = f"the hosts have {BYTES.format(total_bytes)} of memory together"
+            remedy = f"keep it to `{BYTES.format(MOST_HOSTS_BYTES)}`"
+            yield Finding((*location, "memory"), message, remedy)
         yield from _known(
             "hardware profile", host.hardware, profile_names(), (*location, "hardware")
         )
@@ -125,7 +134,11 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
             yield Finding(
                 (*location, "memory"), message, f"write `{BYTES.format(4 * LEAST_VM_BYTES)}`"
             )
-        if vm.memory_bytes > largest:
+        if vm.memory_bytes > MOST_VM_BYTES:
+            message = f"a VM cannot have {BYTES.format(vm.memory_bytes)}"
+            remedy = f"write at most `{BYTES.format(MOST_VM_BYTES)}`"
+            yield Finding((*location, "memory"), message, remedy)
+        elif vm.memory_bytes > largest:
             message = f"no host has {BYTES.format(vm.memory_bytes)}"
             remedy = f"the largest host has {BYTES.format(largest)}"
             yield Finding((*location, "memory"), message, remedy)
@@ -206,11 +219,15 @@ def _check_policies(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
-    vms = [vm.name for vm in scenario.each_vm()]
+    vms = {vm.name: vm for vm in scenario.each_vm()}
     hosts = [host.name for host in scenario.each_host()]
     for index, move in enumerate(scenario.migrations):
         location = ("migrations", index)
-        yield from _known("VM", move.vm, vms, (*location, "vm"))
+        yield from _known("VM", move.vm, list(vms), (*location, "vm"))
+        disk = vms[move.vm].disk if move.vm in vms else None
+        if disk is not None and disk.on == "local":
+            message = f"`{move.vm}` cannot move: its disk is its host's own"
+            yield Finding((*location, "vm"), message, "put the disk on shared storage")
         yield from _known("host", move.to, hosts, (*location, "to"))
         if move.at_ns >= scenario.duration_ns > 0:
             yield Finding((*location, "at"), "the move would begin after the run's end")

@@ -120,6 +120,11 @@ MISTAKES = [
         "f.yaml:13:13: `memory` must be a multiple of 4,096 bytes, and not 0; write `256 MiB`",
     ),
     (
+        "    memory: 256 MiB\n",
+        "    memory: 600 GiB\n",
+        "f.yaml:13:13: the hosts have 1200 GiB of memory together; keep it to `1 TiB`",
+    ),
+    (
         "type1",
         "type3",
         "f.yaml:11:17: `type3` is not a value for `hosts[0].hypervisor`; did you mean `type2`?",
@@ -187,6 +192,16 @@ MISTAKES = [
         "{name: job, program: integer rounds=1, memory: 16 MiB",
         "{name: job, program: integer rounds=1, memory: 1 GiB",
         "f.yaml:22:52: no host has 1 GiB; the largest host has 256 MiB",
+    ),
+    (
+        "{name: job, program: integer rounds=1, memory: 16 MiB",
+        "{name: job, program: integer rounds=1, memory: 32 GiB",
+        "f.yaml:22:52: a VM cannot have 32 GiB; write at most `16 GiB`",
+    ),
+    (
+        "memory: 16 MiB, start: 100 ms",
+        "memory: 16 MiB, disk: {size: 1 MiB}",
+        "f.yaml:25:10: `job` cannot move: its disk is its host's own; put the disk on shared storage",
     ),
     (
         "{name: job, program: integer rounds=1, memory: 16 MiB",
