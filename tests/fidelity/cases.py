@@ -24,8 +24,6 @@ class Case:
     """What it powers off with."""
     in_order: bool = True
     """Whether its lines come in one order, whatever the speed of the machine."""
-    waits: bool = False
-    """Whether it waits for a device or a timer: then idle loops count instructions."""
 
     @property
     def boot_arguments(self) -> str:
@@ -50,18 +48,16 @@ _PLAIN = {
 }
 _MIXTURE = "run=integer:iterations=3,float:steps=30,forkwait:n=2,faults:n=2,syscalls:n=100"
 _OTHERS = [
-    Case("echo", "echo", typed=(b"one\n", b"and two\n", b"  three, ", b"four\n", b"end\n"),
-         waits=True),
-    Case("files", "files files=4 size=9000", disk_mib=2, waits=True),
+    Case("echo", "echo", typed=(b"one\n", b"and two\n", b"  three, ", b"four\n", b"end\n")),
+    Case("files", "files files=4 size=9000", disk_mib=2),
     Case("files-without-disk", "files", status=1),
-    Case("idle", "idle seconds=1 period=250", waits=True),
-    Case("server-with-disk", "server fixed=9+12 disk=256 at=100", disk_mib=1, waits=True),
+    Case("idle", "idle seconds=1 period=250"),
+    Case("server-with-disk", "server fixed=9+12 disk=256 at=100", disk_mib=1),
     # More than fits into its memory; QEMU's smallest machine has more.
-    Case("swapper", "swapper size=2000000 passes=2", {"swap_pages": 300}, memory_mib=4, disk_mib=2,
-         waits=True),
+    Case("swapper", "swapper size=2000000 passes=2", {"swap_pages": 300}, memory_mib=4, disk_mib=2),
     Case("suite", f"suite {_MIXTURE},trespass"),
     Case("suite-at-once", f"suite parallel=1 {_MIXTURE}", in_order=False),
-    Case("suite-with-disk", "suite", disk_mib=8, waits=True),
+    Case("suite-with-disk", "suite", disk_mib=8),
 ]  # fmt: skip
 CASES = [*(Case(name, command) for name, command in _PLAIN.items()), *_OTHERS]
 

@@ -40,8 +40,10 @@ class Guest:
         Every so many-th frame allocation fails once.
     store
         Where pages lie; its own when None.
-    settings
-        More settings for the guest's kernel.
+    profile
+        The hardware.
+    bootargs
+        Instead of the case's own.
     """
 
     def __init__(

@@ -69,7 +69,7 @@ class AttendedWorld(CoreWorld):
         self._cut = cut
 
     def machine(self, profile: HardwareProfile, pcpus: int, memory_bytes: int) -> Any:
-        machine = super().machine(profile, pcpus, memory_bytes)
+        machine: Any = super().machine(profile, pcpus, memory_bytes)
         machine.fail_frame_allocations(self._fail_every)
         return AttendedMachine(machine, self._typed, self._cut)
 

@@ -14,10 +14,6 @@ class Outcome:
     lines: tuple[str, ...]
     status: int | None
 
-    @property
-    def digests(self) -> list[str]:
-        return [line for line in self.lines if line.startswith("digest ")]
-
 
 def outcome(case: Case, console: bytes, status: int | None) -> Outcome:
     """Return what a console shows from the kernel's banner on, but for the size of its memory."""

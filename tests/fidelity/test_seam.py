@@ -27,7 +27,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 both_techniques = pytest.mark.parametrize("technique", ["bare-metal", "trap-and-emulate"])
 LONG_TICK = {"tick_ms": 1_000_000}
 SHORT = Case("short", "suite run=integer:iterations=1,forkwait:n=1:pages=3,files:files=1:size=600",
-             disk_mib=1, memory_mib=8, waits=True)  # fmt: skip
+             disk_mib=1, memory_mib=8)  # fmt: skip
 BY_NAME = {case.name: case for case in [*CASES, SHORT]}
 
 
