@@ -14,7 +14,7 @@ from dcsim.cli.output import show_tables
 from dcsim.cli.session import Session
 from dcsim.cli.terminal import StandardInput, StandardOutput, unbuffered_keys
 from dcsim.errors import GuestImageError, UnitError
-from dcsim.guest import kernel_image
+from dcsim.guest import boot_arguments, kernel_image
 from dcsim.hardware import load_profile
 from dcsim.host.world import CoreWorld
 from dcsim.report.figures import count
@@ -28,10 +28,20 @@ __all__ = ["boot"]
 
 _HOST_BYTES = 64 * 2**20
 """Memory of the host beyond the guest's: the monitor's tables and devices."""
+_PAGE_BYTES = 4096
+_MOST_BYTES = 16 * 2**30
 
 
 def _size(text: str) -> int:
     return _parsed(BYTES, text)
+
+
+def _memory(text: str) -> int:
+    size_bytes = _size(text)
+    if not 0 < size_bytes <= _MOST_BYTES or size_bytes % _PAGE_BYTES:
+        most = BYTES.format(_MOST_BYTES)
+        raise click.BadParameter(f"`{text}` is not a number of pages of 4 KiB, at most {most}")
+    return size_bytes
 
 
 def _duration(text: str) -> int:
@@ -55,7 +65,7 @@ def _parsed(dimension: Dimension, text: str) -> int:
     show_default=True,
     help="How the guest is virtualised.",
 )
-@click.option("--memory", type=_size, metavar="SIZE", default="64 MiB", show_default=True)
+@click.option("--memory", type=_memory, metavar="SIZE", default="64 MiB", show_default=True)
 @click.option("--disk", type=_size, metavar="SIZE", help="Give it an empty disk.")
 @click.option("--hardware", default="sifive-u54", show_default=True, help="A hardware profile.")
 @click.option(
@@ -94,7 +104,10 @@ def boot(
       dcsim boot "files" --disk "4 MiB" --technique trap-and-emulate --counters json
     """
     profile = load_profile(hardware)
-    content = kernel_image() if image is None else _read(image)
+    if image is None:
+        content, arguments = kernel_image(), boot_arguments(program)
+    else:
+        content, arguments = _read(image), f"init={program}"
     host_bytes = memory + memory // 4 + _HOST_BYTES
     world = CoreWorld(2 * host_bytes)
     machine = world.machine(profile, pcpus=1, memory_bytes=host_bytes)
@@ -103,7 +116,7 @@ def boot(
         "technique": technique,
         "paging": "shadow",
         "memory_bytes": memory,
-        "bootargs": f"{kernel_arguments} init={program}".strip(),
+        "bootargs": f"{kernel_arguments} {arguments}".strip(),
         "network": False,
         "entropy_seed": 1,
     }
