@@ -15,6 +15,14 @@ use crate::pcpu::Pcpu;
 use crate::technique::Step;
 use dcsim_memory::PageStore;
 
+/// How far a pCPU may go before others get their turn, in cycles of its clock.
+struct Horizon {
+    /// No guest instruction starts at or after this.
+    guest: u64,
+    /// No further step begins at or after this: another pCPU is behind then.
+    steps: u64,
+}
+
 impl Host {
     /// Advances every pCPU that holds a vCPU until its clock has reached `until_ns`, or returns
     /// the first event before that.
@@ -34,7 +42,7 @@ impl Host {
                 return Ok(self.exit(vm, kind));
             }
             let horizon = self.horizon(pcpu, until_cycles);
-            if let Some(kind) = self.advance(store, pcpu, vm, horizon)? {
+            if let Some(kind) = self.advance(store, pcpu, vm, &horizon)? {
                 return Ok(self.exit(vm, kind));
             }
         }
@@ -49,34 +57,42 @@ impl Host {
             .map(|(_, index, vm)| (index, vm))
     }
 
-    /// How far a pCPU may execute guest instructions now.
-    fn horizon(&self, pcpu: usize, until_cycles: u64) -> u64 {
+    /// How far a pCPU may go now.
+    fn horizon(&self, pcpu: usize, until_cycles: u64) -> Horizon {
         let quantum = self.profile.timing.ipi_cycles;
         let others = self
             .pcpus
             .iter()
             .enumerate()
             .filter(|(index, other)| *index != pcpu && other.loaded.is_some());
-        let least = others.map(|(_, other)| other.hart.clock.cycles).min();
+        let least = others.map(|(_, other)| other.hart.clock.cycles).min().unwrap_or(u64::MAX);
         // One cycle at the least: clocks that are equal must not stand still.
-        least.map_or(until_cycles, |least| until_cycles.min(least + quantum.max(1)))
+        let guest = until_cycles.min(least.saturating_add(quantum.max(1)));
+        Horizon { guest, steps: until_cycles.min(least) }
     }
 
-    /// Makes one step, or lets time pass for a VM that has stopped.
+    /// Makes steps for as long as it is this pCPU's turn and nothing has to be reported, or lets
+    /// time pass for a VM that has stopped.
     fn advance(
         &mut self,
         store: &mut PageStore,
         pcpu: usize,
         vm: VmId,
-        horizon: u64,
+        horizon: &Horizon,
     ) -> Result<Option<ExitKind>, HostError> {
         let stopped = self.vm(vm)?.stopped;
         let (mut site, technique) = self.site(store, pcpu, vm)?;
         if stopped {
-            site.wait_until(horizon);
+            site.wait_until(horizon.guest);
             return Ok(None);
         }
-        let step = technique.step(&mut site, horizon)?;
+        let mut step = technique.step(&mut site, horizon.guest)?;
+        while step == Step::Done
+            && site.now_cycles() < horizon.steps
+            && !site.board.wants_attention()
+        {
+            step = technique.step(&mut site, horizon.guest)?;
+        }
         self.after_step(pcpu, vm, step)
     }
 

@@ -7,5 +7,7 @@ mod cuts;
 mod fidelity;
 mod frames;
 mod moves;
+mod network;
 mod privileged;
+mod processors;
 mod support;
