@@ -10,7 +10,7 @@
 //!     [--firmware] [--timing] [--cycles N] PROGRAM...
 //! ```
 
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::cast_precision_loss)]
 
 use dcsim_hart::{
     Bus, BusError, Engine, Exception, Hart, HostedModes, Interpreter, InterruptLines, IsaProfile,
@@ -84,8 +84,8 @@ impl Program<'_> {
     fn symbol(&self, name: &str) -> Option<u64> {
         let (headers, size) = (number(self.bytes, 40, 8)?, number(self.bytes, 58, 2)?);
         let section = |index: u64| headers + index * size;
-        let tables = (0..number(self.bytes, 60, 2)?).map(section);
-        let table = tables.filter(|at| number(self.bytes, at + 4, 4) == Some(2)).next()?;
+        let mut tables = (0..number(self.bytes, 60, 2)?).map(section);
+        let table = tables.find(|at| number(self.bytes, at + 4, 4) == Some(2))?;
         let names = number(self.bytes, section(number(self.bytes, table + 40, 4)?) + 24, 8)?;
         let start = number(self.bytes, table + 24, 8)?;
         (0..number(self.bytes, table + 32, 8)? / 24).map(|index| start + index * 24).find_map(
@@ -178,8 +178,8 @@ fn report(path: &str, outcome: Option<&Outcome>, timing: bool) -> bool {
     };
     println!("{path}: {text}");
     if let (true, Some(outcome)) = (timing, outcome) {
-        let count = outcome.hart.counters.instructions as f64;
-        println!("  {count} instructions, {:.1} MIPS", count / outcome.seconds / 1e6);
+        let count = outcome.hart.counters.instructions;
+        println!("  {count} instructions, {:.1} MIPS", count as f64 / outcome.seconds / 1e6);
     }
     passed
 }

@@ -78,7 +78,9 @@ fn every_halfword_has_one_row_or_none_and_round_trips() {
             .map(|row| row.name)
             .collect();
         assert_eq!(names.len(), usize::from(decode(halfword.into()).is_some()), "{halfword:#x}");
-        names.iter().for_each(|name| legal[*name as usize] += 1);
+        for name in names {
+            legal[name as usize] += 1;
+        }
     }
     assert!(legal.iter().all(|count| *count > 0));
     // Encodings of each kind, counted from the diagrams: 5 + 8 bits less the reserved ones.

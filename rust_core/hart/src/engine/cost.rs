@@ -10,6 +10,10 @@ const DEEPEST_WALK: u64 = 4;
 /// Pages that one access can touch.
 const PAGES_OF_ACCESS: u64 = 2;
 
+/// A bound on what an access is taken to cost at worst, so that sums do not overflow. A profile in
+/// which it costs more has runs that end late.
+const MOST_ACCESS_CYCLES: u64 = 1 << 48;
+
 /// The costs that matter to decoded blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Costs {
@@ -28,14 +32,16 @@ impl Costs {
         });
         let others = timing.device_access_cycles.saturating_add(timing.misaligned_cycles);
         let access_cycles = walks.saturating_add(cache).saturating_add(others);
-        Self { class_cycles: timing.class_cycles, access_cycles }
+        // No instruction is free: otherwise a loop could keep a run from its end.
+        let class_cycles = timing.class_cycles.map(|cycles| cycles.max(1));
+        Self { class_cycles, access_cycles: access_cycles.min(MOST_ACCESS_CYCLES) }
     }
 
     /// The charge of one instruction.
     pub(super) fn of(&self, class: InstructionClass) -> Charge {
         let cycles = u64::from(self.class_cycles[class as usize]);
         let extra = if class.accesses_memory() { self.access_cycles } else { 0 };
-        Charge { cycles, worst_cycles: cycles.saturating_add(extra), instructions: 1 }
+        Charge { cycles, worst_cycles: cycles + extra, instructions: 1 }
     }
 }
 
@@ -56,7 +62,7 @@ impl Add for Charge {
     fn add(self, other: Self) -> Self {
         Self {
             cycles: self.cycles + other.cycles,
-            worst_cycles: self.worst_cycles.saturating_add(other.worst_cycles),
+            worst_cycles: self.worst_cycles + other.worst_cycles,
             instructions: self.instructions + other.instructions,
         }
     }

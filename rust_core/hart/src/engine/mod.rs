@@ -12,7 +12,7 @@
 //!    take it. Otherwise the instruction *starts*.
 //! 2. Fetch it: a miss in the instruction TLB charges its walk. A fetch that fails traps and costs
 //!    what an illegal instruction does.
-//! 3. Charge the cycles of its class.
+//! 3. Charge the cycles of its class, at least one.
 //! 4. Execute it: walks, devices and whatever else it meets charge theirs. If it traps, that
 //!    charges the latency of trap entry; otherwise the instruction counts as retired.
 //!

@@ -44,7 +44,7 @@ pub fn opcodes() -> Vec<Opcode> {
 }
 
 fn is_word(opcode: Opcode) -> bool {
-    opcode.row().mnemonic.ends_with(".w")
+    opcode.row().mnemonic.contains(".w")
 }
 
 #[test]

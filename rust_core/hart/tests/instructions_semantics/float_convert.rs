@@ -50,7 +50,7 @@ const FROM_INTEGER: &[(Opcode, u64, i64, u64, u64)] = &[
     (FcvtSL, ONES, RNE, s(-1.0), 0),
     (FcvtSL, (1 << 24) + 1, RNE, s(16_777_216.0), NX),
     (FcvtSL, (1 << 24) + 1, RUP, s(16_777_218.0), NX),
-    (FcvtSLu, ONES, RNE, s(18_446_744_073_709_551_615.0), NX),
+    (FcvtSLu, ONES, RNE, s(18_446_744_073_709_552_000.0), NX),
     (FcvtDW, 0x8000_0000, RNE, d(-2_147_483_648.0), 0),
     (FcvtDWu, 0x7_8000_0000, RNE, d(2_147_483_648.0), 0),
     (FcvtDL, MIN, RNE, d(-9_223_372_036_854_775_808.0), 0),
@@ -65,7 +65,7 @@ const BETWEEN: &[(Opcode, u64, i64, u64, u64)] = &[
     (FcvtSD, d(1e-50), RNE, s(0.0), UF | NX),
     (FcvtSD, 0x7ff0_0000_0000_0001, RNE, NAN_S, NV),
     (FcvtDS, s(1.5), RNE, d(1.5), 0),
-    (FcvtDS, s(1e-45), RNE, d(1.401_298_464_324_817_1e-45), 0),
+    (FcvtDS, s(1e-45), RNE, d(1.401_298_464_324_817e-45), 0),
     (FcvtDS, 0x3f80_0000, RNE, NAN_D, 0),
 ];
 
