@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["commands", "main", "run_command"]
 
+FAILED = 3
 INTERRUPTED = 130
 _COMMANDS = ("run", "sweep", "boot", "validate", "schema", "doctor")
 
@@ -60,7 +62,14 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line and end the process."""
-    sys.exit(run_command(sys.argv[1:]))
+    try:
+        status = run_command(sys.argv[1:])
+    except Exception:
+        # Python's own exit code would be that of a failed expectation.
+        traceback.print_exc()
+        click.echo("error: this is a bug in dcsim", err=True)
+        status = FAILED
+    sys.exit(status)
 
 
 def run_command(arguments: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from dcsim.cli.main import run_command
+from dcsim.cli.main import main, run_command
 from dcsim.errors import SimulationError
 from dcsim.results import RunResult
 
@@ -142,6 +142,25 @@ def test_a_simulation_that_fails_exits_with_3(
     assert run_command(["run", str(scenario)]) == 3
     assert capsys.readouterr().err.splitlines()[-1] == "error: the guests are on strike"
     assert not Path("results").exists()
+
+
+def test_a_bug_does_not_look_like_a_failed_expectation(
+    scenario: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def slip(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("nothing to share")
+
+    monkeypatch.setattr("dcsim.cli.run.run_scenario", slip)
+    monkeypatch.setattr("sys.argv", ["dcsim", "run", str(scenario)])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 3
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "ZeroDivisionError: nothing to share",
+        "error: this is a bug in dcsim",
+    ]
 
 
 def test_an_interrupted_run_exits_with_130_and_leaves_nothing(
