@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from dcsim.guest import boot_arguments
+from tests.fidelity.qemu import require_qemu
 
-_QEMU = "qemu-system-riscv64"
 _IMAGE = Path(__file__).parents[2] / "dcsim" / "guest" / "images" / "kernel.elf"
 GUEST_ADDRESS = bytes.fromhex("525400000001")
 TIMEOUT_SECONDS = 120
@@ -73,11 +72,8 @@ def read_run(output: bytes, status: int) -> Run:
 
 @pytest.fixture(scope="session")
 def qemu() -> str:
-    """Return QEMU's path, or skip."""
-    path = shutil.which(_QEMU)
-    if path is None:
-        pytest.skip(f"{_QEMU} is not installed")
-    return path
+    """Return QEMU's path; without it, skip, or fail where it has to be there."""
+    return require_qemu()
 
 
 @contextlib.contextmanager
