@@ -37,6 +37,16 @@ def constants(kind: str) -> Iterator[LedgerEntry]:
     yield LedgerEntry("fair.bandwidth_period", fair.BANDWIDTH_PERIOD_NS, "ns", "published", _LINUX)
     yield LedgerEntry("fair.nice_0_weight", fair.NICE_0_WEIGHT, "", "published", _LINUX)
     yield LedgerEntry(
+        "fair.balance_per_processor", fair.BALANCE_NS_PER_PROCESSOR, "ns", "published", _LINUX
+    )
+    yield LedgerEntry(
+        "fair.weight_of_nice_0",
+        fair.WEIGHT_OF_DEFAULT,
+        "",
+        "assumption",
+        "the VM weight that stands for nice 0: the default",
+    )
+    yield LedgerEntry(
         "host.system_share",
         type2.SYSTEM_SHARE,
         "",
@@ -80,4 +90,11 @@ def _of_both(kind: str) -> Iterator[LedgerEntry]:
         "",
         "published",
         "default queue length of a Linux tap device, in frames",
+    )
+    yield LedgerEntry(
+        f"{kind}.port_retry",
+        virtual_nic.RETRY_NS,
+        "ns",
+        "assumption",
+        "how often frames that wait for a guest's buffers are offered again",
     )
