@@ -3,7 +3,10 @@
 The VM stops at once. When its devices are quiet (every disk request done, what the host holds back
 of its disk written), its registers, devices and all pages with content cross the link, zero pages
 as numbers only. The destination makes a VM of them, every byte of which is compared with the
-source; then it goes on. Its disk stays where it is, on shared storage.
+source; then it goes on. Its disk stays where it is, on shared storage; or it is the host's own and
+is allowed to move: then its blocks that hold anything cross with the rest, are compared like the
+rest, and the destination's own disk serves them from then on. Reading and writing them there is
+taken to keep up with the network.
 
 Until the transfer begins nobody knows when the VM will arrive, and it can take no less than the
 path's latency; then it is known that it takes at least its bytes' time on the narrowest link. A
@@ -15,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcsim.errors import MigrationError
+from dcsim.errors import InvariantError, MigrationError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,10 +26,14 @@ if TYPE_CHECKING:
     from simpy.events import Event
 
     from dcsim.datacentre.fabric import Fabric
-    from dcsim.host import Channel, SavedVm
+    from dcsim.host import Channel, DiskContent, SavedVm
     from dcsim.hypervisor import Hypervisor, VirtualMachine
 
 __all__ = ["MigrationReport", "Plan"]
+
+_BLOCK_BYTES = 4096
+_NUMBER_BYTES = 8
+"""What a block of a disk takes on a link beside its content, as a page of memory does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,7 @@ class MigrationReport:
     memory_pages: int
     zero_pages: int
     device_bytes: int
+    disk_bytes: int
     transferred_bytes: int
     source_digest: str
     destination_digest: str
@@ -93,8 +101,10 @@ class Plan:
         Raises
         ------
         MigrationError
-            When the VM cannot move: it is not running, its disk is its host's own, or the
-            destination is off or lacks the memory.
+            When the VM cannot move: it is not running, its disk is its host's own and does not
+            move, or the destination is off or lacks the memory.
+        InvariantError
+            When what arrived is not what left.
         """
         source = vm.hypervisor
         if source is None or vm.state != "running":
@@ -108,9 +118,16 @@ class Plan:
             return None
         state: SavedVm = source.save(vm)
         source_digest = state.digest()
-        yield self._transfer(vm, state, source, destination)
+        disk = vm.crossing_disk
+        disk_digest = disk.digest() if disk is not None else ""
+        disk_bytes = disk.allocated_bytes if disk is not None else 0
+        numbers_bytes = disk_bytes // _BLOCK_BYTES * _NUMBER_BYTES
+        size_bytes = state.transfer_bytes + disk_bytes + numbers_bytes
+        yield self._transfer(vm, size_bytes, source, destination)
         destination.restore(vm, state)
         digest = _compare(vm, state, destination)
+        if disk is not None:
+            _compare_disk(vm, disk, disk_digest)
         destination.resume(vm)
         return MigrationReport(
             vm=vm.name,
@@ -123,18 +140,19 @@ class Plan:
             memory_pages=state.pages,
             zero_pages=state.zero_pages,
             device_bytes=state.device_bytes,
-            transferred_bytes=state.transfer_bytes,
+            disk_bytes=disk_bytes,
+            transferred_bytes=size_bytes,
             source_digest=source_digest,
             destination_digest=digest,
         )
 
     def _transfer(
-        self, vm: VirtualMachine, state: SavedVm, source: Hypervisor, destination: Hypervisor
+        self, vm: VirtualMachine, size_bytes: int, source: Hypervisor, destination: Hypervisor
     ) -> Event:
-        """Send a state on its way; return the event of its arrival."""
+        """Send all that is to cross on its way; return the event of its arrival."""
         arrived = vm.environment.event()
         earliest_ns = self._fabric.transfer(
-            source.host.name, destination.host.name, state.transfer_bytes, arrived.succeed
+            source.host.name, destination.host.name, size_bytes, arrived.succeed
         )
         for _, channel in self._channels:
             channel.quiet_until_ns = earliest_ns
@@ -146,7 +164,8 @@ def _check(vm: VirtualMachine, source: Hypervisor, destination: Hypervisor) -> N
     if source is destination:
         raise MigrationError(f"{where}: it is there already")
     if not vm.is_movable:
-        raise MigrationError(f"{where}: its disk is on the host; put it on shared storage")
+        remedy = "put it on shared storage, or say `moves: true`"
+        raise MigrationError(f"{where}: its disk is on the host; {remedy}")
     if not destination.host.is_on:
         raise MigrationError(f"{where}, which is {destination.host.power.state}")
     if destination.footprint_bytes(vm) > destination.host.free_bytes:
@@ -164,3 +183,9 @@ def _compare(vm: VirtualMachine, state: SavedVm, destination: Hypervisor) -> str
     if differences:
         raise MigrationError(f"{vm.name} arrived different: {', '.join(differences)}")
     return str(arrived.digest())
+
+
+def _compare_disk(vm: VirtualMachine, disk: DiskContent, source_digest: str) -> None:
+    """Compare what the destination's device serves with what left the source."""
+    if disk.digest() != source_digest:
+        raise InvariantError(f"the disk of {vm.name} arrived different")

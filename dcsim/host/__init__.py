@@ -3,7 +3,7 @@
 from dcsim.host.conductor import Channel, Conductor, Processor, Supervisor
 from dcsim.host.disk import Disk, transfer_ns
 from dcsim.host.host import Host, HostConfig
-from dcsim.host.machine import Exit, Machine, PathStep, SavedVm
+from dcsim.host.machine import DiskContent, Exit, Machine, PathStep, SavedVm
 from dcsim.host.page_cache import CACHE_PAGE_BYTES, PageCache, Touched
 from dcsim.host.power import PowerMeter, PowerSegment, PowerState
 
@@ -12,6 +12,7 @@ __all__ = [
     "Channel",
     "Conductor",
     "Disk",
+    "DiskContent",
     "Exit",
     "Host",
     "HostConfig",

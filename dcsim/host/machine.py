@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import builtins
 
-__all__ = ["Exit", "Machine", "PathStep", "SavedVm"]
+__all__ = ["DiskContent", "Exit", "Machine", "PathStep", "SavedVm"]
 
 PathStep = tuple[str, int]
 """A metered primitive of a host-software path and how often it is done."""
@@ -68,6 +68,17 @@ class Exit(Protocol):
     @property
     def message(self) -> str | None:
         """Of a ``fault``: what the guest did."""
+
+
+class DiskContent(Protocol):
+    """What is on a virtual disk, wherever the VM that uses it is."""
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Bytes of the 4 KiB blocks that hold anything."""
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content; it does not tell how the content came about."""
 
 
 class SavedVm(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dcsim.hypervisor.totals import Totals
 from dcsim.hypervisor.vcpu import VirtualCpu
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from simpy.events import Event
 
-    from dcsim.host import PathStep
+    from dcsim.host import DiskContent, PathStep
     from dcsim.hypervisor.hypervisor import Hypervisor
     from dcsim.sim import Environment, Timer
 
@@ -53,6 +53,8 @@ class VmConfig:
     cap_percent: int = 0
     disk_bytes: int = 0
     """Capacity of its disk; 0 for none."""
+    disk_moves: bool = False
+    """Whether a disk on the host's own disk crosses the network when the VM moves."""
     has_network: bool = False
     entropy_seed: int = 0
 
@@ -109,7 +111,7 @@ class VirtualMachine:
         environment: Environment,
         config: VmConfig,
         index: int,
-        disk: Any = None,  # noqa: ANN401 - the machine world's own
+        disk: DiskContent | None = None,
         storage: Storage | None = None,
     ) -> None:
         self.environment = environment
@@ -144,8 +146,13 @@ class VirtualMachine:
 
     @property
     def is_movable(self) -> bool:
-        """Whether it can leave its host: its disk, if any, is not the host's own."""
-        return self.config.disk_bytes == 0 or self.storage is not None
+        """Whether it can leave its host: its disk, if any, is elsewhere or crosses with it."""
+        return self.config.disk_bytes == 0 or self.storage is not None or self.config.disk_moves
+
+    @property
+    def crossing_disk(self) -> DiskContent | None:
+        """What has to cross beside memory and devices when it moves: a disk that is its host's."""
+        return self.disk if self.storage is None and self.config.disk_moves else None
 
     def cancel_wake(self) -> None:
         """Forget the guest's timer: it is awake, or moving."""

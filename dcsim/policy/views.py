@@ -18,7 +18,7 @@ class VmView:
     cpu: Fraction = Fraction(0)
     """Processors that it kept busy over the last interval."""
     movable: bool = True
-    """Whether it can leave its host: nothing of it is on the host's own disk, and it runs."""
+    """Whether it can leave its host: nothing ties it to the host's own disk, and it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,6 +153,7 @@ class _VmMaker:
             weight=vm.weight,
             cap_percent=vm.cap,
             disk_bytes=vm.disk.size_bytes if vm.disk is not None else 0,
+            disk_moves=vm.disk is not None and vm.disk.moves,
             has_network=vm.requests is not None,
             entropy_seed=self._streams.stream(f"vm.{vm.name}.entropy").below(2**63),
         )

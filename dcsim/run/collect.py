@@ -211,7 +211,7 @@ def _migration(report: MigrationReport) -> MigrationRecord:
         memory_pages=report.memory_pages,
         zero_pages=report.zero_pages,
         device_bytes=report.device_bytes,
-        disk_bytes=0,
+        disk_bytes=report.disk_bytes,
         transferred_bytes=report.transferred_bytes,
         source_digest=report.source_digest,
         destination_digest=report.destination_digest,

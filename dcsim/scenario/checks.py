@@ -102,6 +102,9 @@ def _check_storage(scenario: Scenario) -> Iterator[Finding]:
             message = f"there is no shared storage `{vm.disk.on}`"
             remedy = did_you_mean(vm.disk.on, ["local", *shared])
             yield Finding((*place, "on"), message, remedy)
+        if vm.disk.moves and vm.disk.on != "local":
+            message = f"the disk is on `{vm.disk.on}`, which every host reaches"
+            yield Finding((*place, "moves"), message, "only a local disk moves; leave it out")
         yield from _whole(vm.disk.size_bytes, SECTOR_BYTES, (*place, "size"))
 
 
@@ -225,9 +228,10 @@ def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
         location = ("migrations", index)
         yield from _known("VM", move.vm, list(vms), (*location, "vm"))
         disk = vms[move.vm].disk if move.vm in vms else None
-        if disk is not None and disk.on == "local":
+        if disk is not None and disk.on == "local" and not disk.moves:
             message = f"`{move.vm}` cannot move: its disk is its host's own"
-            yield Finding((*location, "vm"), message, "put the disk on shared storage")
+            remedy = "put the disk on shared storage, or write `moves: true` beside its size"
+            yield Finding((*location, "vm"), message, remedy)
         yield from _known("host", move.to, hosts, (*location, "to"))
         if move.at_ns >= scenario.duration_ns > 0:
             yield Finding((*location, "at"), "the move would begin after the run's end")

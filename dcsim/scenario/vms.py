@@ -23,7 +23,11 @@ class VirtualDisk(Model):
     size_bytes: Bytes = Field(alias="size")
     """Capacity; a whole number of 512-byte sectors."""
     on: str = "local"
-    """`local`: on the host's disk, which ties the VM to its host; or a shared storage's name."""
+    """`local`: on the host's disk, which ties the VM to its host unless the disk `moves`; or a
+    shared storage's name."""
+    moves: bool = False
+    """Whether a local disk crosses the network with the VM when it moves: its blocks that hold
+    anything, while the VM stands still. Otherwise a local disk refuses the move."""
 
 
 class Requests(Model):

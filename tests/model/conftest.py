@@ -91,6 +91,21 @@ class DoubleState:
 
 
 @dataclass
+class DoubleDisk:
+    """What is on a virtual disk: a number of blocks."""
+
+    blocks: int
+    content: str = "as it was"
+
+    @property
+    def allocated_bytes(self) -> int:
+        return 4096 * self.blocks
+
+    def digest(self) -> str:
+        return self.content
+
+
+@dataclass
 class DoublePcpu:
     """A processor."""
 
@@ -312,6 +327,12 @@ def double_machine() -> type[DoubleMachine]:
 
 
 @pytest.fixture
+def double_disk() -> type[DoubleDisk]:
+    """Return the class of the doubles of disks."""
+    return DoubleDisk
+
+
+@pytest.fixture
 def make_rig() -> Callable[..., Rig]:
     """Return a function that makes a host whose VMs follow scripts, in the order of creation."""
 
@@ -345,10 +366,10 @@ def make_vm() -> Callable[..., VirtualMachine]:
     """Return a function that makes a VM for a rig."""
 
     def make(rig: Rig, index: int = 0, **config: Any) -> VirtualMachine:
-        storage = config.pop("storage", None)
+        storage, disk = config.pop("storage", None), config.pop("disk", None)
         settings = {"name": f"vm-{index}", "program": "x", "kernel": b"", "memory_bytes": 1 << 20}
         return VirtualMachine(
-            rig.environment, VmConfig(**{**settings, **config}), index, storage=storage
+            rig.environment, VmConfig(**{**settings, **config}), index, disk, storage
         )
 
     return make

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dcsim.datacentre import Cluster, Consolidation, Fabric, SharedStorage, Topology, star
-from dcsim.errors import MigrationError, PlacementError
+from dcsim.errors import InvariantError, MigrationError, PlacementError
 from dcsim.hypervisor import Hypervisor, Type1, Type2
 from dcsim.policy import ConsolidationSettings, consolidation_policy, placement_policy
 from dcsim.sim import Environment
@@ -20,6 +20,9 @@ COMPUTE: list[tuple[Any, ...]] = [("run", 10**12)]
 STATE_BYTES = 100 * 4096 + 512
 TRANSFER_NS = STATE_BYTES * 8 + 10_000
 """At 1 Gbit/s, over two links of 5 us."""
+DISK_BLOCKS = 7
+DISK_NS = DISK_BLOCKS * (4096 + 8) * 8
+"""The same for the blocks of a disk, each with its number."""
 
 
 class Site:
@@ -157,6 +160,82 @@ def test_a_move_from_type_2_brings_the_page_cache_to_the_storage(
     assert report.resumed_ns == 500_000 + 10**6 + 8192 + TRANSFER_NS
 
 
+@pytest.fixture
+def local_disk(double_disk: Callable[..., Any]) -> dict[str, Any]:
+    """Return the configuration of a VM whose disk is its host's own and moves with it."""
+    return {"disk_bytes": MEGABYTE, "disk_moves": True, "disk": double_disk(DISK_BLOCKS)}
+
+
+@pytest.mark.parametrize("source", [Type1, Type2])
+@pytest.mark.parametrize("destination", [Type1, Type2])
+def test_a_local_disk_crosses_the_link_with_the_state(
+    make_site: Callable[..., Site], local_disk: dict[str, Any], source: type, destination: type
+) -> None:
+    site = make_site({"a": source, "b": destination})
+    site.vm(COMPUTE, host="a", **local_disk)
+    site.cluster.move_at("vm-0", "b", 1_000_000)
+    site.run(50_000_000)
+    (report,) = site.cluster.migrations
+    assert report.disk_bytes == DISK_BLOCKS * 4096
+    assert report.transferred_bytes == STATE_BYTES + DISK_BLOCKS * (4096 + 8)
+    assert report.resumed_ns - report.stopped_ns == TRANSFER_NS + DISK_NS
+    assert site.vms[0].lateness_ns == 0
+
+
+def test_a_disk_on_shared_storage_stays_there(
+    make_site: Callable[..., Site], local_disk: dict[str, Any]
+) -> None:
+    site = make_site({"a": Type1, "b": Type1})
+    array = SharedStorage(site.environment, "san", latency_ns=10**6, bits_per_second=8 * GIGABIT)
+    site.vm(COMPUTE, **local_disk, storage=array)
+    site.cluster.move_at("vm-0", "b", 1_000_000)
+    site.run(50_000_000)
+    (report,) = site.cluster.migrations
+    assert (report.disk_bytes, report.transferred_bytes) == (0, STATE_BYTES)
+
+
+def test_a_disk_that_moved_is_served_by_the_destination(
+    make_site: Callable[..., Site], local_disk: dict[str, Any]
+) -> None:
+    site = make_site({"a": Type1, "b": Type1})
+    read: list[tuple[Any, ...]] = [("read", 4096), ("wait",)]
+    site.vm([*read, ("run", 2_000_000), *read, *read, ("off", 0)], **local_disk)
+    site.cluster.move_at("vm-0", "b", 1_000_000)
+    site.run(50_000_000)
+    assert site.vms[0].state == "off"
+    assert [rig.host.disk.moved["read"] for rig in site.rigs.values()] == [1, 2]
+
+
+def test_the_page_cache_forgets_a_disk_that_moved(
+    make_site: Callable[..., Site], local_disk: dict[str, Any]
+) -> None:
+    """Its dirty pages reach the source's disk first; when it comes back, a read misses."""
+    site = make_site({"a": Type2, "b": Type1})
+    script = [("write", 8192), ("run", 20_000_000), ("read", 8192), ("wait",), ("off", 0)]
+    site.vm(script, host="a", **local_disk)
+    site.cluster.move_at("vm-0", "b", 500_000)
+    site.cluster.move_at("vm-0", "a", 10_000_000)
+    site.run(100_000_000)
+    out, back = site.cluster.migrations
+    # 80 us and 8192 bytes at 4 Gbit/s: the source's own disk.
+    assert out.resumed_ns == 500_000 + 80_000 + 8192 * 2 + TRANSFER_NS + DISK_NS
+    assert back.resumed_ns == 10_000_000 + TRANSFER_NS + DISK_NS
+    assert site.vms[0].state == "off"
+    moved = [rig.host.disk.moved.as_dict() for rig in site.rigs.values()]
+    assert moved == [{"write": 1, "write_bytes": 8192, "read": 1, "read_bytes": 8192}, {}]
+
+
+def test_a_disk_that_arrives_different_ends_the_run(
+    make_site: Callable[..., Site], local_disk: dict[str, Any]
+) -> None:
+    site = make_site({"a": Type1, "b": Type1})
+    vm = site.vm(COMPUTE, **local_disk)
+    site.cluster.move_at("vm-0", "b", 1_000_000)
+    site.environment.at(2_000_000, lambda: setattr(vm.disk, "content", "another"), reach=vm.scope)
+    with pytest.raises(InvariantError, match="the disk of vm-0 arrived different"):
+        site.run(50_000_000)
+
+
 def test_a_sleeper_keeps_its_alarm_across_a_move(make_site: Callable[..., Site]) -> None:
     site = make_site({"a": Type1, "b": Type1})
     vm = site.vm([("sleep", 20_000_000), ("off", 0)])
@@ -257,6 +336,19 @@ def test_an_idle_host_is_emptied_and_switched_off(make_site: Callable[..., Site]
     off = [rig for rig in site.rigs.values() if rig.host.power.state == "off"]
     assert len(off) == 2
     assert sum(event.startswith("migration ") for event in site.happened()) == 2
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_host_with_a_local_disk_is_emptied_when_the_disk_moves(
+    make_site: Callable[..., Site], local_disk: dict[str, Any], moves: bool
+) -> None:
+    site = make_site({"a": Type1, "b": Type2}, placement="spread")
+    for host in ("a", "b"):
+        site.vm(NAPS, host=host, **{**local_disk, "disk_moves": moves})
+    site.cluster.consolidate(underload())
+    site.run(200_000_000)
+    assert [move.disk_bytes for move in site.cluster.migrations] == [DISK_BLOCKS * 4096] * moves
+    assert len(set(site.where())) == 2 - moves
 
 
 def test_a_plan_of_moves_to_several_busy_hosts_is_never_late(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dcsim.host import transfer_ns
 from dcsim.host.world import CoreWorld
 from dcsim.results import RunResult
 from dcsim.run import run_scenario
@@ -144,6 +145,46 @@ def test_a_program_does_the_same_wherever_it_runs(program: str) -> None:
         for number, at_us in enumerate([150, 700, 1300, 2500])
     ]
     assert console({**guest, "host": "one"}, migrations=moves, moves=2) == expected
+
+
+def moving(mode: str, moves: list[tuple[str, int]], *, start: str = "one") -> RunResult:
+    """Return the run of a VM with files on a local disk that moves to hosts at times."""
+    disk = {"size": "2 MiB", "on": "local", "moves": True}
+    guest = vm("guest", f"files files=12 size=9000 mode={mode}", host=start, disk=disk)
+    migrations = [{"vm": "guest", "to": to, "at": f"{at_ns} ns"} for to, at_ns in moves]
+    result = run_scenario(scenario([guest], migrations=migrations))
+    assert (result.vms[0].state, result.vms[0].exit_status) == ("off", 0)
+    return result
+
+
+@pytest.mark.parametrize(("source", "destination"), [("one", "two"), ("two", "one")])
+def test_a_guest_finds_its_files_on_a_local_disk_that_moved(source: str, destination: str) -> None:
+    """It moves when a guest that only writes them is done; then it reads them back."""
+    written_ns = moving("write", [], start=source).vms[0].ended_ns
+    assert written_ns is not None
+
+    result = moving("both", [(destination, written_ns)], start=source)
+
+    (move,) = result.migrations
+    assert move.disk_bytes >= 12 * 9000
+    pages_and_blocks = move.memory_pages + move.disk_bytes // 4096
+    assert move.transferred_bytes == pages_and_blocks * (4096 + 8) + move.device_bytes
+    assert move.resumed_ns - move.stopped_ns >= transfer_ns(move.transferred_bytes, 10 * 10**9)
+    assert result.vms[0].host == destination
+    assert result.vms[0].lateness_ns == 0
+    assert result.vms[0].console == moving("both", [], start=source).vms[0].console
+
+
+def test_a_local_disk_goes_there_and_back_between_the_types() -> None:
+    moves = [("two", 2_000_000), ("one", 4_000_000), ("two", 6_000_000), ("one", 9_000_000)]
+
+    result = moving("both", moves)
+
+    crossed = [move.disk_bytes for move in result.migrations]
+    assert len(crossed) == len(moves)
+    assert crossed == sorted(set(crossed)), "it writes all the time"
+    assert result.vms[0].host == "one"
+    assert result.vms[0].console == moving("both", []).vms[0].console
 
 
 def test_a_type_2_host_spends_more_on_the_same_work() -> None:

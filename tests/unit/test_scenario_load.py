@@ -69,6 +69,17 @@ UNITS_OF_SIZE = "(units: B, KiB, MiB, GiB, TiB)"
 
 MISTAKES = [
     (
+        "on: san}",
+        "on: san, moves: true}",
+        "f.yaml:20:41: the disk is on `san`, which every host reaches; "
+        "only a local disk moves; leave it out",
+    ),
+    (
+        "on: san}",
+        "moves: yes}",
+        "f.yaml:20:32: `vms[0].disk.moves` must be `true` or `false`, not the text `yes`",
+    ),
+    (
         "name: small",
         "name: Small One",
         "f.yaml:2:7: `name` must be a name of lower-case letters, digits and single hyphens, "
@@ -201,7 +212,8 @@ MISTAKES = [
     (
         "memory: 16 MiB, start: 100 ms",
         "memory: 16 MiB, disk: {size: 1 MiB}",
-        "f.yaml:25:10: `job` cannot move: its disk is its host's own; put the disk on shared storage",
+        "f.yaml:25:10: `job` cannot move: its disk is its host's own; "
+        "put the disk on shared storage, or write `moves: true` beside its size",
     ),
     (
         "{name: job, program: integer rounds=1, memory: 16 MiB",
