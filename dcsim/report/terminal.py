@@ -108,7 +108,8 @@ def _cycles(summary: Summary) -> Table:
 
 
 def _moves(result: RunResult) -> Table:
-    headings = ["VM", "from", "to", "reason", "at", "downtime", "crossed", "pages", "zero pages"]
+    figures = ["at", "downtime", "crossed", "pages", "zero pages", "disk"]
+    headings = ["VM", "from", "to", "reason", *figures]
     table = _table("Migrations", headings, texts=4)
     for move in result.migrations:
         table.add_row(
@@ -121,6 +122,7 @@ def _moves(result: RunResult) -> Table:
             size(move.transferred_bytes),
             count(move.memory_pages),
             count(move.zero_pages),
+            size(move.disk_bytes),
         )
     return table
 

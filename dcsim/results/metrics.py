@@ -173,6 +173,7 @@ def _migration_metrics(migrations: Iterable[MigrationRecord]) -> dict[str, Value
     return {
         "migrations": len(moves),
         "migration_bytes": sum(move.transferred_bytes for move in moves),
+        "migration_disk_bytes": sum(move.disk_bytes for move in moves),
         "downtime_ns": sum(move.resumed_ns - move.stopped_ns for move in moves),
     }
 

@@ -194,7 +194,7 @@ class MigrationRecord:
     device_bytes: int
     """Registers and device state."""
     disk_bytes: int
-    """Bytes of a local disk that crossed too; 0 on shared storage."""
+    """Content of a local disk that crossed too, in whole blocks; 0 on shared storage."""
     transferred_bytes: int
     """Everything that crossed the link, headers included."""
     source_digest: str

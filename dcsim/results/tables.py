@@ -249,7 +249,7 @@ TABLES: tuple[Table, ...] = (
             _integer("memory_pages", "count", "pages whose content crossed the network"),
             _integer("zero_pages", "count", "pages that were all zero, told by number only"),
             _integer("device_bytes", "bytes", "registers and device state"),
-            _integer("disk_bytes", "bytes", "bytes of a local disk that crossed too"),
+            _integer("disk_bytes", "bytes", "content of a local disk that crossed too"),
             _integer("transferred_bytes", "bytes", "everything that crossed, headers included"),
             _text("state_digest", "SHA-256 of memory and devices, the same on both sides"),
         ),

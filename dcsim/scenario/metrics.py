@@ -63,6 +63,7 @@ _REQUESTS = (
 _MIGRATIONS = (
     _count("migrations", "completed moves to another host"),
     _size("migration_bytes", "bytes that crossed the network for them"),
+    _size("migration_disk_bytes", "of these, content of local disks"),
     _time("downtime_ns", "time during which a move kept the VM from executing, all moves added"),
 )
 

@@ -40,6 +40,7 @@ EXPECTED = [
     ("vm.web.dirty_rate_pages_per_second", 25.0),
     ("vm.web.migrations", 1),
     ("vm.web.migration_bytes", 170_000),
+    ("vm.web.migration_disk_bytes", 8_192),
     ("vm.web.downtime_ns", 5_000),
     ("vm.batch.migrations", 0),
     ("vm.web.console_bytes", 6),
