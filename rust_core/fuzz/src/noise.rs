@@ -1,14 +1,16 @@
 //! Random bytes as programs, on harts whose registers make them get somewhere.
 //!
 //! Half of the programs are plain noise; in the others most words are instructions of the table
-//! with random operands. Registers point into memory, traps are sent back into it, and every
-//! second hart runs below machine mode, half of these on page tables of random but likely entries.
-//! Costs, TLB sizes and the data cache are random as well.
+//! with random operands. Registers point into memory, most traps go to handlers that skip what
+//! trapped, and most harts run below machine mode, on page tables of random but likely entries.
+//! Nothing keeps a program from overwriting any of this. Costs, TLB sizes and the data cache are
+//! random as well.
 
+use crate::assembler::{Assembler, csr, immediate, store};
 use crate::core::{Machine, Pace, State};
 use crate::layout::{BASE, PAGE, number};
 use crate::random::Random;
-use dcsim_hart::isa::{INSTRUCTIONS, Opcode, encode};
+use dcsim_hart::isa::{INSTRUCTIONS, Opcode, Register, encode};
 use dcsim_hart::op::Op;
 use dcsim_hart::{DataCacheShape, InstructionClass, Privilege, Stop, Timing, TlbShape};
 
@@ -17,22 +19,33 @@ pub const MEMORY_BYTES: u64 = PAGES * PAGE;
 
 const PAGES: u64 = 8;
 /// Pages of the program proper, which repeat to fill the memory up to the tables.
-const FRESH_PAGES: u64 = 2;
+const FRESH_PAGES: u64 = 1;
 /// The page that is the root of all page tables, and any level of them.
 const TABLE_PAGE: u64 = PAGES - 1;
 const TABLE_FRAME: u64 = (BASE >> 12) + TABLE_PAGE;
+/// Entries of the table that are sure to be there: the table itself, and all memory for each of
+/// the lower privileges.
+const AGAIN: u64 = 4;
+const SUPERVISOR_ENTRY: u64 = 5;
+const USER_ENTRY: u64 = 6;
+/// Offsets in memory of the trap handlers.
+const MACHINE_HANDLER: u64 = (TABLE_PAGE - 1) * PAGE;
+const SUPERVISOR_HANDLER: u64 = MACHINE_HANDLER + 0x100;
+/// What the handlers return to where a fetch failed.
+const HOME: Register = Register::R28;
 
 /// Starts the machine anew with the program and the registers that `seed` names.
 pub fn start(machine: &mut Machine, seed: u64) {
     let mut random = Random::new(seed);
     let program = program(&mut random, seed.is_multiple_of(2));
     machine.restart(&program, timing(&mut random));
-    set_registers(machine, &mut random);
-    set_control(machine, &mut random);
+    let setup = Setup::random(&mut random);
+    set_control(machine, &mut random, setup);
+    set_registers(machine, &mut random, setup);
 }
 
 /// How long a program runs.
-pub const CYCLES: u64 = 2_000;
+pub const CYCLES: u64 = 1_000;
 
 /// Runs the program of `seed` at this pace, and tells what there is at the end.
 pub fn run(machine: &mut Machine, seed: u64, pace: Pace<'_>) -> (Stop, State) {
@@ -67,8 +80,39 @@ fn program(random: &mut Random, plain: bool) -> Vec<u8> {
         bytes.extend_from_within(bytes.len() - (FRESH_PAGES * PAGE) as usize..);
     }
     bytes.truncate((TABLE_PAGE * PAGE) as usize);
-    (0..PAGE / 8).for_each(|_| bytes.extend_from_slice(&table_entry(random).to_le_bytes()));
+    for (offset, handler) in [
+        (MACHINE_HANDLER, handler(number::MCAUSE, number::MEPC, Opcode::Mret)),
+        (SUPERVISOR_HANDLER, handler(number::SCAUSE, number::SEPC, Opcode::Sret)),
+    ] {
+        bytes[offset as usize..][..handler.len()].copy_from_slice(&handler);
+    }
+    for index in 0..PAGE / 8 {
+        let entry = match index {
+            AGAIN => TABLE_FRAME << 10 | 1,
+            SUPERVISOR_ENTRY => (BASE >> 12) << 10 | 0xcf,
+            USER_ENTRY => (BASE >> 12) << 10 | 0xdf,
+            _ => table_entry(random),
+        };
+        bytes.extend_from_slice(&entry.to_le_bytes());
+    }
     bytes
+}
+
+/// Goes on four bytes further, or at home if the fetch failed.
+fn handler(cause: u16, pc: u16, back: Opcode) -> Vec<u8> {
+    use Register::{R0, R30, R31};
+    let mut code = Assembler::new(0);
+    code.op(csr(Opcode::Csrrs, R31, cause, R0));
+    code.op(csr(Opcode::Csrrs, R30, pc, R0));
+    code.op(immediate(Opcode::Addi, R30, R30, 4));
+    code.op(immediate(Opcode::Addi, R31, R31, -12));
+    code.op(store(Opcode::Beq, R0, R31, 12));
+    code.op(immediate(Opcode::Addi, R31, R31, 11));
+    code.op(store(Opcode::Bne, R0, R31, 8));
+    code.op(immediate(Opcode::Addi, R30, HOME, 0));
+    code.op(csr(Opcode::Csrrw, R0, pc, R30));
+    code.op(Op::new(back, 4));
+    code.finish()
 }
 
 fn likely(random: &mut Random) -> u32 {
@@ -120,58 +164,88 @@ fn tlb(random: &mut Random) -> TlbShape {
     TlbShape { entries: ways << random.below(3), ways }
 }
 
-fn set_registers(machine: &mut Machine, random: &mut Random) {
+/// How a hart is set up.
+#[derive(Clone, Copy, Debug)]
+struct Setup {
+    privilege: Privilege,
+    /// Of `satp`.
+    mode: u64,
+}
+
+impl Setup {
+    fn random(random: &mut Random) -> Self {
+        let levels = [Privilege::Machine, Privilege::Supervisor, Privilege::User];
+        Self { privilege: random.pick(&levels), mode: random.pick(&[0, 8, 8, 9]) }
+    }
+
+    /// Where `privilege` finds an offset in the memory.
+    fn address(self, privilege: Privilege, offset: u64) -> u64 {
+        let entry = match privilege {
+            Privilege::User => USER_ENTRY,
+            _ => SUPERVISOR_ENTRY,
+        };
+        match (privilege, self.mode) {
+            (Privilege::Machine, _) | (_, 0) => BASE.wrapping_add(offset),
+            (_, 8) => (entry << 30).wrapping_add(offset),
+            _ => (AGAIN << 39 | entry << 30).wrapping_add(offset),
+        }
+    }
+
+    /// An address in the memory, of which those at the edges of pages are the most interesting.
+    fn data_address(self, random: &mut Random) -> u64 {
+        let near_edge = random.below(PAGES + 1) * PAGE + random.below(32);
+        let offset = if random.once_in(2) { near_edge } else { random.below(MEMORY_BYTES) };
+        self.address(self.privilege, offset.wrapping_sub(16))
+    }
+}
+
+fn set_registers(machine: &mut Machine, random: &mut Random, setup: Setup) {
     for register in 1..32 {
         machine.hart.x[register] = match random.below(4) {
             0 => random.bits(),
             1 => random.bits() >> random.below(64),
-            _ => memory_address(random),
+            _ => setup.data_address(random),
         };
         machine.hart.f[register] = random.bits() | if random.once_in(2) { !0 << 32 } else { 0 };
     }
+    machine.hart.x[HOME.index()] = setup.address(setup.privilege, random.below(PAGE) & !1);
+    machine.hart.pc = setup.address(setup.privilege, 0);
+    machine.hart.set_privilege(setup.privilege);
 }
 
-/// An address in the memory, of which those at the edges of pages are the most interesting.
-fn memory_address(random: &mut Random) -> u64 {
-    let near_edge = random.below(PAGES + 1) * PAGE + random.below(32);
-    let offset = if random.once_in(2) { near_edge } else { random.below(MEMORY_BYTES) };
-    (BASE - 16).wrapping_add(offset)
-}
-
-fn set_control(machine: &mut Machine, random: &mut Random) {
-    // Everything is allowed, except that once in a while a range of its own comes first.
-    let mut pairs = vec![(number::PMPADDR0 + 1, u64::MAX), (number::PMPCFG0, 0x1f00)];
-    if random.once_in(8) {
-        pairs[1].1 |= random.bits() & 0x1f;
-        pairs.push((number::PMPADDR0, memory_address(random) >> 2 | random.bits() & 0xff));
+fn set_control(machine: &mut Machine, random: &mut Random, setup: Setup) {
+    let mut pairs = protection(random);
+    let mut vector = |privilege, handler| {
+        let handler = setup.address(privilege, handler);
+        if random.once_in(8) { setup.data_address(random) & !2 } else { handler }
+    };
+    pairs.push((number::MTVEC, vector(Privilege::Machine, MACHINE_HANDLER)));
+    pairs.push((number::STVEC, vector(Privilege::Supervisor, SUPERVISOR_HANDLER)));
+    for register in [number::MEPC, number::SEPC] {
+        pairs.push((register, setup.data_address(random)));
     }
-    for vector in [number::MTVEC, number::STVEC, number::MEPC, number::SEPC] {
-        pairs.push((vector, memory_address(random) & !3));
-    }
-    let masks = [number::MEDELEG, number::MIDELEG, number::MIE, number::MCOUNTEREN];
+    let masks = [number::MEDELEG, number::MIDELEG, number::MIE, number::MENVCFG];
     pairs.extend(masks.map(|mask| (mask, random.bits())));
-    pairs.push((number::SCOUNTEREN, random.bits()));
-    pairs.push((number::MENVCFG, random.bits()));
+    let counters = [number::MCOUNTEREN, number::SCOUNTEREN];
+    pairs.extend(counters.map(|mask| (mask, random.bits())));
     pairs.push((number::STIMECMP, random.below(20)));
     pairs.push((number::FCSR, random.below(0x100)));
     pairs.push((number::MSTATUS, random.bits() | 0x2000));
-    let mode = random.pick(&[0, 8, 8, 9]);
-    pairs.push((number::SATP, mode << 60 | random.below(4) << 44 | TABLE_FRAME));
+    pairs.push((number::SATP, setup.mode << 60 | random.below(4) << 44 | TABLE_FRAME));
     for (register, value) in pairs {
         machine.hart.write_csr(register, value);
     }
     machine.set_timer(if random.once_in(2) { random.below(20) } else { u64::MAX });
-    set_mode(machine, random, mode);
-}
-
-fn set_mode(machine: &mut Machine, random: &mut Random, mode: u64) {
-    let levels = [Privilege::Machine, Privilege::Supervisor, Privilege::User];
-    let privilege = random.pick(&levels);
     machine.hart.hosted.machine = random.once_in(8);
     machine.hart.hosted.supervisor = random.once_in(8);
-    machine.hart.pc = match (privilege, mode) {
-        (Privilege::Machine, _) | (_, 0) => BASE,
-        _ => random.bits() & 0x3f_ffff_fffe,
-    };
-    machine.hart.set_privilege(privilege);
+}
+
+/// Everything is allowed, except that once in a while a range of its own comes first.
+fn protection(random: &mut Random) -> Vec<(u16, u64)> {
+    let all = (number::PMPADDR0 + 1, u64::MAX);
+    if !random.once_in(8) {
+        return vec![all, (number::PMPCFG0, 0x1f00)];
+    }
+    let range = BASE.wrapping_add(random.below(MEMORY_BYTES)) >> 2 | random.bits() & 0xff;
+    vec![all, (number::PMPADDR0, range), (number::PMPCFG0, 0x1f00 | random.bits() & 0x1f)]
 }
