@@ -38,7 +38,7 @@ const TO_INTEGER: &[(Opcode, u64, i64, u64, u64)] = &[
     (FcvtLD, d(-1.5), RDN, ONES - 1, NX),
     (FcvtLD, d(9.3e18), RNE, MIN - 1, NV),
     (FcvtLD, NAN_D, RNE, MIN - 1, NV),
-    (FcvtLuD, d(9.223_372_036_854_775_8e18), RNE, MIN, 0),
+    (FcvtLuD, d(9.223_372_036_854_776e18), RNE, MIN, 0),
     (FcvtLuD, NAN_D, RNE, ONES, NV),
 ];
 
