@@ -181,7 +181,7 @@ def _compare(vm: VirtualMachine, state: SavedVm, destination: Hypervisor) -> str
     arrived = destination.snapshot(vm)
     differences = state.differences(arrived)
     if differences:
-        raise MigrationError(f"{vm.name} arrived different: {', '.join(differences)}")
+        raise InvariantError(f"{vm.name} arrived different: {', '.join(differences)}")
     return str(arrived.digest())
 
 

@@ -351,6 +351,26 @@ def test_a_host_with_a_local_disk_is_emptied_when_the_disk_moves(
     assert len(set(site.where())) == 2 - moves
 
 
+def test_a_state_that_arrives_different_is_no_refusal(
+    make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Consolidation passes over a move that cannot be made, not over one that went wrong."""
+    site = make_site({"a": Type1, "b": Type1}, placement="spread")
+    site.vm(NAPS)
+    site.vm(NAPS)
+    for rig in site.rigs.values():
+        restore = rig.machine.restore_vm
+
+        def damage(config: str, state: Any, disk: Any = None, restore: Any = restore) -> int:
+            state.vm.ran_ns += 1
+            return int(restore(config, state, disk))
+
+        monkeypatch.setattr(rig.machine, "restore_vm", damage)
+    site.cluster.consolidate(underload())
+    with pytest.raises(InvariantError, match="arrived different"):
+        site.run(200_000_000)
+
+
 def test_a_plan_of_moves_to_several_busy_hosts_is_never_late(
     make_site: Callable[..., Site],
 ) -> None:
