@@ -6,7 +6,7 @@ use dcsim_hart::{
     Bus, BusError, Clock, Counters, Hart, InterruptLines, IsaProfile, Ports, Privilege, Signal,
     Stop, Timing, Width,
 };
-use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageStore, PhysicalAddress};
+use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageId, PageStore, PhysicalAddress};
 
 /// The software-interrupt register of the only hart.
 pub const MSIP: u64 = 0x0200_0000;
@@ -70,6 +70,9 @@ pub enum Pace<'a> {
     Cuts(&'a [u64]),
     /// One instruction after the other.
     Steps,
+    /// Every page is shared at first, and there is never room for a copy before it is needed: each
+    /// first write stops the hart, and is made again.
+    Scarce,
 }
 
 /// A machine that programs run on one after the other. Its engine and its page store outlive
@@ -82,6 +85,16 @@ pub struct Machine {
     frames: Frames,
     engine: Interpreter,
     devices: Devices,
+    hoard: Hoard,
+}
+
+/// What keeps pages scarce.
+#[derive(Debug, Default)]
+struct Hoard {
+    /// The same memory, so that all of its pages are shared.
+    twin: Option<Frames>,
+    /// Pages that take up all of the room; one is given back at a time.
+    pages: Vec<PageId>,
 }
 
 /// All that a program can tell, and what it cost.
@@ -105,17 +118,19 @@ impl Machine {
     pub fn new(memory_bytes: u64) -> Self {
         Self {
             hart: Hart::new(0, IsaProfile::Rv64gc, Timing::uniform()),
-            // Room for a copy of every frame; decoding and copying need no more.
-            store: PageStore::new(memory_bytes + PAGE_BYTES as u64),
+            // Room for every frame, a copy of it, and the page of zeros.
+            store: PageStore::new(2 * memory_bytes + PAGE_BYTES as u64),
             frames: Frames::new(PhysicalAddress(BASE), memory_bytes / PAGE_BYTES as u64),
             engine: Interpreter::new(),
             devices: Devices::default(),
+            hoard: Hoard::default(),
         }
     }
 
     /// Starts anew with a program that is loaded and entered at [`BASE`]; whatever of it does not
     /// fit is left out.
     pub fn restart(&mut self, program: &[u8], timing: Timing) {
+        self.give_up_hoard();
         self.frames.release_all(&mut self.store);
         self.frames.take_dirty();
         self.devices = Devices::default();
@@ -142,6 +157,9 @@ impl Machine {
     /// Runs until the deadline, the finisher or a wait that nothing will end. Traps into hosted
     /// modes are handled by going on at the trap vector, waits by moving the clock.
     pub fn run_on(&mut self, until_cycles: u64, pace: Pace<'_>) -> Stop {
+        if pace == Pace::Scarce {
+            self.hoard();
+        }
         let mut stop = Stop::Deadline;
         let cuts = if let Pace::Cuts(cuts) = pace { cuts } else { &[] };
         for cut in cuts.iter().copied().filter(|cut| *cut < until_cycles).chain([until_cycles]) {
@@ -162,8 +180,33 @@ impl Machine {
                     Some(wake) => self.hart.clock.cycles = wake.min(end_cycles),
                     None => return stop,
                 },
+                Stop::StoreFull => match self.hoard.pages.pop() {
+                    Some(page) => self.store.release(page),
+                    None => return stop,
+                },
                 _ => return stop,
             }
+        }
+    }
+
+    /// Shares all pages and fills up the store.
+    fn hoard(&mut self) {
+        self.hoard.twin = Some(self.frames.clone_shared(&mut self.store));
+        while let Ok(page) = self.store.insert(&[1; PAGE_BYTES]) {
+            self.hoard.pages.push(page);
+        }
+    }
+
+    /// How many of the pages that take up the room are left.
+    pub fn hoarded_pages(&self) -> usize {
+        self.hoard.pages.len()
+    }
+
+    fn give_up_hoard(&mut self) {
+        let Hoard { twin, pages } = std::mem::take(&mut self.hoard);
+        pages.into_iter().for_each(|page| self.store.release(page));
+        if let Some(mut twin) = twin {
+            twin.release_all(&mut self.store);
         }
     }
 

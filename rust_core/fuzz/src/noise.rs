@@ -55,13 +55,13 @@ pub fn run(machine: &mut Machine, seed: u64, pace: Pace<'_>) -> (Stop, State) {
 }
 
 /// Whether the program of `seed` comes to the same end in one run, in pieces that end at random
-/// cycles, and one instruction after the other.
+/// cycles, one instruction after the other, and where pages are scarce.
 pub fn agree(machine: &mut Machine, seed: u64) -> Result<(), String> {
     let mut random = Random::new(!seed);
     let mut cuts: Vec<u64> = (0..8).map(|_| random.below(CYCLES)).collect();
     cuts.sort_unstable();
     let whole = run(machine, seed, Pace::Whole);
-    for pace in [Pace::Cuts(&cuts), Pace::Steps] {
+    for pace in [Pace::Cuts(&cuts), Pace::Steps, Pace::Scarce] {
         let other = run(machine, seed, pace);
         if other != whole {
             return Err(format!("random bytes of seed {seed}, {pace:?}: {other:?}, not {whole:?}"));

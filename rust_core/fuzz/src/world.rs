@@ -80,6 +80,14 @@ mod status {
 const ADUE: u64 = 1 << 61;
 /// Everything is allowed by the second entry.
 const PMP_ALL: u64 = 0x1f00;
+mod pmp {
+    pub const R: u64 = 1;
+    pub const W: u64 = 2;
+    pub const X: u64 = 4;
+    pub const FOUR: u64 = 2 << 3;
+    pub const POWER: u64 = 3 << 3;
+}
+
 /// Calls stay with machine mode: one of them ends the sequence.
 const CALLS: u64 = 0x700;
 
@@ -118,7 +126,31 @@ pub fn random(random: &mut Random, number: u64, tables: &Tables) -> World {
     if !random.once_in(8) {
         translate(&mut world, number, tables);
     }
+    if random.once_in(4) {
+        protect(&mut world.control, random);
+        world.windows.iter_mut().for_each(|window| window.is_readable = false);
+    }
     world
+}
+
+/// Gives a range of scratch memory, or of the page tables below the root, a protection of its own:
+/// four bytes, or a power of two from eight on.
+///
+/// Tables that may be read may be written: QEMU 10 sets accessed and dirty bits without asking
+/// whether it may.
+fn protect(control: &mut Control, random: &mut Random) {
+    let permissions = random.pick(&[0, pmp::R, pmp::R | pmp::W, pmp::R | pmp::X, pmp::X]);
+    let size = 4 << random.below(11);
+    let (start, pages, permissions) = if random.once_in(4) {
+        let writable = if permissions & pmp::R == 0 { 0 } else { pmp::W };
+        (control.tables + SET_BYTES / 2, SET_BYTES / 2 / PAGE, permissions | writable)
+    } else {
+        (SCRATCH, SCRATCH_PAGES, permissions)
+    };
+    let range = start + random.below(pages * PAGE / size) * size;
+    let mode = if size == 4 { pmp::FOUR } else { pmp::POWER };
+    control.pmpaddr0 = range >> 2 | (size / 8).saturating_sub(1);
+    control.pmpcfg0 |= mode | permissions;
 }
 
 fn set_status(world: &mut World, random: &mut Random) {

@@ -60,6 +60,18 @@ fn dividing_a_random_program_changes_nothing() {
 }
 
 #[test]
+fn programs_meet_scarcity() {
+    let mut machine = Machine::new(MEMORY_BYTES);
+    let all = (MEMORY_BYTES / 4096) as usize;
+    let given_back = |seed| {
+        run(&mut machine, seed, Pace::Scarce);
+        all - machine.hoarded_pages()
+    };
+    let pages: usize = (0..300).map(given_back).sum();
+    assert!(pages > 150, "{pages} pages copied");
+}
+
+#[test]
 fn cutting_a_random_program_at_every_cycle_changes_nothing() {
     let mut machine = Machine::new(MEMORY_BYTES);
     let cuts: Vec<u64> = (0..CYCLES).collect();
