@@ -320,7 +320,49 @@ fn a_descriptor_offered_over_and_over_is_refused() {
         driver.notify(0);
     }
     assert!(driver.needs_reset());
-    assert_eq!(block(&driver).in_flight(), 2);
+    assert_eq!(driver.take_requests().len(), 2, "no more than the queue has descriptors");
+}
+
+/// Virtio 1.2, section 2.1.2: after `DEVICE_NEEDS_RESET` the driver can assume nothing of requests
+/// that are under way, but that a reset ends them.
+#[test]
+fn a_driver_that_breaks_the_rules_loses_what_is_in_flight() {
+    let mut driver = ready();
+    let good = request(&mut driver, 0, 1, &[0xee; 512]);
+    send(&mut driver, &good, 512, true);
+    driver.complete(RequestTag::new(0, 0), IoStatus::Done).unwrap();
+    driver.put(good.data, &[0xee; 512]);
+    send(&mut driver, &good, 512, true);
+    let before = block(&driver).counters();
+    driver.set_available_index(0, 40);
+    driver.notify(0);
+    assert!(driver.needs_reset());
+    assert_eq!(block(&driver).in_flight(), 0);
+    assert_eq!(block(&driver).counters(), before);
+    let late = RequestTag::new(0, 1);
+    assert_eq!(driver.complete(late, IoStatus::Done), Ok(Completion::Cancelled));
+    assert_eq!(driver.get(good.data, 512), [0xee; 512]);
+
+    let mut restored = Transport::new(0, Some(device()));
+    restored.restore(&driver.transport.save()).unwrap();
+    assert_eq!(restored.save(), driver.transport.save());
+}
+
+#[test]
+fn a_status_byte_outside_memory_breaks_the_rules_at_completion() {
+    for outcome in [IoStatus::Done, IoStatus::Failed] {
+        let mut driver = ready();
+        let inside = request(&mut driver, 0, 1, &[0xee; 512]);
+        let outside = Request { status: driver.memory_end(), ..inside };
+        for read in [&inside, &outside] {
+            send(&mut driver, read, 512, true);
+        }
+        let tag = RequestTag::new(0, 1);
+        assert_eq!(driver.complete(tag, outcome), Ok(Completion::Cancelled));
+        assert!(driver.needs_reset());
+        assert_eq!(block(&driver).in_flight(), 0);
+        assert_eq!((driver.take_used(0), driver.get(inside.data, 1)), (None, vec![0xee]));
+    }
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //! The driver's way through the status register (section 3.1): ACKNOWLEDGE, DRIVER, features,
 //! `FEATURES_OK` (which sticks only if the features are acceptable), queues, `DRIVER_OK`. From then
 //! on doorbells are heard. When the driver breaks the rules of a queue, the device sets
-//! `NEEDS_RESET`, announces it as a configuration change and touches nothing until it is reset.
+//! `NEEDS_RESET`, announces it as a configuration change, forgets its requests and touches nothing
+//! until it is reset.
 
 use super::super::queue::{MAXIMUM_SIZE, Queue, QueueError};
 use super::super::{Behaviour, Completion, DeviceHost, IoStatus, VirtioDevice, Work};
@@ -162,18 +163,23 @@ impl Transport {
         }
     }
 
-    fn is_working(&self) -> bool {
+    /// Whether a driver runs the device, and has not broken the rules.
+    pub fn is_working(&self) -> bool {
         let relevant = reg::STATUS_DRIVER_OK | reg::STATUS_NEEDS_RESET;
         self.state.status & relevant == reg::STATUS_DRIVER_OK
     }
 
-    /// The driver broke the rules: stop until it resets the device.
+    /// The driver broke the rules: stop until it resets the device. Requests that the host is
+    /// working on can be handed back no more, so nothing has to wait for them.
     fn fail(&mut self) {
         self.state.status |= reg::STATUS_NEEDS_RESET;
         self.state.counters.failures += 1;
         self.state.notified = 0;
         if self.state.status & reg::STATUS_DRIVER_OK != 0 {
             self.state.interrupt_status |= reg::INTERRUPT_CONFIG;
+        }
+        if let Some(device) = &mut self.device {
+            device.behaviour_mut().reset();
         }
     }
 
