@@ -9,6 +9,7 @@ mod fidelity;
 mod frames;
 mod moves;
 mod network;
+mod noise;
 mod privileged;
 mod processors;
 mod support;
