@@ -106,6 +106,23 @@ fn an_executable_is_loaded_with_its_zeros_and_the_tree_behind_it() {
     assert_eq!(world.get(placement.device_tree, 4), b"tree");
 }
 
+/// The ELF-64 specification aligns headers, but a file, or the buffer it lies in, need not.
+#[test]
+fn headers_may_lie_at_any_offset() {
+    let aligned = elf(BASE, &[segment(BASE, b"code", 4)]);
+    for shift in 1..8 {
+        let mut image = aligned.clone();
+        image.splice(64..64, std::iter::repeat_n(0, shift));
+        image[32] += shift as u8; // e_phoff
+        image[64 + shift + 8] += shift as u8; // p_offset
+        let plan = Plan::read(&image).unwrap();
+        assert_eq!((plan.entry, plan.pieces[0].bytes), (BASE, b"code".as_slice()), "{shift}");
+        let mut buffer = vec![0; shift];
+        buffer.extend(&aligned);
+        assert!(Plan::read(&buffer[shift..]).is_ok(), "{shift}");
+    }
+}
+
 #[test]
 fn zeros_take_no_pages() {
     let mut world = World::new();
