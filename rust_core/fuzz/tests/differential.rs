@@ -13,10 +13,12 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// Where `DCSIM_REQUIRE_QEMU` is set, as in continuous integration, the tests fail without a QEMU
-/// instead of being skipped.
+/// instead of being skipped with a line that says why.
+#[expect(clippy::print_stderr, reason = "a test that is skipped has nowhere else to say so")]
 fn compare(name: &str, plan: Plan) {
     if let Err(reason) = differential::usable() {
         assert!(std::env::var_os("DCSIM_REQUIRE_QEMU").is_none(), "{reason}");
+        eprintln!("{name}: not compared with QEMU: {reason}");
         return;
     }
     match differential::compare(plan, &folder(name)).unwrap() {
