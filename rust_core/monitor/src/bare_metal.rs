@@ -12,6 +12,7 @@ use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
+use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor, csr};
 use crate::technique::{Site, Step, Technique};
 use dcsim_hart::csr::fields::{interrupt, status};
@@ -246,6 +247,10 @@ impl Technique for BareMetal {
 
     fn page_map(&self) -> Option<&PageMap> {
         None
+    }
+
+    fn reclaim(&mut self, _: &mut Meter<'_>, _: &mut TableFrames<'_>, _: u64) -> bool {
+        false
     }
 
     fn capture(&self, _: &VmCounters) -> CpuState {

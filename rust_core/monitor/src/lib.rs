@@ -9,6 +9,7 @@
 //! There are mechanisms here, never policies: which vCPU runs where and when is the caller's.
 
 pub mod allocator;
+pub mod assumed;
 pub mod bare_metal;
 pub mod config;
 pub mod counters;

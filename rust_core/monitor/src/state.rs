@@ -11,6 +11,7 @@
 //! Numbers are little-endian; registers and devices have their length in bytes before them, as
 //! u64. Pages of zeros are left out.
 
+use crate::assumed;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use dcsim_machine::BoardState;
@@ -20,8 +21,6 @@ use sha2::{Digest, Sha256};
 const MAGIC: &[u8; 8] = b"DCSIM-VM";
 const VERSION: u32 = 1;
 const DIGEST_BYTES: usize = 32;
-/// What a page takes on a link beside its content: its number.
-const NUMBER_BYTES: u64 = 8;
 
 /// A saved VM. It holds references to pages: give them back with [`VmState::release`].
 #[derive(Clone, Debug)]
@@ -57,7 +56,8 @@ impl VmState {
 
     /// Bytes that cross a link when the VM moves.
     pub fn transfer_bytes(&self) -> u64 {
-        self.content_pages() * (PAGE_BYTES as u64 + NUMBER_BYTES) + self.device_bytes()
+        self.content_pages() * (PAGE_BYTES as u64 + assumed::PAGE_NUMBER.value)
+            + self.device_bytes()
     }
 
     /// Gives the pages back.

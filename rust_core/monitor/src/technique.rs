@@ -14,6 +14,7 @@ use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
 use crate::pcpu::Pcpu;
 use crate::shadow::asid::AsidAllocator;
+use crate::shadow::tree::TableFrames;
 use dcsim_hart::Counters;
 use dcsim_hart::engine::Interpreter;
 use dcsim_machine::{Board, GuestMemory, Meter};
@@ -94,8 +95,8 @@ impl Site<'_> {
 pub enum Step {
     /// It was done; the next one can follow.
     Done,
-    /// It needs frames that are not free. Nothing was changed.
-    Memory,
+    /// It needs this many frames, and they are not free. Nothing was changed.
+    Memory(u64),
     /// The guest began to wait for an interrupt; its timer will end that at this cycle.
     Wait(Option<u64>),
     /// The guest did what its machine cannot survive.
@@ -133,6 +134,11 @@ pub trait Technique: std::fmt::Debug + Send {
 
     /// Where the guest's pages are; `None` if they are the host's own frames.
     fn page_map(&self) -> Option<&PageMap>;
+
+    /// Gives up what it can of the frames that a VM on no pCPU does not need, until `wanted` are
+    /// free; the handler behind the meter pays. Tells whether it gave any.
+    fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64)
+    -> bool;
 
     /// The registers of a vCPU that is on no pCPU.
     fn capture(&self, counters: &VmCounters) -> CpuState;

@@ -1,6 +1,7 @@
 //! What the model does to a VM's devices: completions, packets, typing, questions.
 
 use super::Host;
+use super::run::first_ns_after;
 use crate::error::HostError;
 use crate::ids::VmId;
 use dcsim_machine::{Board, GuestMemory, IoStatus, RequestTag, Unavailable};
@@ -81,12 +82,10 @@ impl Host {
     /// at any time if it is on none.
     pub fn next_timer_ns(&self, vm: VmId) -> Result<Option<u64>, HostError> {
         let vm = self.vm(vm)?;
-        let mut clock = self.pcpus[vm.pcpu.unwrap_or(0)].hart.clock;
+        let clock = self.pcpus[vm.pcpu.unwrap_or(0)].hart.clock;
         let time = if vm.pcpu.is_some() { clock.time() } else { 0 };
-        Ok(vm.technique.timer_deadline(time).map(|deadline| {
-            clock.cycles = clock.cycles_at_time(deadline);
-            clock.ns()
-        }))
+        let deadline = vm.technique.timer_deadline(time);
+        Ok(deadline.map(|time| first_ns_after(clock, clock.cycles_at_time(time))))
     }
 
     /// Whether a vCPU has something to do: one that does not wait always has; one that waits, if

@@ -54,6 +54,8 @@ pub struct Host {
     interpreter: Interpreter,
     vms: BTreeMap<VmId, Vm>,
     next_vm: u32,
+    /// The guest that owns the machine, if there is no monitor.
+    owner: Option<VmId>,
     /// Device work that waits for frames, in order.
     deferred: VecDeque<Deferred>,
     /// Pages written since the log of their VM was last taken.
@@ -87,6 +89,7 @@ impl Host {
             interpreter: Interpreter::new(),
             vms: BTreeMap::new(),
             next_vm: 0,
+            owner: None,
             deferred: VecDeque::new(),
             dirty: BTreeMap::new(),
         })
@@ -220,8 +223,7 @@ impl Host {
             )));
         }
         let alone = self.vms.is_empty();
-        let owned = self.vms.values().any(|vm| vm.config.technique == TechniqueKind::BareMetal);
-        if owned || (config.technique == TechniqueKind::BareMetal && !alone) {
+        if self.owner.is_some() || (config.technique == TechniqueKind::BareMetal && !alone) {
             return Err(HostError::Refused(
                 "a bare-metal guest owns its host: there can be no other VM".to_owned(),
             ));
@@ -284,6 +286,7 @@ impl Host {
         if pages > self.frame_count {
             return Err(self.too_little(pages));
         }
+        self.owner = Some(vm);
         self.resize_memory(store, pages);
         for page in 0..pages {
             self.allocator.allocate(FrameOwner::Guest { vm, page });
@@ -311,7 +314,8 @@ impl Host {
             self.frames.replace(store, address, PageId::ZERO);
         }
         self.frames.take_dirty();
-        if self.allocator.count() != self.frame_count {
+        if self.owner == Some(vm) {
+            self.owner = None;
             self.resize_memory(store, self.frame_count);
         }
     }

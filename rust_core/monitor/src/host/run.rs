@@ -12,8 +12,11 @@ use crate::error::HostError;
 use crate::exit::{Exit, ExitKind};
 use crate::ids::VmId;
 use crate::pcpu::Pcpu;
+use crate::shadow::tree::TableFrames;
 use crate::technique::Step;
-use dcsim_memory::PageStore;
+use dcsim_hart::Clock;
+use dcsim_machine::Meter;
+use dcsim_memory::{Memory, PageStore};
 
 /// How far a pCPU may go before others get their turn, in cycles of its clock.
 struct Horizon {
@@ -93,7 +96,30 @@ impl Host {
         {
             step = technique.step(&mut site, horizon.guest)?;
         }
+        if let Step::Memory(wanted) = step
+            && self.reclaim_from_others(store, pcpu, wanted)
+        {
+            // The same step is made again.
+            return Ok(None);
+        }
         self.after_step(pcpu, vm, step)
+    }
+
+    /// Takes frames from VMs that are on no pCPU: what their next run will have to build again.
+    /// The pCPU that needs them does the work. Tells whether there are more now.
+    fn reclaim_from_others(&mut self, store: &mut PageStore, pcpu: usize, wanted: u64) -> bool {
+        if self.allocator.last_failure_was_injected() {
+            return false;
+        }
+        let memory = Memory { store, frames: &mut self.frames };
+        let mut meter = Meter::new(&mut self.pcpus[pcpu].hart, memory);
+        let resting = self.vms.values_mut().filter(|vm| vm.pcpu.is_none());
+        let mut gained = false;
+        for vm in resting {
+            let mut frames = TableFrames { allocator: &mut self.allocator, vm: vm.id };
+            gained |= vm.technique.reclaim(&mut meter, &mut frames, wanted);
+        }
+        gained
     }
 
     /// Notes what a step brought about.
@@ -103,17 +129,14 @@ impl Host {
         vm: VmId,
         step: Step,
     ) -> Result<Option<ExitKind>, HostError> {
-        let mut clock = self.pcpus[pcpu].hart.clock;
+        let clock = self.pcpus[pcpu].hart.clock;
         let machine = self.vm_mut(vm)?;
         machine.collect_events();
         match step {
             Step::Done => {}
-            Step::Memory => return Ok(Some(ExitKind::Memory)),
+            Step::Memory(_) => return Ok(Some(ExitKind::Memory)),
             Step::Wait(wake) => {
-                let wake_ns = wake.map(|cycles| {
-                    clock.cycles = cycles;
-                    clock.ns()
-                });
+                let wake_ns = wake.map(|cycles| first_ns_after(clock, cycles));
                 machine.events.push_back(ExitKind::Wait { wake_ns });
             }
             Step::Fault(message) => machine.fail(message),
@@ -131,5 +154,31 @@ impl Host {
             None => now(&self.pcpus).unwrap_or(0),
         };
         Exit { pcpu, vm: Some(vm), time_ns, kind }
+    }
+}
+
+/// The first nanosecond at which a clock has reached `cycles`: a model that comes back then finds
+/// that the moment has come.
+pub(super) fn first_ns_after(mut clock: Clock, cycles: u64) -> u64 {
+    clock.cycles = cycles;
+    let ns = clock.ns();
+    if clock.cycles_at_ns(ns) < cycles { ns + 1 } else { ns }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_in_nanoseconds_is_never_too_early() {
+        for hz in [1_000_000_000, 2_899_999_999, 3_300_000_000, 1_000] {
+            let mut clock = Clock::new(hz, 10_000_000);
+            for cycles in [0, 1, 2, 1_000, 1_001, 9_999_999_999] {
+                let ns = first_ns_after(clock, cycles);
+                assert!(clock.cycles_at_ns(ns) >= cycles);
+                clock.cycles = cycles;
+                assert!(ns == clock.ns() || ns == clock.ns() + 1);
+            }
+        }
     }
 }

@@ -177,28 +177,30 @@ impl Spaces {
     }
 
     /// Frees trees until `wanted` frames are free: whole spaces, those used longest ago first, then
-    /// other views of the space in use. The tree in use stays: an instruction always gets all its
-    /// pages. Nothing needs a flush, as identifiers are not used again.
+    /// other views of the space in use. The tree in use, if there is one, stays: an instruction
+    /// always gets all its pages. Nothing needs a flush, as identifiers are not used again.
     pub fn reclaim(
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
         wanted: u64,
-        in_use: (u64, View),
+        in_use: Option<(u64, View)>,
     ) {
+        let kept = in_use.map(|(translation, _)| key(translation));
         while frames.allocator.free_count() < wanted {
             let others = (0..self.spaces.len())
-                .filter(|index| self.spaces[*index].translation != key(in_use.0));
+                .filter(|index| Some(self.spaces[*index].translation) != kept);
             let Some(oldest) = others.min_by_key(|index| self.spaces[*index].last_use) else {
                 break;
             };
             meter.lookup(self.spaces.len() as u64);
             self.spaces.remove(oldest).free(meter, frames);
         }
-        let space = self.spaces.iter_mut().find(|space| space.translation == key(in_use.0));
+        let space = self.spaces.iter_mut().find(|space| Some(space.translation) == kept);
         let views = space.into_iter().flat_map(|space| space.trees.iter_mut().enumerate());
         for (view, tree) in views {
-            if view != in_use.1 as usize && frames.allocator.free_count() < wanted {
+            let used = in_use.is_some_and(|(_, used)| used as usize == view);
+            if !used && frames.allocator.free_count() < wanted {
                 tree.take().into_iter().for_each(|tree| tree.free(meter, frames));
             }
         }

@@ -6,6 +6,7 @@
 use super::asid::Asid;
 use super::entry::{self, PART_OF_LARGE_PAGE, VALID};
 use crate::allocator::{FrameAllocator, FrameOwner};
+use crate::assumed;
 use crate::error::HostError;
 use crate::ids::VmId;
 use dcsim_machine::Meter;
@@ -30,13 +31,10 @@ impl TableFrames<'_> {
     }
 
     fn give_back(&mut self, meter: &mut Meter<'_>, frame: PhysicalAddress) {
-        meter.work(FREE_LIST_INSTRUCTIONS);
+        meter.assume(assumed::FREE_LIST);
         self.allocator.release(frame);
     }
 }
-
-/// Instructions that put a frame on a list of free ones.
-const FREE_LIST_INSTRUCTIONS: u64 = 4;
 
 /// A table below the root.
 #[derive(Copy, Clone, Debug)]

@@ -3,6 +3,7 @@
 use super::exits::Handled;
 use super::instruction::{DeviceAccess, Transfer, device_access, extend};
 use super::vcpu::TrapAndEmulate;
+use crate::assumed;
 use crate::error::HostError;
 use crate::guest_pages::GuestPages;
 use crate::reason::ExitReason;
@@ -16,15 +17,6 @@ use dcsim_hart::{BusError, TrapRecord, Width};
 use dcsim_machine::Meter;
 use dcsim_machine::board::map;
 use dcsim_memory::PhysicalAddress;
-
-/// Instructions that take a load or store apart.
-const DECODE_INSTRUCTIONS: u64 = 20;
-
-/// Instructions of a device model for one access to a register, beside finding the device: check
-/// the offset and the width, switch on the register, update its state and the interrupt line. An
-/// assumption, like the two counts above; what a doorbell makes the device do is charged where it
-/// is done.
-const MODEL_INSTRUCTIONS: u64 = 40;
 
 /// The upper half of a floating-point register that holds a single-precision value.
 const BOX: u64 = 0xffff_ffff << 32;
@@ -45,7 +37,7 @@ impl TrapAndEmulate {
             // The code's translation is gone: let the guest fault it in again.
             return Ok(Handled::Resume(ExitReason::ShadowFill));
         };
-        site.meter().work(DECODE_INSTRUCTIONS);
+        site.meter().assume(assumed::DECODE_ACCESS);
         let Some(instruction) = device_access(bits) else {
             return Ok(self.refuse(site, record.value, access));
         };
@@ -100,7 +92,7 @@ impl TrapAndEmulate {
     fn carry_out(&mut self, site: &mut Site<'_>, access: &DeviceAccess, target: u64) -> bool {
         let mut meter = site.meter();
         meter.lookup(1);
-        meter.work(MODEL_INSTRUCTIONS);
+        meter.assume(assumed::DEVICE_MODEL);
         match access.transfer {
             Transfer::Load { to, signed } => {
                 let Ok(value) = load_device(site, target, access.width) else { return false };

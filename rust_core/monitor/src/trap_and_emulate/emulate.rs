@@ -3,6 +3,7 @@
 use super::exits::Handled;
 use super::instruction::{CsrAccess, CsrOperand};
 use super::vcpu::{Phase, TrapAndEmulate};
+use crate::assumed;
 use crate::error::HostError;
 use crate::reason::ExitReason;
 use crate::shadow::spaces::FenceScope;
@@ -13,9 +14,6 @@ use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::counter;
 use dcsim_hart::isa::Register;
 use dcsim_machine::Meter;
-
-/// Instructions that take an instruction word apart and find its handler.
-const DECODE_INSTRUCTIONS: u64 = 12;
 
 /// Bytes of the instructions here: none has a short form.
 const LENGTH: u64 = 4;
@@ -28,7 +26,7 @@ impl TrapAndEmulate {
         let instructions = self.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
-        meter.work(DECODE_INSTRUCTIONS);
+        meter.assume(assumed::DECODE_PRIVILEGED);
         if !self.may_access(&access) {
             return false;
         }
@@ -90,7 +88,7 @@ impl TrapAndEmulate {
     pub(super) fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
-        meter.work(DECODE_INSTRUCTIONS);
+        meter.assume(assumed::DECODE_PRIVILEGED);
         meter.load_state(2);
         meter.store_state(2);
         self.pc = self.guest.leave_trap();
@@ -102,7 +100,7 @@ impl TrapAndEmulate {
         let external = site.board.lines(0).supervisor_external;
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
-        meter.work(DECODE_INSTRUCTIONS);
+        meter.assume(assumed::DECODE_PRIVILEGED);
         meter.load_state(3);
         let time = meter.read_csr(csr::TIME);
         self.pc = self.pc.wrapping_add(LENGTH);
@@ -123,7 +121,7 @@ impl TrapAndEmulate {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         meter.read_csr(csr::STVAL);
-        meter.work(DECODE_INSTRUCTIONS);
+        meter.assume(assumed::DECODE_PRIVILEGED);
         let mut operand =
             |register| (register != Register::R0).then(|| meter.read_register(register));
         let address = operand(address);

@@ -10,7 +10,7 @@ use crate::supervisor::{Inputs, csr};
 use crate::technique::{Site, Step};
 use crate::trap_and_emulate::reserve;
 use dcsim_hart::Privilege;
-use dcsim_hart::csr::fields::{counter, satp, status};
+use dcsim_hart::csr::fields::{counter, interrupt, satp, status};
 use dcsim_machine::Meter;
 
 /// Fields of the vCPU's saved state that delivering an interrupt or exception reads and writes.
@@ -23,12 +23,11 @@ impl TrapAndEmulate {
         let time = site.pcpu.hart.clock.time();
         let inputs = Inputs { time, external };
         if !self.has_tree_after(inputs) && !reserve(self, site, Tree::NEW_FRAMES) {
-            return Ok(Step::Memory);
+            return Ok(Step::Memory(Tree::NEW_FRAMES));
         }
         self.deliver_interrupt(&mut site.meter(), inputs);
         self.install_tree(site)?;
-        let time = self.install_registers(&mut site.meter(), inputs);
-        debug_assert!(time >= inputs.time);
+        self.install_registers(&mut site.meter(), inputs);
         site.book(Activity::Handler(self.reason));
         self.phase = Phase::Guest;
         Ok(Step::Done)
@@ -47,6 +46,10 @@ impl TrapAndEmulate {
     /// Delivers the guest's most urgent interrupt, if its state lets it through.
     fn deliver_interrupt(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
         meter.load_state(3);
+        if self.guest.enable & interrupt::STIP != 0 {
+            // The timer has to be compared with the present, which `inputs` holds.
+            meter.read_csr(csr::TIME);
+        }
         let Some(interrupt) = self.guest.deliverable(inputs) else { return };
         meter.store_state(TRAP_FIELDS);
         self.pc = self.guest.enter_trap(interrupt.cause(), 0, self.pc);
@@ -71,7 +74,7 @@ impl TrapAndEmulate {
     }
 
     /// Arms the timer, opens the counters that the guest may read, and leaves for the guest.
-    fn install_registers(&mut self, meter: &mut Meter<'_>, inputs: Inputs) -> u64 {
+    fn install_registers(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
         let timer = self
             .guest
             .timer_deadline(inputs.time)
@@ -84,7 +87,6 @@ impl TrapAndEmulate {
         meter.write_csr(csr::SSTATUS, status);
         meter.write_csr(csr::SEPC, self.pc);
         meter.leave();
-        inputs.time
     }
 
     /// The guest reads `time` itself where it may; the other counters are emulated, because the

@@ -36,7 +36,7 @@ impl TrapAndEmulate {
         let call = record.cause == Exception::EcallFromUser.code();
         let frames = if call { frames_for_call(&site.pcpu.hart) } else { 0 };
         if !reserve(self, site, frames) {
-            return Ok(Step::Memory);
+            return Ok(Step::Memory(frames));
         }
         self.begin(&mut site.meter(), record);
         let handled = if record.cause & interrupt::CAUSE != 0 {

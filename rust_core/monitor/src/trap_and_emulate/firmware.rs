@@ -4,6 +4,7 @@
 
 use super::page_fault::provide;
 use super::vcpu::{Phase, TrapAndEmulate};
+use crate::assumed;
 use crate::error::HostError;
 use crate::guest_pages::PageMap;
 use crate::shadow::spaces::{FenceScope, Spaces};
@@ -21,9 +22,6 @@ const PAGE: u64 = PAGE_BYTES as u64;
 
 /// The length of ECALL.
 const ECALL_BYTES: u64 = 4;
-
-/// Ranges longer than this many pages are fenced as a whole.
-const MOST_FENCED_PAGES: u64 = 64;
 
 /// The extension and function of the call that writes to the guest's memory: a read from the debug
 /// console.
@@ -140,7 +138,7 @@ impl VirtualMachine<'_> {
     fn fence_range(&mut self, start: u64, bytes: u64, asid: Option<u16>) {
         let first = start / PAGE;
         let last = start.saturating_add(bytes - 1) / PAGE;
-        if last - first >= MOST_FENCED_PAGES {
+        if last - first >= assumed::FENCED_PAGES.value {
             return self.fence_scope(FenceScope { address: None, asid });
         }
         for page in first..=last {
@@ -241,7 +239,7 @@ impl Platform for VirtualMachine<'_> {
     }
 
     fn is_memory(&mut self, address: u64, bytes: u64) -> bool {
-        self.meter.work(2);
+        self.meter.assume(dcsim_machine::assumed::MEMORY_BOUNDS);
         self.map.contains(address, bytes)
     }
 

@@ -49,7 +49,7 @@ fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> bool {
             let in_use = (vcpu.guest.translation, View::of(&vcpu.guest));
             let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
             let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-            vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, in_use);
+            vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, Some(in_use));
             site.allocator.check(count).is_ok()
         }
     }
@@ -136,6 +136,17 @@ impl Technique for TrapAndEmulate {
 
     fn page_map(&self) -> Option<&PageMap> {
         Some(&self.map)
+    }
+
+    fn reclaim(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        wanted: u64,
+    ) -> bool {
+        let before = frames.allocator.free_count();
+        self.spaces.reclaim(meter, frames, wanted, None);
+        frames.allocator.free_count() > before
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {

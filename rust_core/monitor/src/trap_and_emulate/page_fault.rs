@@ -30,7 +30,7 @@ impl TrapAndEmulate {
         access: Access,
     ) -> Result<Step, HostError> {
         if !reserve(self, site, FILL_FRAMES) {
-            return Ok(Step::Memory);
+            return Ok(Step::Memory(FILL_FRAMES));
         }
         self.begin(&mut site.meter(), record);
         site.meter().read_csr(csr::STVAL);

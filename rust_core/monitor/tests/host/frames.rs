@@ -1,9 +1,9 @@
 //! Frames that are short: on purpose, and because the host is small.
 
-use crate::support::{MIB, Model, cause, config};
+use crate::support::{LIMIT_NS, MIB, Model, cause, config};
 use dcsim_machine::DiskImage;
 use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
-use dcsim_monitor::{ExitKind, HostError};
+use dcsim_monitor::{ExitKind, FrameUsage, HostError};
 
 fn busy(every: u64) -> Model {
     let mut model = Model::new(2, 64 * MIB);
@@ -47,6 +47,46 @@ fn shadow_tables_are_reclaimed_when_frames_are_short() {
     assert_eq!(tight.console, roomy.console);
     assert!(tight.usage.total() < most);
     assert!(cause(&tight, "handler:shadow_fill") > cause(&roomy, "handler:shadow_fill"));
+}
+
+#[test]
+fn a_vm_on_no_pcpu_gives_its_shadow_tables_up() {
+    let play = |frames: u64| {
+        let mut model = Model::new(1, frames * 4096);
+        model.turn_ns = 400_000;
+        for _ in 0..2 {
+            model.add(config(TrapAndEmulate, 8 * MIB, "init=forkwait n=3 pages=8"), None);
+        }
+        model.play();
+        assert_eq!(model.memory_exits, 0);
+        model.outcomes()
+    };
+    let roomy = play(4096);
+    let needed = |usage: &FrameUsage| usage.guest + usage.monitor;
+    // Room for the pages of both, and for the tables of one.
+    let frames = roomy.iter().map(|outcome| needed(&outcome.usage)).sum::<u64>() + 14;
+    let tight = play(frames);
+    for (tight, roomy) in tight.iter().zip(&roomy) {
+        assert_eq!(tight.console, roomy.console);
+    }
+}
+
+#[test]
+fn a_host_serves_a_monitor_again_after_a_bare_metal_guest() {
+    let mut model = Model::new(1, 8 * MIB);
+    let kernel = crate::support::kernel();
+    for technique in [TrapAndEmulate, BareMetal, TrapAndEmulate] {
+        let memory_bytes = if technique == BareMetal { 8 * MIB } else { 6 * MIB };
+        let config = config(technique, memory_bytes, "init=integer iterations=1");
+        let (host, store) = (&mut model.host, &mut model.store);
+        let vm = host.create_vm(store, config, &kernel, None).unwrap();
+        host.load(store, 0, vm, 0).unwrap();
+        while host.run(store, LIMIT_NS).unwrap().kind.name() != "shutdown" {}
+        let console = String::from_utf8(host.console_output(vm).unwrap()).unwrap();
+        assert!(console.contains("result integer"), "{technique:?}: {console}");
+        host.unload(store, 0).unwrap();
+        host.destroy_vm(store, vm).unwrap();
+    }
 }
 
 #[test]

@@ -1,0 +1,22 @@
+//! What the monitor rests on beside what its meter counts.
+
+dcsim_machine::assumptions! {
+    DISPATCH: "monitor.dispatch" = 6 instructions,
+        "Look at a trap's cause and jump to its handler.";
+    DECODE_PRIVILEGED: "monitor.decode_privileged" = 12 instructions,
+        "Take a privileged instruction's word apart and find its handler.";
+    DECODE_ACCESS: "monitor.decode_access" = 20 instructions,
+        "Take a load or store apart, with its short forms: width, sign, register.";
+    DEVICE_MODEL: "monitor.device_model" = 40 instructions,
+        "One access to a device's register: check offset and width, switch on the register, \
+         update its state and the interrupt line. What a doorbell makes the device do is charged \
+         where it is done.";
+    FREE_LIST: "monitor.free_list" = 4 instructions,
+        "Put a frame on the list of free ones.";
+    COMPARE_INSTALLED: "monitor.compare_installed" = 2 instructions,
+        "Compare a register's value with what the pCPU holds, branch.";
+    FENCED_PAGES: "monitor.fenced_pages" = 64 pages,
+        "The most pages that a fence of a range ends one by one; a longer one ends everything.";
+    PAGE_NUMBER: "migration.page_number" = 8 bytes,
+        "What a page of memory takes on a link beside its content.";
+}
