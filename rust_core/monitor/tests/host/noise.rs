@@ -54,7 +54,7 @@ fn address(random: &mut Random) -> u64 {
 
 fn prologue(random: &mut Random) -> Vec<u8> {
     let mut code = Assembler::default();
-    let vector = IMAGE + (PAGE + random.below((IMAGE_PAGES - 1) * PAGE)) & !3;
+    let vector = IMAGE + PAGE + (random.below((IMAGE_PAGES - 1) * PAGE) & !3);
     let mut pairs = vec![(STVEC, vector), (SSTATUS, random.next_u64())];
     pairs.push((STIMECMP, random.below(2) * random.below(200)));
     pairs.extend(ANYTHING.map(|number| (number, random.next_u64())));
@@ -160,10 +160,8 @@ fn play_all(technique: TechniqueKind) {
     for seed in 0..SEEDS {
         // A failure names its seed.
         let played = std::panic::AssertUnwindSafe(|| play(&mut store, technique, seed));
-        match std::panic::catch_unwind(played) {
-            Ok(count) => instructions += count,
-            Err(_) => panic!("{technique:?}, seed {seed}"),
-        }
+        let ended = std::panic::catch_unwind(played);
+        instructions += ended.unwrap_or_else(|_| panic!("{technique:?}, seed {seed}"));
     }
     // The prologue has some 340.
     assert!(instructions > 500 * SEEDS, "guests get somewhere: {instructions} instructions");
