@@ -18,6 +18,7 @@ from tests.fidelity.qemu import require_qemu
 _IMAGE = Path(__file__).parents[2] / "dcsim" / "guest" / "images" / "kernel.elf"
 GUEST_ADDRESS = bytes.fromhex("525400000001")
 TIMEOUT_SECONDS = 120
+_VIRTIO_CONSOLE = ["-device", "virtio-serial-device", "-device", "virtconsole,chardev=terminal"]
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,23 @@ def machine_arguments(
     cpu: str = "rv64",
     disk: Path | None = None,
     settings: Mapping[str, int | str] | None = None,
+    virtio_console: bool = False,
     devices: Sequence[str] = (),
 ) -> list[str]:
-    """Return QEMU's arguments for running one guest program."""
+    """Return QEMU's arguments for running one guest program.
+
+    Standard input and output are the serial port, or the virtio console where there is one.
+    """
     drive = ["-drive", f"file={disk},format=raw,if=none,id=disk"] if disk else []
     block = ["-device", "virtio-blk-device,drive=disk"] if disk else []
     return [
         *("-M", "virt", "-cpu", cpu, "-m", f"{memory_mib}M", "-display", "none"),
-        *("-monitor", "none", "-serial", "stdio", "-global", "virtio-mmio.force-legacy=false"),
+        *("-monitor", "none", "-serial", "null" if virtio_console else "chardev:terminal"),
+        *("-chardev", "stdio,id=terminal", "-global", "virtio-mmio.force-legacy=false"),
         *("-kernel", str(_IMAGE), "-append", boot_arguments(command, settings)),
         *drive,
         *block,
+        *(_VIRTIO_CONSOLE if virtio_console else []),
         *devices,
     ]
 

@@ -49,6 +49,18 @@ def test_console_through_the_firmware_prints_the_same(boot: Any) -> None:
     assert boot("integer iterations=2", settings={"console": "sbi"}).lines == plain
 
 
+def test_console_through_virtio_prints_the_same(boot: Any) -> None:
+    plain = boot("integer iterations=2").lines
+    virtio = boot("integer iterations=2", settings={"console": "virtio"}, virtio_console=True)
+    assert virtio.lines == plain
+
+
+def test_a_missing_virtio_console_is_told_and_the_serial_port_used(boot: Any) -> None:
+    plain = boot("integer iterations=2").lines
+    missing = boot("integer iterations=2", settings={"console": "virtio"}).lines
+    assert missing == ["kernel: no virtio console, using the UART", *plain]
+
+
 def test_short_time_slices_change_nothing(boot: Any) -> None:
     often = boot(f"{SUITE} parallel=1", settings={"tick_ms": 1})
     assert often.digests() == boot(f"{SUITE} parallel=1").digests()
@@ -83,8 +95,10 @@ def test_the_others_survive_a_process_that_is_killed(boot: Any) -> None:
     assert run.status == 1
 
 
-def test_typed_lines_are_echoed(boot: Any) -> None:
-    run = boot("echo", typed=b"one\nand two\nend\n")
+@pytest.mark.parametrize("console", ["uart", "virtio"])
+def test_typed_lines_are_echoed(boot: Any, console: str) -> None:
+    settings, virtio = {"console": console}, console == "virtio"
+    run = boot("echo", typed=b"one\nand two\nend\n", settings=settings, virtio_console=virtio)
     assert [line for line in run.lines if line.startswith("echo ")] == ["echo one", "echo and two"]
     assert run.result("echo") == {"lines": "2"}
 

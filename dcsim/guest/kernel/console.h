@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Chooses between UART and firmware (settings.firmware_console) and lets input interrupt.
+// Chooses the device (settings.console; the UART where that one is missing) and lets input
+// interrupt. Until then output goes to the UART.
 void console_start(void);
 
 void console_write(const char *bytes, size_t size);

@@ -11,6 +11,12 @@ struct settings settings = {
 
 static int argument_count = 1;  // [0] becomes the program's name
 
+static enum console_kind console_called(const char *name) {
+    if (text_equal(name, "sbi"))
+        return CONSOLE_FIRMWARE;
+    return text_equal(name, "virtio") ? CONSOLE_VIRTIO : CONSOLE_UART;
+}
+
 static void kernel_setting(const char *word) {
     const char *value;
     if ((value = text_after(word, "tick_ms=")) && text_number(value))
@@ -18,7 +24,7 @@ static void kernel_setting(const char *word) {
     else if ((value = text_after(word, "swap_pages=")))
         settings.swap_pages = text_number(value);
     else if ((value = text_after(word, "console=")))
-        settings.firmware_console = text_equal(value, "sbi");
+        settings.console = console_called(value);
     else
         print("kernel: unknown setting kernel.%s\n", word);
 }

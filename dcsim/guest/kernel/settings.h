@@ -3,15 +3,16 @@
 //   [kernel.key=value ...] init=<program> [key=value ...]
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define ARGUMENT_LIMIT 32
 
+enum console_kind { CONSOLE_UART, CONSOLE_FIRMWARE, CONSOLE_VIRTIO };
+
 struct settings {
     uint64_t tick_ms;        // kernel.tick_ms: how long a process runs before the next one may
     uint64_t swap_pages;     // kernel.swap_pages: pages at the end of the disk for swapping
-    bool firmware_console;   // kernel.console=sbi: print through the firmware, not the UART
+    enum console_kind console;  // kernel.console: uart, sbi (the firmware) or virtio
     const char *program;     // init=
     const char *arguments[ARGUMENT_LIMIT + 1];  // argv of init; [0] is its name, NULL ends it
 };

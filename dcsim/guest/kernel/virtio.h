@@ -10,6 +10,7 @@
 
 #define VIRTIO_NETWORK 1
 #define VIRTIO_BLOCK 2
+#define VIRTIO_CONSOLE 3
 
 #define QUEUE_SIZE 32
 

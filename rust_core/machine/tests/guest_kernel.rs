@@ -29,11 +29,20 @@ struct World {
 
 impl World {
     fn new(bootargs: &str) -> Self {
+        Self::on(BoardConfig::default(), bootargs)
+    }
+
+    /// A world whose machine has a virtio console too.
+    fn with_virtio_console(bootargs: &str) -> Self {
+        Self::on(BoardConfig { console: true, ..BoardConfig::default() }, bootargs)
+    }
+
+    fn on(board: BoardConfig, bootargs: &str) -> Self {
         let board = BoardConfig {
             ram_bytes: 16 << 20,
             disk: Some(DiskImage::new(4 << 20)),
             network: true,
-            ..BoardConfig::default()
+            ..board
         };
         let machine = Machine::new(MachineConfig { board, ..MachineConfig::default() });
         let mut world = Self {
@@ -134,6 +143,47 @@ fn the_firmware_console_and_the_serial_port_say_the_same() {
         world.console.lines().filter(|line| line.starts_with("result")).collect::<String>()
     };
     assert_eq!(result("kernel.console=sbi init=integer"), result("init=integer"));
+}
+
+#[test]
+fn the_virtio_console_says_all_that_the_serial_port_would() {
+    let mut serial = World::with_virtio_console("init=forkwait");
+    serial.finish();
+    let mut world = World::with_virtio_console("kernel.console=virtio init=forkwait");
+    world.finish();
+    assert_eq!(world.console, serial.console);
+    assert!(world.console.contains("\ndigest forkwait#1 "), "{}", world.console);
+    let counters = world.machine.board().counters();
+    assert_eq!(counters.console.sent_bytes, world.console.len() as u64);
+}
+
+#[test]
+fn a_missing_virtio_console_is_told_and_the_serial_port_used() {
+    let mut serial = World::new("init=integer");
+    serial.finish();
+    let mut world = World::new("kernel.console=virtio init=integer");
+    world.finish();
+    let expected = format!("kernel: no virtio console, using the UART\n{}", serial.console);
+    assert_eq!(world.console, expected);
+}
+
+/// More lines than all the buffers that the kernel gives the console hold at once.
+#[test]
+fn typed_lines_reach_the_console_that_the_kernel_uses() {
+    for bootargs in ["kernel.console=virtio init=echo", "init=echo"] {
+        let mut world = World::with_virtio_console(bootargs);
+        world.run(2_000_000);
+        let lines: Vec<String> = (0..40).map(|n| format!("line number {n}\n")).collect();
+        for (line, now) in lines.iter().zip((3_000_000..).step_by(1_000_000)) {
+            world.machine.console_input(&mut world.store, line.as_bytes()).unwrap();
+            world.run(now);
+        }
+        world.machine.console_input(&mut world.store, b"end\n").unwrap();
+        world.finish();
+        let echoed: String =
+            world.console.split_inclusive('\n').filter_map(|l| l.strip_prefix("echo ")).collect();
+        assert_eq!(echoed, lines.concat(), "{bootargs}");
+    }
 }
 
 #[test]

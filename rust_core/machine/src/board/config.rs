@@ -18,7 +18,8 @@ pub struct BoardConfig {
     pub network: bool,
     /// The Ethernet address of the network interface.
     pub mac: [u8; 6],
-    /// Whether there is a virtio console beside the serial port; it then gets the input.
+    /// Whether there is a virtio console beside the serial port; it gets the input while a driver
+    /// runs it.
     pub console: bool,
     /// The seed of the entropy device and of the kernel's `rng-seed`.
     pub entropy_seed: u64,

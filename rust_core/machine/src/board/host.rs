@@ -55,14 +55,16 @@ impl Board {
         self.console.take()
     }
 
-    /// Types at the console: the virtio console if there is one, else the serial port. Returns how
-    /// many bytes were accepted.
+    /// Types at the console in use: the virtio console while a driver runs it, else the serial
+    /// port. Returns how many bytes were accepted.
     pub fn console_input(
         &mut self,
         memory: &mut dyn GuestMemory,
         bytes: &[u8],
     ) -> Result<usize, Unavailable> {
-        if let Some(VirtioDevice::Console(console)) = self.slots[map::CONSOLE_SLOT].device_mut() {
+        let slot = &mut self.slots[map::CONSOLE_SLOT];
+        let in_use = slot.is_working();
+        if let (true, Some(VirtioDevice::Console(console))) = (in_use, slot.device_mut()) {
             let accepted = console.accept(bytes);
             self.with_slot(memory, map::CONSOLE_SLOT, |slot, host| slot.offer(0, host))?;
             return Ok(accepted);
