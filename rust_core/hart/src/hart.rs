@@ -115,6 +115,9 @@ pub struct Hart {
     pub reservation: Option<Reservation>,
     /// The modes that Rust code plays.
     pub hosted: HostedModes,
+    /// The instruction at `pc` has begun and stopped for want of room in the page store: it goes on
+    /// before anything else happens.
+    pub(crate) has_begun: bool,
     pub(crate) profile: IsaProfile,
     pub(crate) timing: Timing,
     pub(crate) lines: InterruptLines,
@@ -137,6 +140,7 @@ impl Hart {
             counters: Counters::default(),
             reservation: None,
             hosted: HostedModes::default(),
+            has_begun: false,
             profile,
             lines: InterruptLines::default(),
             timer_cycles: TimerCycles::default(),

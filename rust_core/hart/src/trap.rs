@@ -112,7 +112,8 @@ pub enum Abort {
     Trap(Trap),
     /// The page store has no room. The instruction changed no architectural state; after its
     /// class cycles are taken back it can be executed again, and the cost is then the same as if
-    /// there had been room at once.
+    /// there had been room at once. What it has been charged for (walks) may have taken the clock
+    /// past the end of the run or to an interrupt, so it goes on before those are looked at.
     StoreFull,
 }
 
@@ -205,6 +206,7 @@ impl Hart {
             _ => self.enter_supervisor(&record),
         };
         self.reservation = None;
+        self.has_begun = false;
         self.charge_transition(self.timing.trap_cycles);
         self.set_privilege(to);
         if self.hosted.contains(to) { TrapOutcome::Hosted(record) } else { TrapOutcome::Vectored }

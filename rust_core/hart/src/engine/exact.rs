@@ -138,7 +138,8 @@ impl Execution<'_> {
                 hart.take_trap(trap.with_instruction(self.bits(ports, step))).into()
             }
             Abort::StoreFull => {
-                // The instruction will start again: it has not been charged.
+                // The instruction will be made again: it has not been charged.
+                hart.has_begun = true;
                 let own = self.rest(number) - self.rest(number + 1);
                 hart.clock.cycles -= own.cycles;
                 Leave::Stop(Stop::StoreFull)

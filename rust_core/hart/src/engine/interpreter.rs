@@ -49,12 +49,16 @@ enum Fetched {
     Single(u32),
 }
 
+/// One instruction, whatever the clock says.
+const ONE: Limit = Limit { cycles: u64::MAX, once: true };
+
 impl Engine for Interpreter {
     fn run(&mut self, hart: &mut Hart, ports: &mut Ports<'_>, until_cycles: u64) -> Stop {
         self.begin(hart, ports);
         let _control = HostControl::establish();
-        while hart.clock.cycles < until_cycles {
-            let leave = take_interrupt(hart).unwrap_or_else(|| {
+        while hart.has_begun || hart.clock.cycles < until_cycles {
+            let leave = self.go_on(hart, ports).or_else(|| take_interrupt(hart));
+            let leave = leave.unwrap_or_else(|| {
                 let cycles = until_cycles.min(hart.interrupt_deadline());
                 self.run_pages(hart, ports, Limit { cycles, once: false })
             });
@@ -83,11 +87,8 @@ impl Interpreter {
     pub fn step(&mut self, hart: &mut Hart, ports: &mut Ports<'_>) -> Option<Stop> {
         self.begin(hart, ports);
         let _control = HostControl::establish();
-        let leave = match take_interrupt(hart) {
-            Some(leave) => leave,
-            None => self.run_pages(hart, ports, Limit { cycles: u64::MAX, once: true }),
-        };
-        match leave {
+        let leave = self.go_on(hart, ports).or_else(|| take_interrupt(hart));
+        match leave.unwrap_or_else(|| self.run_pages(hart, ports, ONE)) {
             Leave::Stop(stop) => Some(stop),
             Leave::Fetch | Leave::Look => None,
         }
@@ -100,6 +101,12 @@ impl Interpreter {
             self.costs = costs;
             self.cache.clear();
         }
+    }
+
+    /// Executes the instruction that has begun, if one has: before the clock or an interrupt is
+    /// looked at.
+    fn go_on(&mut self, hart: &mut Hart, ports: &mut Ports<'_>) -> Option<Leave> {
+        std::mem::take(&mut hart.has_begun).then(|| self.run_pages(hart, ports, ONE))
     }
 
     /// Executes until the limit, or until there may be an interrupt to take.
@@ -133,7 +140,10 @@ impl Interpreter {
                 hart.clock.cycles += self.costs.of(ILLEGAL_CLASS).cycles;
                 hart.take_trap(trap).into()
             }
-            Abort::StoreFull => Leave::Stop(Stop::StoreFull),
+            Abort::StoreFull => {
+                hart.has_begun = true;
+                Leave::Stop(Stop::StoreFull)
+            }
         }
     }
 
