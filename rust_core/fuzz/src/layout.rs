@@ -102,12 +102,14 @@ pub const CONTROL: [u16; 9] = [
 pub mod number {
     pub const FCSR: u16 = 0x003;
     pub const SSTATUS: u16 = 0x100;
+    pub const SIE: u16 = 0x104;
     pub const STVEC: u16 = 0x105;
     pub const SCOUNTEREN: u16 = 0x106;
     pub const SSCRATCH: u16 = 0x140;
     pub const SEPC: u16 = 0x141;
     pub const SCAUSE: u16 = 0x142;
     pub const STVAL: u16 = 0x143;
+    pub const SIP: u16 = 0x144;
     pub const STIMECMP: u16 = 0x14d;
     pub const SATP: u16 = 0x180;
     pub const MSTATUS: u16 = 0x300;
@@ -117,12 +119,19 @@ pub mod number {
     pub const MTVEC: u16 = 0x305;
     pub const MCOUNTEREN: u16 = 0x306;
     pub const MENVCFG: u16 = 0x30a;
+    pub const MCOUNTINHIBIT: u16 = 0x320;
     pub const MSCRATCH: u16 = 0x340;
     pub const MEPC: u16 = 0x341;
     pub const MCAUSE: u16 = 0x342;
     pub const MTVAL: u16 = 0x343;
+    pub const MIP: u16 = 0x344;
     pub const PMPCFG0: u16 = 0x3a0;
     pub const PMPADDR0: u16 = 0x3b0;
+    pub const MCYCLE: u16 = 0xb00;
+    pub const MINSTRET: u16 = 0xb02;
+    pub const CYCLE: u16 = 0xc00;
+    pub const TIME: u16 = 0xc01;
+    pub const INSTRET: u16 = 0xc02;
 }
 
 /// Fills the landing pages: returns of two bytes everywhere but at the ends, where one of four

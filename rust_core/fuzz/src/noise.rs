@@ -7,10 +7,10 @@
 //! random as well.
 
 use crate::assembler::{Assembler, csr, immediate, store};
-use crate::core::{Machine, Pace, State};
-use crate::layout::{BASE, PAGE, number};
+use crate::core::{MSIP, MTIMECMP, Machine, Pace, State};
+use crate::layout::{BASE, PAGE, UART, number};
 use crate::random::Random;
-use dcsim_hart::isa::{INSTRUCTIONS, Opcode, Register, encode};
+use dcsim_hart::isa::{Extension, INSTRUCTIONS, Opcode, Register, encode};
 use dcsim_hart::op::Op;
 use dcsim_hart::{DataCacheShape, InstructionClass, Privilege, Stop, Timing, TlbShape};
 
@@ -31,6 +31,35 @@ const USER_ENTRY: u64 = 6;
 /// Offsets in memory of the trap handlers.
 const MACHINE_HANDLER: u64 = (TABLE_PAGE - 1) * PAGE;
 const SUPERVISOR_HANDLER: u64 = MACHINE_HANDLER + 0x100;
+/// Registers that the engine must be exact about: time, counts, interrupts, translation.
+const CONTROL: [u16; 24] = [
+    number::FCSR,
+    number::SSTATUS,
+    number::SIE,
+    number::STVEC,
+    number::SIP,
+    number::STIMECMP,
+    number::SATP,
+    number::MSTATUS,
+    number::MEDELEG,
+    number::MIDELEG,
+    number::MIE,
+    number::MIP,
+    number::MTVEC,
+    number::MENVCFG,
+    number::MCOUNTINHIBIT,
+    number::MEPC,
+    number::SEPC,
+    number::PMPCFG0,
+    number::PMPADDR0,
+    number::MCYCLE,
+    number::MINSTRET,
+    number::CYCLE,
+    number::TIME,
+    number::INSTRET,
+];
+/// Registers of devices.
+const DEVICES: [u64; 3] = [UART, MSIP, MTIMECMP];
 /// What the handlers return to where a fetch failed.
 const HOME: Register = Register::R28;
 
@@ -120,7 +149,12 @@ fn likely(random: &mut Random) -> u32 {
     // A wait mostly ends a run, and a run should get somewhere.
     let is_wait = row.opcode == Opcode::Wfi && !random.once_in(16);
     let opcode = if is_wait { Opcode::Addi } else { row.opcode };
-    encode(&Op::new(opcode, 4)) | random.bits() as u32 & !opcode.row().pattern.mask
+    let free = !opcode.row().pattern.mask;
+    let word = encode(&Op::new(opcode, 4)) | random.bits() as u32 & free;
+    if opcode.row().extension == Extension::Zicsr && !random.once_in(4) {
+        return word << 12 >> 12 | u32::from(random.pick(&CONTROL)) << 20;
+    }
+    word
 }
 
 /// An entry that maps a page of the memory or all of it, or points to the table page again.
@@ -139,6 +173,7 @@ fn table_entry(random: &mut Random) -> u64 {
 /// Costs that are all different, TLBs of a few entries, and now and then a data cache.
 fn timing(random: &mut Random) -> Timing {
     let mut timing = Timing::uniform();
+    timing.timebase_hz = timing.hz / random.pick(&[1, 7, 100]);
     if random.once_in(2) {
         return timing;
     }
@@ -204,6 +239,7 @@ fn set_registers(machine: &mut Machine, random: &mut Random, setup: Setup) {
         machine.hart.x[register] = match random.below(4) {
             0 => random.bits(),
             1 => random.bits() >> random.below(64),
+            _ if random.once_in(24) => random.pick(&DEVICES),
             _ => setup.data_address(random),
         };
         machine.hart.f[register] = random.bits() | if random.once_in(2) { !0 << 32 } else { 0 };
@@ -228,14 +264,16 @@ fn set_control(machine: &mut Machine, random: &mut Random, setup: Setup) {
     pairs.extend(masks.map(|mask| (mask, random.bits())));
     let counters = [number::MCOUNTEREN, number::SCOUNTEREN];
     pairs.extend(counters.map(|mask| (mask, random.bits())));
-    pairs.push((number::STIMECMP, random.below(20)));
+    let timing = machine.hart.timing();
+    let end = 1 + CYCLES * timing.timebase_hz / timing.hz;
+    pairs.push((number::STIMECMP, random.below(end)));
     pairs.push((number::FCSR, random.below(0x100)));
     pairs.push((number::MSTATUS, random.bits() | 0x2000));
     pairs.push((number::SATP, setup.mode << 60 | random.below(4) << 44 | TABLE_FRAME));
     for (register, value) in pairs {
         machine.hart.write_csr(register, value);
     }
-    machine.set_timer(if random.once_in(2) { random.below(20) } else { u64::MAX });
+    machine.set_timer(if random.once_in(2) { random.below(end) } else { u64::MAX });
     machine.hart.hosted.machine = random.once_in(8);
     machine.hart.hosted.supervisor = random.once_in(8);
 }

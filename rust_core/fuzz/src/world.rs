@@ -19,10 +19,13 @@ pub struct Window {
     /// Whether a load is sure to succeed: so that a store-conditional after a load-reserved has a
     /// reservation.
     pub is_readable: bool,
+    /// Whether the translation permits a store to some privilege.
+    pub is_writable: bool,
     /// Whether an atomic operation faults in the same way everywhere. QEMU makes the load before
     /// the store when it executes without parallelism, as here: so where only the load is
     /// permitted, it marks the page as accessed, which the specification allows but the core does
-    /// not do; and where nothing is there, it fails to load before it finds that it may not store.
+    /// not do; and where physical memory is not there, or protected, it fails to load before it
+    /// finds that it may not store.
     pub is_atomic: bool,
 }
 
@@ -113,6 +116,7 @@ fn physical_window() -> Window {
         bytes: SCRATCH_PAGES * PAGE,
         target: Target::Scratch,
         is_readable: true,
+        is_writable: true,
         is_atomic: true,
     }
 }
@@ -128,7 +132,10 @@ pub fn random(random: &mut Random, number: u64, tables: &Tables) -> World {
     }
     if random.once_in(4) {
         protect(&mut world.control, random);
-        world.windows.iter_mut().for_each(|window| window.is_readable = false);
+        for window in &mut world.windows {
+            window.is_readable = false;
+            window.is_atomic &= window.is_writable;
+        }
     }
     world
 }
@@ -203,6 +210,7 @@ fn window(world: &World, mapping: Mapping) -> Window {
         bytes: mapping.bytes,
         target: mapping.target,
         is_readable: is_legal && is_mine && has(bit::A) && mapping.target != Target::Hole,
+        is_writable: has(bit::W),
         is_atomic: has(bit::W) || (has(bit::A) && mapping.target != Target::Hole),
     }
 }
