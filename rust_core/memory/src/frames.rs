@@ -1,6 +1,7 @@
 //! The frames of one machine: which page of the store each frame holds.
 
 use crate::{PAGE_BYTES, PageId, PageStore, PhysicalAddress, StoreFull};
+use std::collections::TryReserveError;
 
 /// The physical memory of a machine: frames from a base address upwards, each holding a page.
 ///
@@ -24,6 +25,17 @@ impl Frames {
             dirty: vec![0; count.div_ceil(64)],
             generation: 0,
         }
+    }
+
+    /// The same, for a number of frames that may be more than the process can have tables for.
+    pub fn try_new(base: PhysicalAddress, count: u64) -> Result<Self, TryReserveError> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut frames = Self::new(base, 0);
+        frames.pages.try_reserve_exact(count)?;
+        frames.dirty.try_reserve_exact(count.div_ceil(64))?;
+        frames.pages.resize(count, PageId::ZERO);
+        frames.dirty.resize(count.div_ceil(64), 0);
+        Ok(frames)
     }
 
     /// The address of the first frame.

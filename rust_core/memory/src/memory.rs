@@ -163,6 +163,14 @@ mod tests {
     }
 
     #[test]
+    fn tables_that_are_too_large_are_refused() {
+        assert!(Frames::try_new(BASE, u64::MAX / PAGE_BYTES as u64).is_err());
+        let frames = Frames::try_new(BASE, 65).unwrap();
+        assert_eq!((frames.count(), frames.generation()), (65, 0));
+        assert!(frames.contains(BASE, 65 * PAGE_BYTES as u64));
+    }
+
+    #[test]
     fn values_are_little_endian_and_may_cross_pages() {
         let (mut store, mut frames) = world(2);
         let mut memory = Memory { store: &mut store, frames: &mut frames };

@@ -10,7 +10,7 @@
 
 use crate::ids::VmId;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, TryReserveError};
 
 /// What a frame is used for, and by which VM.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -107,9 +107,7 @@ impl FrameAllocator {
     pub fn new(base: PhysicalAddress, count: u64) -> Self {
         let length = usize::try_from(count).unwrap_or(usize::MAX);
         let mut free = vec![u64::MAX; length.div_ceil(64)];
-        if let (Some(last), used @ 1..) = (free.last_mut(), length % 64) {
-            *last = (1 << used) - 1;
-        }
+        end_at(&mut free, length);
         Self {
             base,
             owners: vec![None; length],
@@ -119,6 +117,19 @@ impl FrameAllocator {
             usage: BTreeMap::new(),
             injection: None,
         }
+    }
+
+    /// The same, for a number of frames that may be more than the process can have tables for.
+    pub fn try_new(base: PhysicalAddress, count: u64) -> Result<Self, TryReserveError> {
+        let length = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut frames = Self::new(base, 0);
+        frames.owners.try_reserve_exact(length)?;
+        frames.free.try_reserve_exact(length.div_ceil(64))?;
+        frames.owners.resize(length, None);
+        frames.free.resize(length.div_ceil(64), u64::MAX);
+        end_at(&mut frames.free, length);
+        frames.free_count = count;
+        Ok(frames)
     }
 
     /// The number of free frames.
@@ -226,6 +237,13 @@ impl FrameAllocator {
     }
 }
 
+/// Clears the bits behind the first `length` ones, all in the last word.
+fn end_at(bits: &mut [u64], length: usize) {
+    if let (Some(last), used @ 1..) = (bits.last_mut(), length % 64) {
+        *last = (1 << used) - 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +261,16 @@ mod tests {
         frames.release(PhysicalAddress(all[3]));
         assert_eq!(frames.allocate(OWNER).unwrap().0, all[3]);
         assert_eq!(frames.allocate(OWNER).unwrap().0, all[100]);
+    }
+
+    #[test]
+    fn an_allocator_that_is_too_large_is_refused() {
+        assert!(FrameAllocator::try_new(BASE, u64::MAX / 4096).is_err());
+        for count in [64, 65] {
+            let mut frames = FrameAllocator::try_new(BASE, count).unwrap();
+            let given = std::iter::from_fn(|| frames.allocate(OWNER)).count() as u64;
+            assert_eq!((given, frames.free_count(), frames.count()), (count, 0, count));
+        }
     }
 
     #[test]

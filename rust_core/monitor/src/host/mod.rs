@@ -77,13 +77,20 @@ impl Host {
         if pcpus == 0 || frame_count == 0 {
             return Err(HostError::Refused("a host needs a pCPU and memory".to_owned()));
         }
+        let too_much = |_| {
+            HostError::Refused(format!(
+                "a host with {memory_bytes} bytes of memory is more than the simulator has memory for"
+            ))
+        };
+        let frames = Frames::try_new(BASE, frame_count).map_err(too_much)?;
+        let allocator = FrameAllocator::try_new(BASE, frame_count).map_err(too_much)?;
         let hart = |id| Hart::new(id, profile.isa, profile.timing.clone());
         let pcpus = (0..pcpus).map(|id| Pcpu::new(hart(id))).collect();
         Ok(Self {
             profile,
             frame_count,
-            frames: Frames::new(BASE, frame_count),
-            allocator: FrameAllocator::new(BASE, frame_count),
+            frames,
+            allocator,
             asids: AsidAllocator::default(),
             pcpus,
             interpreter: Interpreter::new(),

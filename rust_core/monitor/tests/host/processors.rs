@@ -1,11 +1,20 @@
 //! vCPUs on pCPUs: turns, paths of host software, interrupts, waiting.
 
 use crate::assembly::{Assembler, x};
-use crate::support::{MIB, Model, cause, config, run_alone};
+use crate::support::{MIB, Model, cause, config, profile, run_alone};
 use dcsim_hart::isa::Opcode;
 use dcsim_machine::Primitive;
 use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
-use dcsim_monitor::{ExitKind, ExitReason, HostError, VmId};
+use dcsim_monitor::{ExitKind, ExitReason, Host, HostError, VmId};
+
+#[test]
+fn a_host_with_more_memory_than_the_simulator_can_have_tables_for_is_refused() {
+    for memory_bytes in [u64::MAX, 1 << 60] {
+        let refused = Host::new(profile(), 1, memory_bytes).map(|_| ());
+        let told = refused.unwrap_err().to_string();
+        assert!(told.contains(&memory_bytes.to_string()), "{told}");
+    }
+}
 
 #[test]
 fn turns_on_few_pcpus_change_no_result() {
