@@ -5,6 +5,7 @@
 //! bare machine. [`Meter`] is how firmware and monitors reach a hart, and what makes their work
 //! cost what it does.
 
+pub mod assumed;
 pub mod board;
 pub mod device_tree;
 pub mod devices;
@@ -26,4 +27,4 @@ pub use devices::{Persist, StateError};
 pub use disk_image::{BLOCK_BYTES, DiskError, DiskImage, SECTOR_BYTES};
 pub use guest_memory::{Direction, GuestMemory, GuestMemoryError, GuestRange, Unavailable};
 pub use machine::{BootError, Machine, MachineConfig, MachineState, MachineStop};
-pub use meter::{Meter, Primitive};
+pub use meter::{Assumption, Meter, Primitive};

@@ -17,6 +17,8 @@ dcsim_machine::assumptions! {
         "Compare a register's value with what the pCPU holds, branch.";
     FENCED_PAGES: "monitor.fenced_pages" = 64 pages,
         "The most pages that a fence of a range ends one by one; a longer one ends everything.";
+    ADDRESS_SPACES: "monitor.address_spaces" = 16 spaces,
+        "The most whose shadow tables a VM keeps; the one used longest ago gives way.";
     PAGE_NUMBER: "migration.page_number" = 8 bytes,
         "What a page of memory takes on a link beside its content.";
 }

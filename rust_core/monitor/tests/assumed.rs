@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What only the meter itself may say: everybody else names an assumption or a primitive's method.
-const RESERVED: [&str; 3] = [".work(", "charge(Primitive::", "Assumption {"];
+const RESERVED: [&str; 2] = ["charge(Primitive::", "Assumption {"];
 
 /// The sources of this crate and of the one below, where the firmware is.
 fn sources() -> Vec<PathBuf> {

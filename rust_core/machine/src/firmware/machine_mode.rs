@@ -3,15 +3,13 @@
 
 use super::state::HartRecord;
 use super::{Fence, Firmware, HartState, Platform, StartPoint, csr};
+use crate::assumed;
 use crate::board::map;
 use crate::devices::finisher::PowerEvent;
 use crate::meter::Meter;
 use dcsim_hart::Width;
 use dcsim_hart::csr::fields::interrupt;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
-
-/// Ranges longer than this many pages are fenced as a whole.
-const MAXIMUM_FENCE_PAGES: u64 = 64;
 
 const UART_DATA: u64 = map::UART.base;
 const UART_LINE_STATUS: u64 = map::UART.base + 5;
@@ -185,7 +183,7 @@ fn fence_range(meter: &mut Meter<'_>, start: u64, bytes: u64, asid: Option<u16>)
     let page = PAGE_BYTES as u64;
     let first = start / page;
     let last = start.saturating_add(bytes - 1) / page;
-    if last - first >= MAXIMUM_FENCE_PAGES {
+    if last - first >= assumed::FENCED_PAGES.value {
         return execute_fence(meter, Fence::Everything { asid });
     }
     for number in first..=last {

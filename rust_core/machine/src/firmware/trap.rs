@@ -3,14 +3,13 @@
 use super::machine_mode::{Departure, MachineMode, execute_fence};
 use super::sbi::{Call, Reply};
 use super::{Firmware, HartState, Outcome, csr, sbi};
+use crate::assumed;
 use crate::board::map;
 use crate::meter::Meter;
 use dcsim_hart::csr::fields::{interrupt, status};
 use dcsim_hart::isa::Register;
 use dcsim_hart::{Exception, Interrupt, Privilege, TrapRecord, Width};
 
-/// Instructions that tell causes apart and find the handler.
-const DISPATCH_INSTRUCTIONS: u64 = 8;
 /// The length of ECALL.
 const ECALL_BYTES: u64 = 4;
 
@@ -19,7 +18,7 @@ impl Firmware {
     pub fn handle(&mut self, meter: &mut Meter<'_>, record: &TrapRecord) -> Outcome {
         meter.enter();
         let cause = meter.read_csr(csr::MCAUSE);
-        meter.work(DISPATCH_INSTRUCTIONS);
+        meter.assume(assumed::DISPATCH);
         if cause == Exception::EcallFromSupervisor.code() {
             return self.serve_call(meter);
         }

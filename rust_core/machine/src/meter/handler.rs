@@ -1,6 +1,7 @@
 //! The primitives of a handler.
 
-use super::Primitive;
+use super::{Assumption, Primitive};
+use crate::assumed;
 use dcsim_hart::isa::Register;
 use dcsim_hart::{Bus, BusError, CsrOp, Hart, Privilege, Width};
 use dcsim_memory::{Memory, MemoryError, PAGE_BYTES, PhysicalAddress};
@@ -215,7 +216,7 @@ impl Meter<'_> {
     /// Whether the machine has memory at `length` bytes from an address: two comparisons with what
     /// the handler knows of the machine.
     pub fn is_memory(&mut self, address: u64, length: u64) -> bool {
-        self.charge(Primitive::Alu, 2);
+        self.assume(assumed::MEMORY_BOUNDS);
         self.memory.frames.contains(PhysicalAddress(address), length)
     }
 
@@ -262,9 +263,10 @@ impl Meter<'_> {
         self.charge(Primitive::Lookup, probes);
     }
 
-    /// `instructions` simple instructions.
-    pub fn work(&mut self, instructions: u64) {
-        self.charge(Primitive::Alu, instructions);
+    /// Simple instructions that nothing counts.
+    pub fn assume(&mut self, assumption: Assumption) {
+        debug_assert_eq!(assumption.unit, "instructions", "{}", assumption.name);
+        self.charge(Primitive::Alu, assumption.value);
     }
 }
 
@@ -329,7 +331,7 @@ mod tests {
         assert_eq!(cost(|meter| meter.read_bytes(BASE, &mut [0; 17])), 3 * 2);
         assert_eq!(cost(flush_all), 7);
         assert_eq!(cost(|meter| meter.lookup(3)), 3 * (2 + 1 + 1));
-        assert_eq!(cost(|meter| meter.work(4)), 4);
+        assert_eq!(cost(|meter| meter.assume(assumed::DISPATCH)), 8);
         assert_eq!(cost(|meter| meter.clear_page(BASE)), 512 * 3 + 64 * 2);
     }
 

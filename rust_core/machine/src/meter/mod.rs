@@ -6,6 +6,9 @@
 //! execute for it, with the latencies of the hart's own profile. So the cost of an exit is the
 //! work that its handler did.
 //!
+//! What lies between the accesses, decoding and deciding, is assumed: a handler charges it by the
+//! name of an [`Assumption`], and every result lists them all.
+//!
 //! A handler cannot reach past its meter:
 //!
 //! ```compile_fail
@@ -22,8 +25,10 @@
 //! }
 //! ```
 
+mod assumption;
 mod handler;
 mod primitive;
 
+pub use assumption::Assumption;
 pub use handler::Meter;
 pub use primitive::Primitive;

@@ -68,28 +68,56 @@ impl Primitive {
         Self::ALL.into_iter().find(|(_, known)| *known == name).map(|(primitive, _)| primitive)
     }
 
+    /// The instructions that it takes, by class.
+    pub const fn instructions(self) -> &'static [(Class, u64)] {
+        match self {
+            Self::Trap => &[],
+            Self::Return => &[(Class::System, 1)],
+            Self::SaveRegisters => &[(Class::Csr, 1), (Class::Store, SAVED_REGISTERS)],
+            Self::RestoreRegisters => &[(Class::Csr, 1), (Class::Load, SAVED_REGISTERS)],
+            Self::SaveFloat => &[(Class::Csr, 1), (Class::Store, SAVED_FLOAT_REGISTERS)],
+            Self::RestoreFloat => &[(Class::Csr, 1), (Class::Load, SAVED_FLOAT_REGISTERS)],
+            Self::CsrRead | Self::CsrWrite => &[(Class::Csr, 1)],
+            Self::Load => &[(Class::Load, 1)],
+            Self::Store => &[(Class::Store, 1)],
+            Self::Lookup => &[(Class::Load, 1), (Class::Alu, 1), (Class::Branch, 1)],
+            Self::Alu => &[(Class::Alu, 1)],
+            Self::TlbFlush => &[(Class::Fence, 1)],
+            Self::ClearPage => &[
+                (Class::Store, PAGE_WORDS),
+                (Class::Alu, PAGE_WORDS / CLEAR_UNROLL),
+                (Class::Branch, PAGE_WORDS / CLEAR_UNROLL),
+            ],
+        }
+    }
+
+    /// What it does, and so why it takes these instructions.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Trap => "the hardware's latency alone",
+            Self::Return => "the instruction, beside the hardware's latency",
+            Self::SaveRegisters => "free a register through the scratch register, save all but x0",
+            Self::RestoreRegisters => "all but x0, the last through the scratch register",
+            Self::SaveFloat | Self::RestoreFloat => "the floating-point registers and fcsr",
+            Self::CsrRead | Self::CsrWrite => "one access to a control and status register",
+            Self::Load | Self::Store => "one for each value, or field of a handler's own state",
+            Self::Lookup => "one probe of a table or list: load, compare, branch",
+            Self::Alu => "a simple instruction",
+            Self::TlbFlush => "a translation fence",
+            Self::ClearPage => "a store for each doubleword, eight of them a round of the loop",
+        }
+    }
+
     /// What it costs on a hart of this kind.
     pub fn cycles(self, timing: &Timing) -> u64 {
-        let class = |class: Class| u64::from(timing.class_cycles[class as usize]);
-        match self {
+        let latency = match self {
             Self::Trap => timing.trap_cycles,
-            Self::Return => class(Class::System) + timing.return_cycles,
-            Self::SaveRegisters => class(Class::Csr) + SAVED_REGISTERS * class(Class::Store),
-            Self::RestoreRegisters => class(Class::Csr) + SAVED_REGISTERS * class(Class::Load),
-            Self::SaveFloat => class(Class::Csr) + SAVED_FLOAT_REGISTERS * class(Class::Store),
-            Self::RestoreFloat => class(Class::Csr) + SAVED_FLOAT_REGISTERS * class(Class::Load),
-            Self::CsrRead | Self::CsrWrite => class(Class::Csr),
-            Self::Load => class(Class::Load),
-            Self::Store => class(Class::Store),
-            Self::Lookup => class(Class::Load) + class(Class::Alu) + class(Class::Branch),
-            Self::Alu => class(Class::Alu),
-            Self::TlbFlush => class(Class::Fence),
-            Self::ClearPage => {
-                let rounds = PAGE_WORDS / CLEAR_UNROLL;
-                let round = class(Class::Alu) + class(Class::Branch);
-                PAGE_WORDS * class(Class::Store) + rounds * round
-            }
-        }
+            Self::Return => timing.return_cycles,
+            _ => 0,
+        };
+        let cost =
+            |&(class, count): &(Class, u64)| u64::from(timing.class_cycles[class as usize]) * count;
+        latency + self.instructions().iter().map(cost).sum::<u64>()
     }
 }
 

@@ -9,12 +9,10 @@ use super::asid::{Asid, AsidAllocator};
 use super::guest_walk::levels;
 use super::tree::{Removed, TableFrames, Tree};
 use super::view::View;
+use crate::assumed;
 use crate::error::HostError;
 use dcsim_hart::csr::fields::satp;
 use dcsim_machine::Meter;
-
-/// Address spaces that are kept; the one used longest ago gives way.
-const MOST_SPACES: usize = 16;
 
 /// Levels of the tree for a guest without translation: its memory lies below 256 GiB.
 const BARE_LEVELS: u32 = 3;
@@ -117,7 +115,7 @@ impl Spaces {
         frames: &mut TableFrames<'_>,
         translation: u64,
     ) -> usize {
-        if self.spaces.len() >= MOST_SPACES {
+        if self.spaces.len() as u64 >= assumed::ADDRESS_SPACES.value {
             self.free_oldest(meter, frames);
         }
         let trees = [const { None }; View::COUNT];

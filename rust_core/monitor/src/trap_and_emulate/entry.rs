@@ -1,6 +1,7 @@
 //! Entering the guest: interrupts, the right shadow tree, the timer, and off.
 
 use super::vcpu::{Phase, TrapAndEmulate};
+use crate::assumed;
 use crate::error::HostError;
 use crate::ledger::Activity;
 use crate::shadow::spaces::current_asid;
@@ -101,7 +102,7 @@ impl TrapAndEmulate {
 
 /// Writes a register of the pCPU unless it holds the value already.
 fn install(meter: &mut Meter<'_>, installed: &mut Option<u64>, number: u16, value: u64) {
-    meter.work(2);
+    meter.assume(assumed::COMPARE_INSTALLED);
     if *installed != Some(value) {
         meter.write_csr(number, value);
         *installed = Some(value);

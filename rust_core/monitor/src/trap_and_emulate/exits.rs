@@ -3,6 +3,7 @@
 use super::firmware::frames_for_call;
 use super::instruction::{Sensitive, sensitive};
 use super::vcpu::{Phase, TrapAndEmulate};
+use crate::assumed;
 use crate::error::HostError;
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
@@ -14,9 +15,6 @@ use crate::trap_and_emulate::reserve;
 use dcsim_hart::csr::fields::{interrupt, status};
 use dcsim_hart::{Exception, Interrupt, Privilege, TrapRecord};
 use dcsim_machine::Meter;
-
-/// Instructions that look at the cause and jump to its handler.
-const DISPATCH_INSTRUCTIONS: u64 = 6;
 
 /// What a handler decided.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -57,7 +55,7 @@ impl TrapAndEmulate {
         meter.enter();
         meter.read_csr(csr::SCAUSE);
         meter.read_csr(csr::SEPC);
-        meter.work(DISPATCH_INSTRUCTIONS);
+        meter.assume(assumed::DISPATCH);
         let physical = meter.read_csr(csr::SSTATUS);
         self.guest.status = self.guest.status & !status::FS | physical & status::FS;
         self.pc = record.pc;
