@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from dcsim.host.world import CoreWorld
 from dcsim.results.checks import check_result
 from dcsim.run.build import build
-from dcsim.run.collect import Sampler, collect
+from dcsim.run.collect import collect
+from dcsim.run.sampler import Sampler
 from dcsim.sim import NOWHERE, URGENT
 
 if TYPE_CHECKING:
