@@ -57,6 +57,18 @@ _INJECT: Steps = (("lookup", 1), ("store", 4), ("alu", 20))
 _DRIVER_SUBMIT: Steps = (("store", 16), ("alu", 60), ("store", 1))
 """A driver fills a command, puts it into the device's queue, rings the doorbell."""
 
+_BLOCK_LAYER: Steps = (("lookup", 1), ("store", 32), ("alu", 200), *_DRIVER_SUBMIT)
+"""The host's block layer makes a request of what the page cache lacks, for its driver."""
+_COPY_WORD: Steps = (("load", 1), ("store", 1))
+"""A copy goes a register at a time."""
+_FIND_PAGE: Steps = (("lookup", 1),)
+"""Where in the host a guest's page is, or whether the page cache has a page."""
+
+
+def _times(count: int, steps: Steps) -> Steps:
+    """Return the steps of doing something several times."""
+    return tuple((primitive, count * each) for primitive, each in steps) if count else ()
+
 
 def _pages(size_bytes: int) -> int:
     """Return how many pages a transfer touches, aligned."""
@@ -64,14 +76,13 @@ def _pages(size_bytes: int) -> int:
 
 
 def _copy(size_bytes: int) -> Steps:
-    """Return the steps of copying bytes, a register at a time."""
-    words = -(-size_bytes // _WORD_BYTES)
-    return (("load", words), ("store", words)) if words else ()
+    """Return the steps of copying bytes."""
+    return _times(-(-size_bytes // _WORD_BYTES), _COPY_WORD)
 
 
 def _translate(size_bytes: int) -> Steps:
     """Return the steps of finding where in the host each guest page of a transfer is."""
-    return (("lookup", max(1, _pages(size_bytes))),)
+    return _times(max(1, _pages(size_bytes)), _FIND_PAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +123,8 @@ class HostPaths:
         steps = self.disk_submit_fixed + _translate(size_bytes)
         if not self.copies:
             return steps
-        # A page that the cache lacks goes through the block layer, and its driver.
-        block_layer: Steps = (("lookup", 1), ("store", 32), ("alu", 200), *_DRIVER_SUBMIT)
-        look_up: Steps = (("lookup", _pages(size_bytes)),) if size_bytes else ()
-        return steps + look_up + _copy(size_bytes) + (block_layer if missing_pages else ())
+        steps += _times(_pages(size_bytes), _FIND_PAGE) + _copy(size_bytes)
+        return steps + _BLOCK_LAYER if missing_pages else steps
 
     def packet_send(self, size_bytes: int) -> Steps:
         """Return the path of a frame from a guest to the network."""
@@ -131,11 +140,18 @@ class HostPaths:
         return self.packet_receive_fixed + _translate(size_bytes) + _copy(size_bytes)
 
     def declared(self) -> Iterable[tuple[str, PathStep]]:
-        """Yield every fixed step with the name of its path, for the ledger."""
+        """Yield every step that is written here with the name of its path, for the ledger.
+
+        The last ones are of what is done once for each page or word of a transfer.
+        """
         for name in ("load", "put", "disk_submit_fixed", "disk_interrupt", "disk_inject"):
             yield from ((name, step) for step in getattr(self, name))
         for name in ("packet_send_fixed", "packet_receive_fixed"):
             yield from ((name, step) for step in getattr(self, name))
+        if self.copies:
+            yield from (("disk_submit_missing", step) for step in _BLOCK_LAYER)
+        yield from (("each_page", step) for step in _FIND_PAGE)
+        yield from (("each_word", step) for step in _COPY_WORD)
 
 
 NO_HOST = HostPaths((), (), (), (), (), (), (), copies=False, hosted=False)
