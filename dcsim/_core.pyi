@@ -18,8 +18,16 @@ __all__ = [
     "Machine",
     "PageStore",
     "VmState",
+    "assumptions",
     "build_info",
 ]
+
+def assumptions() -> list[tuple[str, int, str, str]]:
+    """Return every constant that the machine world assumes: name, value, unit and reason.
+
+    They stand for the instructions of handlers between the accesses that are counted, and for
+    what each primitive of a path takes.
+    """
 
 def build_info() -> dict[str, str]:
     """Return what this extension was built as: its version and whether it is optimised."""

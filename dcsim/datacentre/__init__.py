@@ -3,11 +3,12 @@
 from dcsim.datacentre.clients import Client, ServedRequest
 from dcsim.datacentre.cluster import Cluster, ClusterEvent, Consolidation, Usage
 from dcsim.datacentre.fabric import Fabric
-from dcsim.datacentre.migration import MigrationReport
+from dcsim.datacentre.migration import NUMBER_BYTES, MigrationReport
 from dcsim.datacentre.storage import SharedStorage
 from dcsim.datacentre.topology import OUTSIDE, LinkSpec, Topology, star
 
 __all__ = [
+    "NUMBER_BYTES",
     "OUTSIDE",
     "Client",
     "Cluster",

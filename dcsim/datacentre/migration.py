@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from dcsim.host import Channel, DiskContent, SavedVm
     from dcsim.hypervisor import Hypervisor, VirtualMachine
 
-__all__ = ["MigrationReport", "Plan"]
+__all__ = ["NUMBER_BYTES", "MigrationReport", "Plan"]
 
 _BLOCK_BYTES = 4096
-_NUMBER_BYTES = 8
+NUMBER_BYTES = 8
 """What a block of a disk takes on a link beside its content, as a page of memory does."""
 
 
@@ -121,7 +121,7 @@ class Plan:
         disk = vm.crossing_disk
         disk_digest = disk.digest() if disk is not None else ""
         disk_bytes = disk.allocated_bytes if disk is not None else 0
-        numbers_bytes = disk_bytes // _BLOCK_BYTES * _NUMBER_BYTES
+        numbers_bytes = disk_bytes // _BLOCK_BYTES * NUMBER_BYTES
         size_bytes = state.transfer_bytes + disk_bytes + numbers_bytes
         yield self._transfer(vm, size_bytes, source, destination)
         destination.restore(vm, state)

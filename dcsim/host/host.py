@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from dcsim.host.machine import Machine
     from dcsim.sim import Environment
 
-__all__ = ["Host", "HostConfig"]
+__all__ = ["POWER_WINDOW_NS", "Host", "HostConfig"]
+
+POWER_WINDOW_NS = 100_000_000
+"""Over how long utilisation is averaged before the power curve is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +37,7 @@ class HostConfig:
     memory_bytes: int
     disk_latency_ns: int
     disk_bits_per_second: int
-    power_window_ns: int = 100_000_000
-    """Over how long utilisation is averaged before the power curve is asked."""
+    power_window_ns: int = POWER_WINDOW_NS
 
 
 class Host:

@@ -98,3 +98,10 @@ def _of_both(kind: str) -> Iterator[LedgerEntry]:
         "assumption",
         "how often frames that wait for a guest's buffers are offered again",
     )
+    yield LedgerEntry(
+        f"{kind}.memory_tries",
+        hypervisor.MEMORY_TRIES,
+        "",
+        "assumption",
+        "how often a VM asks for a frame at one and the same time before it is given up",
+    )

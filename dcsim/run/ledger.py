@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dcsim.hardware import load_power_curve, load_profile
+from dcsim.datacentre import NUMBER_BYTES
+from dcsim.hardware import LedgerEntry, load_power_curve, load_profile
+from dcsim.host.constants import constants as constants_of_hosts
 from dcsim.hypervisor import TYPE1, TYPE2, constants
 from dcsim.results import Constant
+from dcsim.run.sampler import DIRTY_INTERVAL_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dcsim.hardware import LedgerEntry
     from dcsim.scenario import Scenario
 
 __all__ = ["ledger"]
@@ -21,7 +23,7 @@ _PATH_SOURCE = "the steps that such software has to take; see dcsim.hypervisor.p
 
 
 def ledger(scenario: Scenario) -> Iterator[Constant]:
-    """Yield the constants of a scenario's hardware, power curves and host software, once each."""
+    """Yield the constants of a scenario's machines and their software, once each."""
     hosts = list(scenario.each_host())
     for name in dict.fromkeys(host.hardware for host in hosts):
         yield from (_constant(entry) for entry in load_profile(name).ledger())
@@ -31,7 +33,26 @@ def ledger(scenario: Scenario) -> Iterator[Constant]:
     for kind in kinds:
         yield from _paths(kind)
         yield from (_constant(entry) for entry in constants(kind))
+    yield from (_constant(entry) for entry in constants_of_hosts())
+    yield from (_constant(entry) for entry in _of_every_run())
     yield from _of_the_scenario(scenario)
+
+
+def _of_every_run() -> Iterator[LedgerEntry]:
+    yield LedgerEntry(
+        "migration.block_number",
+        NUMBER_BYTES,
+        "bytes",
+        "assumption",
+        "what a block of a disk takes on a link beside its content",
+    )
+    yield LedgerEntry(
+        "sampling.dirty_interval",
+        DIRTY_INTERVAL_NS,
+        "ns",
+        "assumption",
+        "how often the pages that each VM wrote are counted; a page counts once each time",
+    )
 
 
 def _constant(entry: LedgerEntry) -> Constant:

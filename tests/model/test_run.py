@@ -184,5 +184,13 @@ def test_the_ledger_names_every_constant_once_with_its_source(
         "credit.slice",
         "fair.latency",
         "scenario.switch.latency",
+        "monitor.device_model",
+        "firmware.dispatch",
+        "primitive.lookup.branch",
+        "path.type2.disk_submit_missing.alu",
+        "path.type1.each_page.lookup",
+        "migration.page_number",
+        "power.window",
+        "sampling.dirty_interval",
     ):
         assert expected in names

@@ -6,6 +6,7 @@
 //!
 //! Locks are taken in one order: a machine, then the page store.
 
+mod assumed;
 mod disk;
 mod enter;
 mod errors;
@@ -27,6 +28,8 @@ fn build_info() -> BTreeMap<&'static str, &'static str> {
 /// The machine world: hosts whose guests execute real RISC-V instructions.
 #[pymodule(gil_used = false)]
 mod _core {
+    #[pymodule_export]
+    use super::assumed::assumptions;
     #[pymodule_export]
     use super::build_info;
     #[pymodule_export]
