@@ -274,8 +274,9 @@ pub fn traps(program: &[u8], memory_bytes: u64, cycles: u64) -> Vec<TakenTrap> {
         && machine.run(machine.hart.clock.cycles + 1) == Stop::Deadline
     {
         let hart = &machine.hart;
-        if hart.counters.exceptions != seen {
-            seen = hart.counters.exceptions;
+        let taken = hart.counters.exceptions + hart.counters.interrupts;
+        if taken != seen {
+            seen = taken;
             traps.push(match hart.privilege {
                 Privilege::Machine => [hart.csrs.mcause, hart.csrs.mepc, hart.csrs.mtval],
                 _ => [hart.csrs.scause, hart.csrs.sepc, hart.csrs.stval],

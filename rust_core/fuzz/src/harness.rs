@@ -6,6 +6,7 @@
 //! is folded into a hash and skipped.
 
 use crate::assembler::{Assembler, csr, immediate, register, store};
+use crate::core::MTIMECMP;
 use crate::layout::{
     CONTROL, FINISHER, PAGE, SAVE, SCRATCH, SCRATCH_PAGES, UART, initial, number, record, save,
 };
@@ -14,10 +15,10 @@ use dcsim_hart::isa::{Opcode, Register};
 use dcsim_hart::op::Op;
 
 use Opcode::{
-    Add, Addi, Andi, Beq, Bltu, Bne, Csrrs, Csrrw, Fld, Fsd, Jal, Jalr, Lbu, Ld, Lhu, Lui, Mret,
-    Mul, Rori, Sb, Sd, SfenceVma, Slli, Sltiu, Sret, Srli, Sw, Xor,
+    Add, Addi, Andi, Beq, Bge, Bltu, Bne, Csrrci, Csrrs, Csrrw, Fld, Fsd, Jal, Jalr, Lbu, Ld, Lhu,
+    Lui, Mret, Mul, Rori, Sb, Sd, SfenceVma, Slli, Sltiu, Sret, Srli, Sw, Xor,
 };
-use Register::{R0, R1, R5, R6, R7, R8, R9, R10, R11, R12, R13, R28, R29, R30, R31};
+use Register::{R0, R1, R2, R5, R6, R7, R8, R9, R10, R11, R12, R13, R28, R29, R30, R31};
 
 /// Floating point on, and machine mode as the previous privilege.
 const STATUS: u64 = 0x7800;
@@ -37,6 +38,7 @@ struct Level {
     value: u16,
     pc: u16,
     scratch: u16,
+    pending: u16,
     /// Where the level finds the code, as an offset in the save area.
     code: i64,
     back: Opcode,
@@ -47,6 +49,7 @@ const MACHINE: Level = Level {
     value: number::MTVAL,
     pc: number::MEPC,
     scratch: number::MSCRATCH,
+    pending: number::MIP,
     code: save::MACHINE_CODE,
     back: Mret,
 };
@@ -56,6 +59,7 @@ const SUPERVISOR: Level = Level {
     value: number::STVAL,
     pc: number::SEPC,
     scratch: number::SSCRATCH,
+    pending: number::SIP,
     code: save::SUPERVISOR_CODE,
     back: Sret,
 };
@@ -83,13 +87,16 @@ fn write_csr(number: u16, rs1: Register) -> Op {
     csr(Csrrw, R0, number, rs1)
 }
 
-/// Trap vector, save area, floating point, protection of all but what sequences protect.
+/// Trap vector, save area, floating point, no timer, protection of all but what sequences protect.
 fn append_start(image: &mut Assembler, handler: u64, enter: u64) -> u64 {
     let start = image.here();
     image.load_address(R5, handler);
     image.op(write_csr(number::MTVEC, R5));
     image.op(immediate(Addi, R5, R0, -1));
     image.op(write_csr(number::PMPADDR0 + 1, R5));
+    // On QEMU the timer interrupt is pending from the start.
+    image.op(Op { rd: R6, imm: MTIMECMP as i64, ..Op::new(Lui, 4) });
+    image.op(store(Sd, R5, R6, 0));
     image.load_address(R31, SAVE);
     image.op(write_csr(number::MSCRATCH, R31));
     image.constant(R5, STATUS);
@@ -245,10 +252,17 @@ fn append_handler(image: &mut Assembler, level: &Level, finish: Option<u64>) -> 
     handler
 }
 
-/// Sets the address to return to; `x30` is that of the trap.
+/// Ends the software interrupt, if it is one, or sets the address to return to; `x30` is that of the
+/// trap.
 fn append_skip(image: &mut Assembler, level: &Level) {
-    // The causes of a failed fetch, as bits: access fault and page fault.
     image.op(read_csr(R29, level.cause));
+    let to_exception = image.here();
+    image.op(Op::new(Addi, 4));
+    image.op(csr(Csrrci, R0, level.pending, R2));
+    let to_return = image.here();
+    image.op(Op::new(Addi, 4));
+    let exception = image.here();
+    // The causes of a failed fetch, as bits: access fault and page fault.
     image.constant(R28, 1 << 1 | 1 << 12);
     image.op(register(Opcode::Srl, R28, R28, R29));
     image.op(immediate(Andi, R28, R28, 1));
@@ -270,10 +284,15 @@ fn append_skip(image: &mut Assembler, level: &Level) {
     image.op(immediate(Slli, R29, R29, 1));
     image.op(immediate(Addi, R30, R30, 2));
     image.op(register(Add, R30, R30, R29));
-    let end = image.here();
     image.op(write_csr(level.pc, R30));
+    let end = image.here();
+    image.patch(
+        to_exception,
+        Op { rs1: R29, imm: (exception - to_exception) as i64, ..Op::new(Bge, 4) },
+    );
+    image.patch(to_return, Op { imm: (end - to_return) as i64, ..Op::new(Jal, 4) });
     image.patch(to_fetched, store(Beq, R0, R28, (fetched - to_fetched) as i64));
-    image.patch(to_end, Op { imm: (end - to_end) as i64, ..Op::new(Jal, 4) });
+    image.patch(to_end, Op { imm: (end - 4 - to_end) as i64, ..Op::new(Jal, 4) });
 }
 
 fn append_unspill(image: &mut Assembler) {

@@ -129,6 +129,9 @@ fn write_initial(
         let value = match register {
             number::SATP => control.satp,
             number::MEDELEG => control.medeleg,
+            number::MIDELEG => control.mideleg,
+            number::MIE => control.mie,
+            number::MIP => control.mip,
             number::MENVCFG => control.menvcfg,
             number::STVEC => harness.supervisor - BASE + supervisor,
             number::SSCRATCH => SAVE - BASE + supervisor,

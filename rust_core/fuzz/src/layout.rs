@@ -85,9 +85,12 @@ pub mod initial {
 }
 
 /// The control and status registers that every sequence has set for it.
-pub const CONTROL: [u16; 9] = [
+pub const CONTROL: [u16; 12] = [
     number::SATP,
     number::MEDELEG,
+    number::MIDELEG,
+    number::MIE,
+    number::MIP,
     number::MENVCFG,
     number::STVEC,
     number::SSCRATCH,

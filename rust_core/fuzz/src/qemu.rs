@@ -52,7 +52,8 @@ fn taken_trap(line: &str) -> Option<TakenTrap> {
         let digits = line.split(key).nth(1)?.split(',').next()?.trim_start_matches("0x");
         u64::from_str_radix(digits, 16).ok()
     };
-    Some([number("cause:")?, number("epc:")?, number("tval:")?])
+    let cause = number("async:")? << 63 | number("cause:")?;
+    Some([cause, number("epc:")?, number("tval:")?])
 }
 
 fn run_with(image: &[u8], folder: &Path, arguments: &[&str]) -> io::Result<()> {

@@ -21,6 +21,7 @@ const ACCESS_BITS: [i64; 2] = [1 << 18, 1 << 19];
 pub fn csr_access(random: &mut Random, world: &World) -> Vec<u8> {
     match random.below(4) {
         0 if world.privilege == Privilege::Supervisor => change_access(random),
+        2 if world.privilege != Privilege::User => change_interrupts(random, world),
         1 if world.privilege == Privilege::User => read_any(random),
         _ => write_holding(random, world),
     }
@@ -49,6 +50,18 @@ fn change_access(random: &mut Random) -> Vec<u8> {
         Op { rd: register, imm: random.pick(&ACCESS_BITS), ..Op::new(Opcode::Lui, 4) },
         csr(opcode, any_register(random), number::SSTATUS, register),
     ])
+}
+
+/// Raises, enables or delegates the software interrupt of supervisor mode, or the contrary.
+fn change_interrupts(random: &mut Random, world: &World) -> Vec<u8> {
+    let supervisor = [(number::SIP, 2), (number::SIE, 2), (number::SSTATUS, 2)];
+    let machine = [(number::MIP, 2), (number::MIE, 2), (number::MSTATUS, 8), (number::MIDELEG, 2)];
+    let (register, bits) = match world.privilege {
+        Privilege::Supervisor => random.pick(&supervisor),
+        _ => random.pick(&machine),
+    };
+    let opcode = random.pick(&[Opcode::Csrrsi, Opcode::Csrrsi, Opcode::Csrrci]);
+    words(&[csr(opcode, any_register(random), register, Register::from_bits(bits))])
 }
 
 /// Reads a register of any number, which is illegal for almost all.

@@ -38,6 +38,12 @@ pub struct Control {
     pub tables: u64,
     /// Exceptions that supervisor mode handles.
     pub medeleg: u64,
+    /// Whether supervisor mode handles its software interrupt.
+    pub mideleg: u64,
+    /// Whether that is enabled.
+    pub mie: u64,
+    /// Whether that is pending.
+    pub mip: u64,
     /// Whether hardware sets accessed and dirty bits.
     pub menvcfg: u64,
     /// Privilege and the bits that govern access.
@@ -70,6 +76,9 @@ pub struct World {
 }
 
 mod status {
+    pub const SIE: u64 = 1 << 1;
+    pub const SPIE: u64 = 1 << 5;
+    pub const MPIE: u64 = 1 << 7;
     pub const FS: u64 = 3 << 13;
     pub const MPP_SHIFT: u32 = 11;
     pub const MPRV: u64 = 1 << 17;
@@ -80,6 +89,7 @@ mod status {
     pub const TSR: u64 = 1 << 22;
 }
 
+const SOFTWARE_INTERRUPT: u64 = 1 << 1;
 const ADUE: u64 = 1 << 61;
 /// Everything is allowed by the second entry.
 const PMP_ALL: u64 = 0x1f00;
@@ -166,11 +176,16 @@ fn set_status(world: &mut World, random: &mut Random) {
     let chosen = choices.into_iter().filter(|_| random.once_in(2));
     control.mstatus = chosen.fold(status::FS, |all, bit| all | bit);
     control.mstatus |= world.privilege.code() << status::MPP_SHIFT;
-    if random.once_in(2) {
+    for register in [&mut control.mideleg, &mut control.mie, &mut control.mip] {
+        *register = random.bits() & SOFTWARE_INTERRUPT;
+    }
+    control.medeleg = if random.once_in(2) { random.bits() & !CALLS } else { 0 };
+    if control.medeleg | control.mideleg != 0 {
         // The handler of supervisor mode has to return.
         control.mstatus &= !status::TSR;
-        control.medeleg = random.bits() & !CALLS;
     }
+    // Machine mode's own bit is off as long as the harness runs.
+    control.mstatus |= random.bits() & (status::SIE | status::SPIE | status::MPIE);
     control.menvcfg = if random.once_in(2) { ADUE } else { 0 };
     control.fence = random.below(2);
     if world.privilege == Privilege::Machine {
