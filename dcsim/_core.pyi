@@ -234,7 +234,8 @@ class Machine:
         config
             JSON with ``name``, ``technique`` (``bare-metal`` or ``trap-and-emulate``),
             ``memory_bytes`` and, if not the defaults, ``paging`` (``shadow``), ``bootargs``,
-            ``network``, ``entropy_seed``.
+            ``network``, ``console`` (a virtio console beside the serial port; typed input goes to
+            it while the guest drives it), ``entropy_seed``.
         kernel
             An ELF file, a Linux ``Image`` or a raw image.
         disk

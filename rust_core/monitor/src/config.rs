@@ -55,6 +55,9 @@ pub struct VmConfig {
     /// Whether it has a network device.
     #[serde(default)]
     pub network: bool,
+    /// Whether it has a virtio console beside its serial port.
+    #[serde(default)]
+    pub console: bool,
     /// The seed of its entropy device.
     #[serde(default)]
     pub entropy_seed: u64,
@@ -86,6 +89,7 @@ mod tests {
         assert_eq!(config.technique, TechniqueKind::TrapAndEmulate);
         assert_eq!(config.paging, PagingKind::Shadow);
         assert!(!config.network);
+        assert!(!config.console);
     }
 
     #[test]

@@ -332,6 +332,7 @@ impl Host {
             ram_bytes: config.memory_bytes,
             disk,
             network: config.network,
+            console: config.console,
             entropy_seed: config.entropy_seed,
             bootargs: config.bootargs.clone(),
             isa: self.profile.isa,

@@ -1,7 +1,7 @@
 //! A guest cannot tell trap-and-emulate from bare metal: every program prints the same lines, the
 //! digests of its memory included, and ends with the same status.
 
-use crate::support::{MIB, cause, config, run_alone};
+use crate::support::{MIB, Model, cause, config, run_alone};
 use dcsim_machine::DiskImage;
 use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
 use dcsim_monitor::{MarkUpdates, VmConfig};
@@ -86,6 +86,35 @@ fn processes_beside_each_other() {
 #[test]
 fn the_console_through_the_firmware() {
     assert_same("kernel.console=sbi init=integer iterations=1", 0);
+}
+
+#[test]
+fn the_virtio_console() {
+    let program = "init=suite run=integer:iterations=1,forkwait:n=2";
+    let serial = run_alone(config(BareMetal, 16 * MIB, program), None);
+    for technique in [BareMetal, TrapAndEmulate] {
+        let bootargs = format!("kernel.console=virtio {program}");
+        let config = VmConfig { console: true, ..config(technique, 16 * MIB, &bootargs) };
+        let virtio = run_alone(config, None);
+        assert_eq!((virtio.code, virtio.console), (Some(0), serial.console.clone()));
+    }
+}
+
+#[test]
+fn typed_lines_reach_the_console_in_use() {
+    for bootargs in ["kernel.console=virtio init=echo", "init=echo"] {
+        for technique in [BareMetal, TrapAndEmulate] {
+            let mut model = Model::new(1, 64 * MIB);
+            let config = VmConfig { console: true, ..config(technique, 16 * MIB, bootargs) };
+            let vm = model.add(config, None);
+            model.take_turns();
+            model.play_until(20_000_000);
+            model.host.console_input(&mut model.store, vm, b"typed\nend\n").unwrap();
+            model.play();
+            let outcome = model.outcomes().remove(0);
+            assert!(outcome.console.contains("\necho typed\n"), "{}", outcome.console);
+        }
+    }
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub fn config(technique: TechniqueKind, memory_bytes: u64, bootargs: &str) -> Vm
         memory_bytes,
         bootargs: bootargs.to_owned(),
         network: false,
+        console: false,
         entropy_seed: 1,
     }
 }
