@@ -73,7 +73,7 @@ class DiskImage:
         If the content is longer than the disk.
     """
 
-    def __new__(cls, size_bytes: int, content: bytes = b"") -> DiskImage: ...
+    def __new__(cls, size_bytes: int, content: bytes | None = None) -> DiskImage: ...
     @property
     def size_bytes(self) -> int:
         """The size of the disk."""
