@@ -204,7 +204,9 @@ impl Machine {
 
     fn give_up_hoard(&mut self) {
         let Hoard { twin, pages } = std::mem::take(&mut self.hoard);
-        pages.into_iter().for_each(|page| self.store.release(page));
+        for page in pages {
+            self.store.release(page);
+        }
         if let Some(mut twin) = twin {
             twin.release_all(&mut self.store);
         }
