@@ -1,7 +1,8 @@
 //! Decoded blocks of one page.
 //!
-//! A block is a run of steps that is left only at its end or by an exit that fixes the accounts.
-//! It never crosses the page.
+//! A block is a run of steps that is left at its end, or before by an exit that fixes the accounts.
+//! It goes on after a conditional branch forwards, which is often not taken. It never crosses the
+//! page.
 
 use super::cost::{Charge, Costs};
 use super::operation::{ILLEGAL_CLASS, Step};
@@ -90,21 +91,19 @@ impl CodePage {
         if self.steps.len() + LONGEST_BLOCK > MOST_STEPS {
             *self = Self::new(self.id, self.version);
         }
-        let start = offset as usize;
         let mut charges = Vec::with_capacity(LONGEST_BLOCK);
-        let mut offset = start;
-        while charges.len() < LONGEST_BLOCK && offset < PAGE_BYTES {
-            let Some(bits) = bits_at(bytes, offset) else { break };
-            let (step, charge, flow) = make_step(bits, offset, costs);
-            self.steps.push(step);
+        let mut next = Some(offset as usize);
+        while let Some((bits, at)) = next.and_then(|at| Some((bits_at(bytes, at)?, at))) {
+            let (step, charge, flow) = make_step(bits, at, costs);
             charges.push(charge);
-            offset = step.place.end() as usize;
-            if flow != Flow::Next {
-                break;
-            }
+            let end = step.place.end() as usize;
+            let goes_on = charges.len() < LONGEST_BLOCK && bits_at(bytes, end).is_some();
+            let is_inside = flow == Flow::Branch && goes_on && step.imm > end as i64;
+            self.steps.push(if is_inside { step.inside() } else { step });
+            next = (is_inside || flow == Flow::Next && goes_on).then_some(end);
         }
         if !charges.is_empty() {
-            self.enter(start, &charges);
+            self.enter(offset as usize, &charges);
         }
         !charges.is_empty()
     }
@@ -135,8 +134,11 @@ impl CodePage {
     }
 }
 
-/// The bits of the instruction at `offset`; `None` if it goes on in the next page.
+/// The bits of the instruction at `offset`; `None` if it goes on in the next page, or starts there.
 fn bits_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    if offset >= PAGE_BYTES {
+        return None;
+    }
     let halfword = |offset: usize| u16::from_le_bytes([bytes[offset], bytes[offset + 1]]);
     let low = halfword(offset);
     if instruction_length(low) == 2 {

@@ -73,6 +73,10 @@ pub(super) fn dispatch(
         macro_rules! branch {
             ($function:path) => {
                 if $function(hart.x[step.rs1.index()], hart.x[step.rs2.index()]) {
+                    if step.is_inside() {
+                        let execution = Execution { page, source, code, block, count };
+                        execution.refund(hart, position(steps, step));
+                    }
                     return Ok(page.wrapping_add_signed(step.imm));
                 }
             };

@@ -89,6 +89,14 @@ impl Execution<'_> {
         self.code.rest(self.block, number as u32) - self.code.rest(self.block, self.count)
     }
 
+    /// Takes back the charge of the steps after step `number`, which will not be executed.
+    #[inline(always)]
+    pub(super) fn refund(&self, hart: &mut Hart, number: usize) {
+        let rest = self.rest(number + 1);
+        hart.clock.cycles -= rest.cycles;
+        hart.counters.instructions -= rest.instructions;
+    }
+
     /// Does `action`, all of what step `number` does, with exact clock and counters. The block
     /// goes on if it returns `Ok`.
     #[inline(always)]

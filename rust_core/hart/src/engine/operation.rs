@@ -50,6 +50,7 @@ pub(crate) struct Step {
     pub(crate) rd: Register,
     pub(crate) rs1: Register,
     pub(crate) rs2: Register,
+    /// The third source; of a branch, whether it is inside its block.
     pub(crate) rs3: Register,
     pub(crate) place: Place,
     /// The immediate; relative to the start of the page where the instruction's is to itself.
@@ -83,6 +84,17 @@ impl Step {
             Opcode::Jalr if op.rd == Register::R0 => step.with(Operation::GotoRegister),
             _ => step,
         }
+    }
+
+    /// The same branch in a block that goes on where it is not taken.
+    pub(super) fn inside(self) -> Self {
+        Self { rs3: Register::R1, ..self }
+    }
+
+    /// Whether the step, a branch, does not end its block.
+    #[inline(always)]
+    pub(super) fn is_inside(&self) -> bool {
+        self.rs3 != Register::R0
     }
 
     fn plain(op: &Op) -> Self {
