@@ -19,7 +19,7 @@ pub struct Window {
     /// Whether a load is sure to succeed: so that a store-conditional after a load-reserved has a
     /// reservation.
     pub is_readable: bool,
-    /// Whether the translation permits a store to some privilege.
+    /// Whether the translation permits a store to some privilege, with nothing to be marked first.
     pub is_writable: bool,
     /// Whether an atomic operation faults in the same way everywhere. QEMU makes the load before
     /// the store when it executes without parallelism, as here: so where only the load is
@@ -225,7 +225,7 @@ fn window(world: &World, mapping: Mapping) -> Window {
         bytes: mapping.bytes,
         target: mapping.target,
         is_readable: is_legal && is_mine && has(bit::A) && mapping.target != Target::Hole,
-        is_writable: has(bit::W),
+        is_writable: has(bit::W | bit::D),
         is_atomic: has(bit::W) || (has(bit::A) && mapping.target != Target::Hole),
     }
 }
