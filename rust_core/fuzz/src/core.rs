@@ -1,6 +1,6 @@
 //! The core as an oracle: a hart, memory, a console, a timer and nothing else.
 
-use crate::layout::{BASE, FINISHER, UART};
+use crate::layout::{BASE, FINISHER, MEMORY, MEMORY_BYTES, UART};
 use dcsim_hart::engine::{Engine, Interpreter};
 use dcsim_hart::{
     Bus, BusError, Clock, Counters, Hart, InterruptLines, IsaProfile, Ports, Privilege, Signal,
@@ -114,31 +114,32 @@ pub struct State {
 }
 
 impl Machine {
-    /// A machine with `memory_bytes` of zeros from [`BASE`] upwards.
+    /// A machine with `memory_bytes` of zeros from [`MEMORY`] upwards.
     pub fn new(memory_bytes: u64) -> Self {
         Self {
             hart: Hart::new(0, IsaProfile::Rv64gc, Timing::uniform()),
             // Room for every frame, a copy of it, and the page of zeros.
             store: PageStore::new(2 * memory_bytes + PAGE_BYTES as u64),
-            frames: Frames::new(PhysicalAddress(BASE), memory_bytes / PAGE_BYTES as u64),
+            frames: Frames::new(PhysicalAddress(MEMORY), memory_bytes / PAGE_BYTES as u64),
             engine: Interpreter::new(),
             devices: Devices::default(),
             hoard: Hoard::default(),
         }
     }
 
-    /// Starts anew with a program that is loaded and entered at [`BASE`]; whatever of it does not
-    /// fit is left out.
-    pub fn restart(&mut self, program: &[u8], timing: Timing) {
+    /// Starts anew with a program that is loaded and entered at `base`; whatever of it does not fit
+    /// is left out.
+    pub fn restart(&mut self, program: &[u8], base: u64, timing: Timing) {
         self.give_up_hoard();
         self.frames.release_all(&mut self.store);
         self.frames.take_dirty();
         self.devices = Devices::default();
         self.hart = Hart::new(0, IsaProfile::Rv64gc, timing);
-        self.hart.pc = BASE;
-        let room = self.frames.count() as usize * PAGE_BYTES;
+        self.hart.pc = base;
+        let end = self.frames.address_of(self.frames.count());
+        let room = end.0.saturating_sub(base) as usize;
         let mut memory = Memory { store: &mut self.store, frames: &mut self.frames };
-        let loaded = memory.write(PhysicalAddress(BASE), &program[..program.len().min(room)]);
+        let loaded = memory.write(PhysicalAddress(base), &program[..program.len().min(room)]);
         debug_assert!(loaded.is_ok(), "the store has room for all frames");
     }
 
@@ -258,18 +259,18 @@ impl Machine {
 /// A trap that was taken: cause, address and value.
 pub type TakenTrap = [u64; 3];
 
-/// Runs a bare program on a new machine, in one piece.
-pub fn run(program: &[u8], memory_bytes: u64, cycles: u64) -> (Stop, Machine) {
-    let mut machine = Machine::new(memory_bytes);
-    machine.restart(program, Timing::uniform());
+/// Runs an image on a new machine, in one piece.
+pub fn run(image: &[u8], cycles: u64) -> (Stop, Machine) {
+    let mut machine = Machine::new(MEMORY_BYTES);
+    machine.restart(image, BASE, Timing::uniform());
     let stop = machine.run(cycles);
     (stop, machine)
 }
 
 /// The same, slowly; returns the traps that it took.
-pub fn traps(program: &[u8], memory_bytes: u64, cycles: u64) -> Vec<TakenTrap> {
-    let mut machine = Machine::new(memory_bytes);
-    machine.restart(program, Timing::uniform());
+pub fn traps(image: &[u8], cycles: u64) -> Vec<TakenTrap> {
+    let mut machine = Machine::new(MEMORY_BYTES);
+    machine.restart(image, BASE, Timing::uniform());
     let mut traps = Vec::new();
     let mut seen = 0;
     while machine.hart.clock.cycles < cycles

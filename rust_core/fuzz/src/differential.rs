@@ -2,7 +2,7 @@
 
 use crate::core::{self, TakenTrap};
 use crate::image::{Image, Plan, build};
-use crate::layout::{MEMORY_BYTES, RECORD_WORDS};
+use crate::layout::RECORD_WORDS;
 use crate::{qemu, report};
 use dcsim_hart::Stop;
 use std::fmt::Write;
@@ -36,7 +36,7 @@ pub fn usable() -> Result<(), String> {
 /// Generates an image and runs it on both. QEMU's files go to `folder`.
 pub fn compare(plan: Plan, folder: &Path) -> io::Result<Verdict> {
     let image = build(plan);
-    let (stop, machine) = core::run(&image.bytes, MEMORY_BYTES, CYCLES);
+    let (stop, machine) = core::run(&image.bytes, CYCLES);
     if stop != Stop::Bus {
         return Ok(Verdict::Differed(format!("the program did not end by itself: {stop:?}")));
     }
@@ -55,7 +55,7 @@ pub fn compare(plan: Plan, folder: &Path) -> io::Result<Verdict> {
 
 /// The first trap that only one of them took, in words.
 fn first_different_trap(image: &Image, folder: &Path) -> io::Result<String> {
-    let ours = core::traps(&image.bytes, MEMORY_BYTES, CYCLES);
+    let ours = core::traps(&image.bytes, CYCLES);
     let theirs = qemu::traps(&image.bytes, folder)?;
     let count = ours.len().max(theirs.len());
     let mut text = String::new();

@@ -6,7 +6,9 @@
 
 use crate::assembler::{Assembler, immediate};
 use crate::harness::{self, Harness};
-use crate::layout::{BASE, CONTROL, SAVE, TABLES, append_landing, initial, number, record, save};
+use crate::layout::{
+    BASE, CONTROL, MEMORY, SAVE, TABLES, append_landing, initial, number, record, save,
+};
 use crate::random::Random;
 use crate::sequence;
 use crate::tables::{self, SET_BYTES, Tables};
@@ -121,7 +123,8 @@ fn write_initial(
     words[64] = values::fcsr(random);
     let World { code, supervisor, control, .. } = &place.world;
     let mut set = |offset: i64, value: u64| words[offset as usize / 8] = value;
-    set(initial::EXIT, code + place.end as u64);
+    let virtual_base = code + BASE - MEMORY;
+    set(initial::EXIT, virtual_base + place.end as u64);
     set(initial::SUPERVISOR_CODE, *supervisor);
     set(initial::TABLES, control.tables);
     set(initial::FENCE, control.fence);
@@ -133,11 +136,11 @@ fn write_initial(
             number::MIE => control.mie,
             number::MIP => control.mip,
             number::MENVCFG => control.menvcfg,
-            number::STVEC => harness.supervisor - BASE + supervisor,
-            number::SSCRATCH => SAVE - BASE + supervisor,
+            number::STVEC => harness.supervisor - MEMORY + supervisor,
+            number::SSCRATCH => SAVE - MEMORY + supervisor,
             number::PMPADDR0 => control.pmpaddr0,
             number::PMPCFG0 => control.pmpcfg0,
-            number::MEPC => code + place.start as u64,
+            number::MEPC => virtual_base + place.start as u64,
             _ => control.mstatus,
         };
         set(initial::CONTROL + 8 * index as i64, value);
@@ -146,7 +149,8 @@ fn write_initial(
 }
 
 fn write_save_area(image: &mut Assembler, records: u64, end: u64) {
-    for (offset, value) in [(save::CURRENT, records), (save::END, end), (save::MACHINE_CODE, BASE)]
+    for (offset, value) in
+        [(save::CURRENT, records), (save::END, end), (save::MACHINE_CODE, MEMORY)]
     {
         image.write(SAVE + offset as u64, value);
     }

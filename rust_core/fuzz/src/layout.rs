@@ -1,13 +1,15 @@
 //! Where things are in a generated image.
 //!
-//! From [`BASE`] upwards: a jump to the code; the save area; the scratch memory; the landing pages;
+//! From [`BASE`] upwards, which is 2 MiB into the memory as kernels are: a jump to the code; the save area; the scratch memory; the landing pages;
 //! the page tables; the initial records of the sequences; the code of the harness and of the
 //! sequences.
 
 use crate::assembler::Assembler;
 
+/// The first address of memory.
+pub const MEMORY: u64 = 0x8000_0000;
 /// Where the image is loaded and entered.
-pub const BASE: u64 = 0x8000_0000;
+pub const BASE: u64 = MEMORY + 0x20_0000;
 /// The UART that the image prints to.
 pub const UART: u64 = 0x1000_0000;
 /// The test finisher that ends the run.

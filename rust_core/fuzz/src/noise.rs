@@ -8,7 +8,7 @@
 
 use crate::assembler::{Assembler, csr, immediate, store};
 use crate::core::{MSIP, MTIMECMP, Machine, Pace, State};
-use crate::layout::{BASE, PAGE, UART, number};
+use crate::layout::{MEMORY, PAGE, UART, number};
 use crate::random::Random;
 use dcsim_hart::isa::{Extension, INSTRUCTIONS, Opcode, Register, encode};
 use dcsim_hart::op::Op;
@@ -22,7 +22,7 @@ const PAGES: u64 = 8;
 const FRESH_PAGES: u64 = 1;
 /// The page that is the root of all page tables, and any level of them.
 const TABLE_PAGE: u64 = PAGES - 1;
-const TABLE_FRAME: u64 = (BASE >> 12) + TABLE_PAGE;
+const TABLE_FRAME: u64 = (MEMORY >> 12) + TABLE_PAGE;
 /// Entries of the table that are sure to be there: the table itself, and all memory for each of
 /// the lower privileges.
 const AGAIN: u64 = 4;
@@ -67,7 +67,7 @@ const HOME: Register = Register::R28;
 pub fn start(machine: &mut Machine, seed: u64) {
     let mut random = Random::new(seed);
     let program = program(&mut random, seed.is_multiple_of(2));
-    machine.restart(&program, timing(&mut random));
+    machine.restart(&program, MEMORY, timing(&mut random));
     let setup = Setup::random(&mut random);
     set_control(machine, &mut random, setup);
     set_registers(machine, &mut random, setup);
@@ -118,8 +118,8 @@ fn program(random: &mut Random, plain: bool) -> Vec<u8> {
     for index in 0..PAGE / 8 {
         let entry = match index {
             AGAIN => TABLE_FRAME << 10 | 1,
-            SUPERVISOR_ENTRY => (BASE >> 12) << 10 | 0xcf,
-            USER_ENTRY => (BASE >> 12) << 10 | 0xdf,
+            SUPERVISOR_ENTRY => (MEMORY >> 12) << 10 | 0xcf,
+            USER_ENTRY => (MEMORY >> 12) << 10 | 0xdf,
             _ => table_entry(random),
         };
         bytes.extend_from_slice(&entry.to_le_bytes());
@@ -159,11 +159,11 @@ fn likely(random: &mut Random) -> u32 {
 
 /// An entry that maps a page of the memory or all of it, or points to the table page again.
 fn table_entry(random: &mut Random) -> u64 {
-    let frame = (BASE >> 12) + random.below(PAGES);
+    let frame = (MEMORY >> 12) + random.below(PAGES);
     let accessed_and_dirty = if random.once_in(4) { random.bits() & 0xc0 } else { 0xc0 };
     let marks = random.bits() & 0x330 | accessed_and_dirty;
     match random.below(8) {
-        0..3 => (BASE >> 12) << 10 | 0xf | marks,
+        0..3 => (MEMORY >> 12) << 10 | 0xf | marks,
         3..6 => TABLE_FRAME << 10 | 1 | random.bits() & 0x320,
         6 => frame << 10 | marks | random.bits() & 0xf,
         _ => random.bits(),
@@ -220,7 +220,7 @@ impl Setup {
             _ => SUPERVISOR_ENTRY,
         };
         match (privilege, self.mode) {
-            (Privilege::Machine, _) | (_, 0) => BASE.wrapping_add(offset),
+            (Privilege::Machine, _) | (_, 0) => MEMORY.wrapping_add(offset),
             (_, 8) => (entry << 30).wrapping_add(offset),
             _ => (AGAIN << 39 | entry << 30).wrapping_add(offset),
         }
@@ -284,6 +284,6 @@ fn protection(random: &mut Random) -> Vec<(u16, u64)> {
     if !random.once_in(8) {
         return vec![all, (number::PMPCFG0, 0x1f00)];
     }
-    let range = BASE.wrapping_add(random.below(MEMORY_BYTES)) >> 2 | random.bits() & 0xff;
+    let range = MEMORY.wrapping_add(random.below(MEMORY_BYTES)) >> 2 | random.bits() & 0xff;
     vec![all, (number::PMPADDR0, range), (number::PMPCFG0, 0x1f00 | random.bits() & 0x1f)]
 }

@@ -1,7 +1,7 @@
 //! What two runs of an image disagree on, in words.
 
 use crate::image::{Image, Place};
-use crate::layout::RECORD_WORDS;
+use crate::layout::{BASE, MEMORY, RECORD_WORDS};
 use dcsim_hart::isa::{Register, decode, disassemble, instruction_length};
 use std::fmt::Write;
 
@@ -55,7 +55,7 @@ pub fn listing(image: &Image, place: &Place) -> String {
         let rest = &image.bytes[at..(at + length).min(image.bytes.len())];
         bytes[..rest.len()].copy_from_slice(rest);
         let word = u32::from_le_bytes(bytes);
-        let address = place.world.code + at as u64;
+        let address = place.world.code + BASE - MEMORY + at as u64;
         let shown =
             decode(word).map_or_else(|| "illegal".to_owned(), |_| disassemble(word, address));
         let _ = writeln!(text, "  {address:#x}: {word:08x} {shown}");

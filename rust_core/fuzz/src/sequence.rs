@@ -8,7 +8,7 @@
 use crate::access;
 use crate::assembler::{Assembler, immediate};
 use crate::encoding;
-use crate::layout::BASE;
+use crate::layout::MEMORY;
 use crate::random::Random;
 use crate::system;
 use crate::world::World;
@@ -63,7 +63,7 @@ impl Unit {
 /// Appends a random sequence of `units` units to the image.
 pub fn append(image: &mut Assembler, random: &mut Random, world: &World, units: usize) {
     let mut sequence = Vec::new();
-    let mut here = image.here() - BASE + world.code;
+    let mut here = image.here() - MEMORY + world.code;
     for _ in 0..units {
         let unit = generate(random, world, here);
         here += unit.length();
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_seed_names_one_sequence() {
         let build = |seed| {
-            let mut image = Assembler::new(BASE + 0x4_0000);
+            let mut image = Assembler::new(MEMORY + 0x24_0000);
             append(&mut image, &mut Random::new(seed), &world::bare(), 100);
             image.finish()
         };
@@ -191,7 +191,7 @@ mod tests {
         let mut random = Random::new(1);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..20_000 {
-            let bytes = any_row(&mut random, &world::bare(), BASE + 0x4_0000);
+            let bytes = any_row(&mut random, &world::bare(), MEMORY + 0x4_0000);
             let last: [u8; 4] = bytes[bytes.len() - 4..].try_into().unwrap();
             seen.insert(decode(u32::from_le_bytes(last)).map(|op| op.opcode));
         }

@@ -5,17 +5,19 @@
 //! everything else that is mapped has random permissions, and some of it reserved bits, misaligned
 //! large pages or nothing behind it.
 
-use crate::layout::{BASE, LANDING, LANDING_PAGES, MEMORY_BYTES, PAGE, SCRATCH, SCRATCH_PAGES};
+use crate::layout::{
+    BASE, LANDING, LANDING_PAGES, MEMORY, MEMORY_BYTES, PAGE, SCRATCH, SCRATCH_PAGES,
+};
 use crate::random::Random;
 
 /// Bytes of a set of tables.
 pub const SET_BYTES: u64 = 4 * PAGE;
 
-/// Where user mode executes the code: at its physical address.
-pub const USER_CODE: u64 = 2 * GIGA;
-/// Where supervisor mode executes it, and reaches the save area.
-pub const SUPERVISOR_CODE: u64 = 3 * GIGA;
-/// Where user mode can write it too.
+/// Where supervisor mode finds all memory, to execute and to write: at its physical address.
+pub const SUPERVISOR_CODE: u64 = MEMORY;
+/// Where user mode finds it.
+pub const USER_CODE: u64 = 3 * GIGA;
+/// Where user mode finds it too, but not to execute.
 pub const USER_ALIAS: u64 = 5 * GIGA;
 
 /// Where the last-level table maps: its first pages scratch memory, the others landing pages.
@@ -114,21 +116,21 @@ impl Builder {
         self.mappings.push(Mapping { start, bytes, entry, target });
     }
 
-    /// Maps scratch memory as a part of a large page that begins at the base of memory.
-    fn map_within(&mut self, start: u64, entry: u64) {
-        self.map(start + SCRATCH - BASE, SCRATCH_PAGES * PAGE, entry, Target::Scratch);
+    /// Maps scratch memory as a part of a large page with this physical address.
+    fn map_within(&mut self, start: u64, physical: u64, entry: u64) {
+        self.map(start + SCRATCH - physical, SCRATCH_PAGES * PAGE, entry, Target::Scratch);
     }
 
     fn fill_root(&mut self, random: &mut Random) {
-        let code = leaf(BASE) | V | R | W | A | D;
+        let code = leaf(MEMORY) | V | R | W | A | D;
         for (at, entry) in
             [(USER_CODE, code | X | U), (SUPERVISOR_CODE, code | X), (USER_ALIAS, code | U)]
         {
             self.entries[ROOT_39 + (at / GIGA) as usize] = entry;
-            self.map_within(at, entry);
+            self.map_within(at, MEMORY, entry);
         }
         let reserved = RESERVED & (random.bits() | 1 << (54 + random.below(10)));
-        let misaligned = leaf(BASE + (PAGE << random.below(18)));
+        let misaligned = leaf(MEMORY + (PAGE << random.below(18)));
         let marks = random.bits() & (U | A | D) | 1 << (4 + random.pick(&[0, 2, 3]));
         let unusable = [
             (ROOT_39 + 4, self.pointer(MIDDLE)),
@@ -147,7 +149,7 @@ impl Builder {
 
     fn fill_middle(&mut self, random: &mut Random) {
         let large = leaf(BASE) | flags(random);
-        let hole = leaf(BASE + MEMORY_BYTES) | flags(random) | V | A | D;
+        let hole = leaf(MEMORY + MEMORY_BYTES) | flags(random) | V | A | D;
         let marks = random.bits() & (U | A | D) | 1 << (4 + random.pick(&[0, 2, 3]));
         let entries = [
             self.pointer(LAST),
@@ -159,8 +161,8 @@ impl Builder {
             large | RESERVED & random.bits(),
         ];
         self.entries[MIDDLE..MIDDLE + entries.len()].copy_from_slice(&entries);
-        self.map_within(SMALL + MEGA, large);
-        self.map_within(SMALL + 6 * MEGA, entries[6]);
+        self.map_within(SMALL + MEGA, BASE, large);
+        self.map_within(SMALL + 6 * MEGA, BASE, entries[6]);
         self.map(SMALL + 5 * MEGA, PAGE, hole, Target::Hole);
         for start in [SMALL + 2 * MEGA, SMALL + 3 * MEGA, SMALL + 7 * MEGA] {
             self.map(start, PAGE, 0, Target::Nowhere);

@@ -1,6 +1,6 @@
 //! What surrounds a sequence: its privilege, its translation, and the memory that it may touch.
 
-use crate::layout::{BASE, LANDING, LANDING_PAGES, PAGE, SAVE, SCRATCH, SCRATCH_PAGES, TABLES};
+use crate::layout::{LANDING, LANDING_PAGES, MEMORY, PAGE, SAVE, SCRATCH, SCRATCH_PAGES, TABLES};
 use crate::random::Random;
 use crate::tables::{
     self, Mapping, SET_BYTES, SUPERVISOR_CODE, Tables, Target, USER_ALIAS, USER_CODE, bit,
@@ -61,11 +61,11 @@ pub struct Control {
 pub struct World {
     /// What the sequence runs as.
     pub privilege: Privilege,
-    /// Where the sequence finds [`BASE`] to execute from.
+    /// Where the sequence finds [`MEMORY`], to execute it.
     pub code: u64,
-    /// Where supervisor mode finds [`BASE`].
+    /// Where supervisor mode finds [`MEMORY`].
     pub supervisor: u64,
-    /// Where the sequence can write what is at [`BASE`].
+    /// Where the sequence can write [`MEMORY`].
     pub aliases: Vec<u64>,
     /// Memory to load from and store to.
     pub windows: Vec<Window>,
@@ -108,9 +108,9 @@ const CALLS: u64 = 0x700;
 pub fn bare() -> World {
     let mut world = World {
         privilege: Privilege::Machine,
-        code: BASE,
-        supervisor: BASE,
-        aliases: vec![BASE],
+        code: MEMORY,
+        supervisor: MEMORY,
+        aliases: vec![MEMORY],
         windows: vec![physical_window()],
         landings: (0..LANDING_PAGES).map(|page| LANDING + PAGE * page).collect(),
         control: Control { tables: SAVE + PAGE, ..Control::default() },
@@ -202,13 +202,15 @@ fn translate(world: &mut World, number: u64, tables: &Tables) {
     world.control.tables = start;
     world.control.satp = mode << 60 | (number + 1) << 44 | tables::root(start, mode) >> 12;
     world.supervisor = SUPERVISOR_CODE;
-    match world.privilege {
-        Privilege::Supervisor => {
-            world.code = SUPERVISOR_CODE;
-            world.aliases = vec![SUPERVISOR_CODE];
-        }
-        Privilege::Machine | Privilege::User => world.aliases = vec![USER_CODE, USER_ALIAS],
-    }
+    world.aliases = match world.privilege {
+        Privilege::Supervisor => vec![SUPERVISOR_CODE],
+        Privilege::Machine | Privilege::User => vec![USER_CODE, USER_ALIAS],
+    };
+    world.code = match world.privilege {
+        Privilege::Machine => MEMORY,
+        Privilege::Supervisor => SUPERVISOR_CODE,
+        Privilege::User => USER_CODE,
+    };
     let landings = tables.mappings.iter().filter(|mapping| mapping.target == Target::Landing);
     if world.privilege != Privilege::Machine {
         world.landings = landings.map(|mapping| mapping.start).collect();
