@@ -148,7 +148,7 @@ fn an_interrupt_that_a_store_raises_comes_before_the_next_instruction() {
     let mut ports = Ports { memory, bus: &mut bell };
     let stop = Interpreter::new().run(&mut world.hart, &mut ports, 100);
     let Stop::Trap(record) = stop else { panic!("{stop:?}") };
-    assert_eq!((record.cause, record.pc), (1 << 63 | 11, CODE + 8));
+    assert_eq!((record.cause, record.pc), ((1 << 63) + 11, CODE + 8));
     assert_eq!(world.hart.counters.instructions, 2);
 }
 
