@@ -155,7 +155,7 @@ class Hypervisor(Dispatcher):
 
     def collect_console(self, vm: VirtualMachine) -> None:
         """Take over what the guest wrote to its console."""
-        vm.console += self._machine.console_output(vm.number)
+        vm.console.append(self._machine.console_output(vm.number))
 
     def take_dirty_pages(self, vm: VirtualMachine) -> int:
         """Return how many pages a VM wrote since the last call, on whichever host."""

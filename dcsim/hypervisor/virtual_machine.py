@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from dcsim.hypervisor.console import ConsoleLog
 from dcsim.hypervisor.totals import Totals
 from dcsim.hypervisor.vcpu import VirtualCpu
 from dcsim.hypervisor.virtual_nic import VirtualNic
@@ -141,7 +142,7 @@ class VirtualMachine:
         self.short_ns = -1
         self.disk_counts = Counter()
         self.totals = Totals()
-        self.console = bytearray()
+        self.console = ConsoleLog()
         self.on_packet: Callable[[bytes, int], None] | None = None
 
     @property

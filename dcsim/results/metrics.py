@@ -132,7 +132,7 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         "packets_sent": vm.packets_sent,
         **_migration_metrics(move for move in result.migrations if move.vm == vm.name),
         "lateness_ns": vm.lateness_ns,
-        "console_bytes": len(vm.console),
+        "console_bytes": vm.console_bytes,
     }
 
 

@@ -120,7 +120,9 @@ class VmRecord:
     packets_sent: int = 0
     requests: tuple[RequestRecord, ...] = ()
     console: bytes = b""
-    """Everything that it wrote to its console."""
+    """What it wrote to its console; of very much, the newest."""
+    console_bytes: int = 0
+    """How much it wrote."""
     message: str = ""
     """Why it failed; empty otherwise."""
 

@@ -99,6 +99,7 @@ def _vm(
         packets_sent=vm.nic.counts["sent"],
         requests=tuple(_requests(client, ended_ns)),
         console=bytes(vm.console),
+        console_bytes=vm.console.written_bytes,
         message=vm.message,
     )
 

@@ -75,6 +75,7 @@ WEB = VmRecord(
         RequestRecord(number=100, arrived_ns=200_000, answered_ns=None, dropped=True),
     ),
     console=b"hello\n",
+    console_bytes=6,
 )
 BATCH = replace(
     WEB,
