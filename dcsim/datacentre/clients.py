@@ -69,6 +69,7 @@ class Client:
         self._template = template
         self._sent = 0
         self.requests: list[ServedRequest] = []
+        self._by_number: dict[int, ServedRequest] = {}
         vm.on_packet = self._on_packet
 
     def start(self) -> None:
@@ -92,6 +93,7 @@ class Client:
         def arrive() -> None:
             served = ServedRequest(request.number, self._environment.now)
             self.requests.append(served)
+            self._by_number[request.number] = served
             served.dropped = not self._vm.nic.arrive(frame)
 
         self._environment.at(arrives_ns, arrive, reach=self._vm.scope)
@@ -103,9 +105,7 @@ class Client:
         answer = decode_answer(frame)
         if answer is None:
             return
-        for served in reversed(self.requests):
-            if served.number == answer.number:
-                if served.answered_ns is None:
-                    served.answered_ns = at_ns
-                    served.result = answer.result
-                return
+        served = self._by_number.pop(answer.number, None)
+        if served is not None:
+            served.answered_ns = at_ns
+            served.result = answer.result
