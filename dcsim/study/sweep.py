@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dcsim
-from dcsim.errors import DcsimError, ResultsError, ScenarioError
+from dcsim.errors import DcsimError, ResultsError, ScenarioError, SimulationError
 from dcsim.results import (
     check_expectations,
     image_digests,
@@ -215,4 +215,9 @@ def _end_at_once() -> None:
 def _error_of(error: BaseException | None) -> DcsimError | None:
     if error is None or isinstance(error, DcsimError):
         return error
+    if isinstance(error, BrokenExecutor):
+        raise SimulationError(
+            "a worker process was killed, perhaps for lack of memory; whole results are kept: "
+            "the same command again goes on from there, with --workers 1 it needs least"
+        ) from error
     raise error

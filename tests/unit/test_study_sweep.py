@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +119,17 @@ def test_a_run_that_fails_does_not_stop_the_others(scenario_file: Path, runner: 
     assert [str(error) for error in errors if error is not None] == ["seed 1 went wrong"] * 2
     assert [outcome.passed for outcome in outcomes] == [False, True, False, True]
     assert not outcomes[0].folder.exists()
+
+
+def _killed(_scenario: Scenario) -> RunResult:
+    """Stand for a worker that the system ends because memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def test_a_killed_worker_is_one_clear_error(scenario_file: Path) -> None:
+    with pytest.raises(SimulationError, match="worker process was killed"):
+        _sweep(scenario_file, _killed, workers=2)
 
 
 def test_nothing_runs_when_a_point_is_not_valid(scenario_file: Path, runner: Runner) -> None:
