@@ -30,6 +30,8 @@ _HOST_BYTES = 64 * 2**20
 """Memory of the host beyond the guest's: the monitor's tables and devices."""
 _PAGE_BYTES = 4096
 _MOST_BYTES = 16 * 2**30
+_MOST_STATUS = 255
+"""A larger status of a guest, of which a shell would see eight bits, is shown as this one."""
 
 
 def _size(text: str) -> int:
@@ -128,7 +130,7 @@ def boot(
     if end.exit_status is None:
         click.echo(f"stopped after {DURATION.format(end.ended_ns)} of simulated time", err=True)
         return 0
-    return end.exit_status & 0xFF
+    return min(end.exit_status, _MOST_STATUS)
 
 
 def _read(image: Path) -> bytes:
