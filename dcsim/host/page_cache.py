@@ -59,10 +59,6 @@ class PageCache:
         """Put pages here as dirty; a page that is only partly written must be read first."""
         return self._touch(file, sector, size_bytes, write=True)
 
-    def dirty_pages(self, file: str) -> int:
-        """Return how many pages of a file the disk does not have yet."""
-        return sum(dirty for (name, _), dirty in self._pages.items() if name == file)
-
     def clean(self, file: str) -> int:
         """Take the dirty pages of a file as written; return how many there were."""
         dirty = [key for key, is_dirty in self._pages.items() if is_dirty and key[0] == file]

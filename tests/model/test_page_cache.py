@@ -16,7 +16,7 @@ def test_a_page_that_was_read_is_there() -> None:
 def test_a_whole_page_is_written_without_reading_it() -> None:
     cache = PageCache(10 * PAGE)
     assert cache.write("a", 0, PAGE) == (1, 0, 0)
-    assert cache.dirty_pages("a") == 1
+    assert cache.clean("a") == 1
 
 
 def test_a_part_of_a_page_is_read_first() -> None:
@@ -43,6 +43,6 @@ def test_cleaning_counts_what_was_dirty_once() -> None:
     cache.write("b", 0, PAGE)
     assert cache.clean("a") == 3
     assert cache.clean("a") == 0
-    assert cache.dirty_pages("b") == 1
+    assert cache.clean("b") == 1
     cache.drop("a")
     assert cache.read("a", 0, PAGE).missing == 1
