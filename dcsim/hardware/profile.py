@@ -72,6 +72,8 @@ class MachineTiming(Closed):
     class_cycles: ClassCycles
     trap_cycles: Cycles
     return_cycles: Cycles
+    world_switch_cycles: Cycles
+    world_return_cycles: Cycles
     walk_reference_cycles: Cycles
     itlb: TlbShape
     dtlb: TlbShape
@@ -79,7 +81,9 @@ class MachineTiming(Closed):
     misaligned_cycles: Cycles
     ipi_cycles: Cycles
     data_cache: DataCacheShape | None
-    isa: Figure[Literal["rv64gc"]]
+    isa: Figure[Literal["rv64gc", "rv64gch", "rv64gc-legacy-silent", "rv64gc-legacy"]]
+    second_stage: Figure[bool]
+    """Whether the second stage of translation is there, where the instruction set has one."""
 
 
 class HardwareProfile(Closed):
@@ -116,7 +120,7 @@ def _values(part: object) -> object:
 def _entries(name: str, part: object) -> Iterator[LedgerEntry]:
     """Yield the numeric figures below a part of a model, with dotted names."""
     if isinstance(part, Figure):
-        if isinstance(part.value, int):
+        if isinstance(part.value, int) and not isinstance(part.value, bool):
             yield LedgerEntry(name, part.value, _unit(name), part.kind, part.origin())
     elif isinstance(part, Closed):
         for key in type(part).model_fields:

@@ -15,6 +15,7 @@ use crate::counters::Counters;
 use crate::csr::Csrs;
 use crate::interrupt::TimerCycles;
 use crate::mmu::{Mmu, Reservation};
+use crate::profile::{IsaProfile, SecondStage};
 use crate::timing::Timing;
 
 /// The privilege level of a hart.
@@ -43,29 +44,6 @@ impl Privilege {
     /// The two-bit code.
     pub const fn code(self) -> u64 {
         self as u64
-    }
-}
-
-/// Which instruction set a hart has.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum IsaProfile {
-    /// RV64GC with Zba, Zbb, Zbs, Zicntr, Sstc, Svadu, Sv39 and Sv48: meets the Popek-Goldberg
-    /// condition.
-    #[default]
-    Rv64gc,
-}
-
-impl IsaProfile {
-    /// The profile with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        (name == "rv64gc").then_some(Self::Rv64gc)
-    }
-
-    /// The name of the profile.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rv64gc => "rv64gc",
-        }
     }
 }
 
@@ -119,6 +97,7 @@ pub struct Hart {
     /// before anything else happens.
     pub(crate) has_begun: bool,
     pub(crate) profile: IsaProfile,
+    pub(crate) second_stage: SecondStage,
     pub(crate) timing: Timing,
     pub(crate) lines: InterruptLines,
     pub(crate) timer_cycles: TimerCycles,
@@ -127,7 +106,8 @@ pub struct Hart {
 }
 
 impl Hart {
-    /// A hart in its reset state, at address 0.
+    /// A hart in its reset state, at address 0. If it has the hypervisor extension, both stages of
+    /// translation are there.
     pub fn new(id: usize, profile: IsaProfile, timing: Timing) -> Self {
         let mut hart = Self {
             id,
@@ -142,6 +122,7 @@ impl Hart {
             hosted: HostedModes::default(),
             has_begun: false,
             profile,
+            second_stage: SecondStage::Full,
             lines: InterruptLines::default(),
             timer_cycles: TimerCycles::default(),
             mmu: Mmu::new(&timing),
@@ -152,12 +133,19 @@ impl Hart {
         hart
     }
 
+    /// The hart with another second stage of translation, in its reset state.
+    #[must_use]
+    pub fn with_second_stage(self, second_stage: SecondStage) -> Self {
+        Self { second_stage, ..self }
+    }
+
     /// Puts the hart in its reset state with `pc` as the first address. The clock and the counters
     /// go on: they are the simulator's, not the program's.
     pub fn reset(&mut self, pc: u64) {
         let fresh = Self::new(self.id, self.profile, self.timing.clone());
         let (clock, counters, hosted) = (self.clock, self.counters, self.hosted);
-        *self = Self { pc, clock, counters, hosted, ..fresh };
+        let second_stage = self.second_stage;
+        *self = Self { pc, clock, counters, hosted, second_stage, ..fresh };
     }
 
     /// What things cost on this hart.
@@ -168,6 +156,11 @@ impl Hart {
     /// The instruction set of this hart.
     pub fn profile(&self) -> IsaProfile {
         self.profile
+    }
+
+    /// What the second stage of translation can do.
+    pub fn second_stage(&self) -> SecondStage {
+        self.second_stage
     }
 
     /// Brings everything cached up to date with what may have changed outside: interrupt lines,

@@ -37,6 +37,11 @@ pub struct Timing {
     pub trap_cycles: u64,
     /// Hardware latency of a return from a trap.
     pub return_cycles: u64,
+    /// Hardware latency of a trap that leaves a guest of the hypervisor extension, in place of
+    /// `trap_cycles`.
+    pub world_switch_cycles: u64,
+    /// Hardware latency of a return into such a guest, in place of `return_cycles`.
+    pub world_return_cycles: u64,
     /// Cycles of each page-table entry that a walk reads.
     pub walk_reference_cycles: u64,
     /// The instruction TLB.
@@ -63,6 +68,8 @@ impl Timing {
             class_cycles: [1; InstructionClass::COUNT],
             trap_cycles: 0,
             return_cycles: 0,
+            world_switch_cycles: 0,
+            world_return_cycles: 0,
             walk_reference_cycles: 0,
             itlb: TlbShape { entries: 32, ways: 32 },
             dtlb: TlbShape { entries: 32, ways: 32 },

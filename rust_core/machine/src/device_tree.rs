@@ -48,7 +48,10 @@ pub fn device_tree(config: &BoardConfig) -> Result<Vec<u8>> {
 /// The `riscv,isa` string of a profile.
 pub fn isa_string(profile: IsaProfile) -> &'static str {
     match profile {
-        IsaProfile::Rv64gc => "rv64imafdc_zicsr_zifencei_zicntr_zba_zbb_zbs_sstc",
+        IsaProfile::Rv64gch => "rv64imafdch_zicsr_zifencei_zicntr_zba_zbb_zbs_sstc",
+        IsaProfile::Rv64gc | IsaProfile::Rv64gcLegacySilent | IsaProfile::Rv64gcLegacy => {
+            "rv64imafdc_zicsr_zifencei_zicntr_zba_zbb_zbs_sstc"
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! misspelt figure can never be taken for a default.
 
 use dcsim_hart::isa::InstructionClass;
-use dcsim_hart::{DataCacheShape, IsaProfile, Timing, TlbShape};
+use dcsim_hart::{DataCacheShape, IsaProfile, SecondStage, Timing, TlbShape};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub enum ProfileError {
 pub struct HardwareProfile {
     /// The instruction set.
     pub isa: IsaProfile,
+    /// What the second stage of translation can do, where the instruction set has one.
+    pub second_stage: SecondStage,
     /// The costs.
     pub timing: Timing,
 }
@@ -41,6 +43,8 @@ struct ProfileText {
     class_cycles: BTreeMap<String, u32>,
     trap_cycles: u64,
     return_cycles: u64,
+    world_switch_cycles: u64,
+    world_return_cycles: u64,
     walk_reference_cycles: u64,
     itlb: TlbText,
     dtlb: TlbText,
@@ -49,6 +53,7 @@ struct ProfileText {
     ipi_cycles: u64,
     data_cache: Option<DataCacheText>,
     isa: String,
+    second_stage: bool,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +92,8 @@ impl HardwareProfile {
             class_cycles: class_cycles(&text.class_cycles)?,
             trap_cycles: text.trap_cycles,
             return_cycles: text.return_cycles,
+            world_switch_cycles: text.world_switch_cycles,
+            world_return_cycles: text.world_return_cycles,
             walk_reference_cycles: text.walk_reference_cycles,
             itlb: tlb("itlb", &text.itlb)?,
             dtlb: tlb("dtlb", &text.dtlb)?,
@@ -95,7 +102,9 @@ impl HardwareProfile {
             data_cache: text.data_cache.as_ref().map(data_cache).transpose()?,
             ipi_cycles: text.ipi_cycles,
         };
-        Ok(Self { isa, timing })
+        let second_stage =
+            if text.second_stage { SecondStage::Full } else { SecondStage::BareOnly };
+        Ok(Self { isa, second_stage, timing })
     }
 }
 
@@ -160,10 +169,11 @@ mod tests {
             InstructionClass::ALL.into_iter().map(|class| (class.name(), 2)).collect();
         let mut json = serde_json::json!({
             "hz": 2_000_000_000u64, "timebase_hz": 10_000_000, "class_cycles": classes,
-            "trap_cycles": 40, "return_cycles": 20, "walk_reference_cycles": 10,
+            "trap_cycles": 40, "return_cycles": 20,
+            "world_switch_cycles": 400, "world_return_cycles": 200, "walk_reference_cycles": 10,
             "itlb": {"entries": 32, "ways": 32}, "dtlb": {"entries": 64, "ways": 4},
             "device_access_cycles": 100, "misaligned_cycles": 3, "ipi_cycles": 2000,
-            "data_cache": null, "isa": "rv64gc",
+            "data_cache": null, "isa": "rv64gc", "second_stage": true,
         });
         change(&mut json);
         json.to_string()
@@ -178,6 +188,8 @@ mod tests {
         let profile = HardwareProfile::from_json(&text(|_| {})).unwrap();
         assert_eq!(profile.timing.hz, 2_000_000_000);
         assert_eq!(profile.timing.dtlb, TlbShape { entries: 64, ways: 4 });
+        let worlds = (profile.timing.world_switch_cycles, profile.timing.world_return_cycles);
+        assert_eq!(worlds, (400, 200));
         assert_eq!(profile.timing.class_cycles, [2; InstructionClass::COUNT]);
         let cached = text(|json| {
             json["data_cache"] = serde_json::json!(
@@ -185,6 +197,14 @@ mod tests {
         });
         let shape = HardwareProfile::from_json(&cached).unwrap().timing.data_cache.unwrap();
         assert_eq!((shape.bytes, shape.ways), (32768, 8));
+    }
+
+    #[test]
+    fn a_part_can_be_without_a_second_stage() {
+        let read = |json: &str| HardwareProfile::from_json(json).unwrap().second_stage;
+        assert_eq!(read(&text(|_| {})), SecondStage::Full);
+        assert_eq!(read(&text(|json| json["second_stage"] = false.into())), SecondStage::BareOnly);
+        assert!(error(|json| json["second_stage"] = 1.into()).contains("boolean"));
     }
 
     #[test]

@@ -42,9 +42,10 @@ pub mod status {
     /// Some state is dirty.
     pub const SD: u64 = 1 << 63;
 
-    /// The fields that a write of `mstatus` can change.
-    pub const MACHINE_WRITABLE: u64 =
-        SUPERVISOR_WRITABLE | MIE | MPIE | MPP | MPRV | TVM | TW | TSR;
+    /// The fields that a write of `mstatus` can change on every hart.
+    pub const MACHINE_WRITABLE: u64 = SUPERVISOR_WRITABLE | MIE | MPIE | MPP | MPRV;
+    /// The fields with which machine mode has instructions of supervisor mode trap.
+    pub const SUPERVISOR_TRAPS: u64 = TVM | TW | TSR;
     /// The fields that a write of `sstatus` can change.
     pub const SUPERVISOR_WRITABLE: u64 = SIE | SPIE | SPP | FS | SUM | MXR;
     /// The fields that `sstatus` shows.

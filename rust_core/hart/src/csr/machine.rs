@@ -6,7 +6,8 @@ use super::CsrEffect;
 use super::fields::{environment, status};
 use crate::hart::{Hart, Privilege};
 
-/// `misa`: 64 bits, and the letters of RV64GC with supervisor and user mode.
+/// `misa`: 64 bits, and the letters of RV64GC with supervisor and user mode. The hypervisor
+/// extension has a letter too.
 const MISA: u64 = 2 << 62
     | letter(b'A')
     | letter(b'B')
@@ -37,8 +38,8 @@ pub(super) fn always(_: &Hart, _: u16) -> bool {
     true
 }
 
-pub(super) fn read_misa(_: &Hart, _: u16) -> u64 {
-    MISA
+pub(super) fn read_misa(hart: &Hart, _: u16) -> u64 {
+    if hart.profile.has_hypervisor() { MISA | letter(b'H') } else { MISA }
 }
 
 pub(super) fn read_mhartid(hart: &Hart, _: u16) -> u64 {
@@ -52,7 +53,9 @@ pub(super) fn read_mstatus(hart: &Hart, _: u16) -> u64 {
 }
 
 pub(super) fn write_mstatus(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
-    set_status(hart, value, status::MACHINE_WRITABLE)
+    let profile = hart.profile;
+    let traps = if profile.can_trap_supervisor() { status::SUPERVISOR_TRAPS } else { 0 };
+    set_status(hart, value, status::MACHINE_WRITABLE | traps)
 }
 
 /// Writes the fields of `writable`. The block goes on unless an interrupt is now to be taken or

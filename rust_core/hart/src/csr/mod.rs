@@ -10,6 +10,7 @@ mod counters;
 pub mod fields;
 mod float;
 mod interrupts;
+mod legacy;
 mod machine;
 mod supervisor;
 mod table;

@@ -10,7 +10,12 @@ use crate::trap::{Abort, Exception, Stop, Trap, Wait};
 type Outcome = Result<After, Abort>;
 
 fn access(hart: &mut Hart, step: &Step, operation: CsrOp) -> Outcome {
-    let (old, effect) = hart.csr_access(step.imm as u16, operation)?;
+    let number = step.imm as u16;
+    let (old, effect) = hart.csr_access(number, operation).or_else(|trap| {
+        let reads = step.rd != Register::R0;
+        let value = hart.unprivileged_access(number, operation, reads).ok_or(trap)?;
+        Ok::<_, Trap>((value, CsrEffect::None))
+    })?;
     hart.x[step.rd.index()] = old;
     hart.x[0] = 0;
     Ok(match effect {

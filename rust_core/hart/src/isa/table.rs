@@ -31,6 +31,7 @@ pub enum Extension {
     Zbb,
     Zbs,
     Privileged,
+    H,
 }
 
 /// Where execution goes after an instruction that does not trap.

@@ -57,6 +57,7 @@ impl Hart {
     pub fn sfence_vma(&mut self, va: Option<u64>, asid: Option<u64>) -> Result<(), Trap> {
         let trapped = self.csrs.mstatus & status::TVM != 0;
         match self.privilege {
+            Privilege::User if self.profile.drops_writes() => {}
             Privilege::User => return Err(Trap::ILLEGAL),
             Privilege::Supervisor if trapped => return Err(Trap::ILLEGAL),
             _ => self.flush_translations(va, asid.map(|asid| asid as u16)),

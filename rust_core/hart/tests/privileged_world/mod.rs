@@ -142,11 +142,16 @@ impl World {
     }
 
     pub fn with_timing(timing: Timing) -> Self {
+        Self::of(Hart::new(0, IsaProfile::Rv64gc, timing))
+    }
+
+    /// A machine with this hart.
+    pub fn of(hart: Hart) -> Self {
         let mut world = Self {
             store: PageStore::new(16 << 20),
             frames: Frames::new(PhysicalAddress(RAM), PAGES),
             device: Device::default(),
-            hart: Hart::new(0, IsaProfile::Rv64gc, timing),
+            hart,
             next_table: RAM + 48 * 4096,
         };
         world.begin();

@@ -84,7 +84,10 @@ impl Host {
         };
         let frames = Frames::try_new(BASE, frame_count).map_err(too_much)?;
         let allocator = FrameAllocator::try_new(BASE, frame_count).map_err(too_much)?;
-        let hart = |id| Hart::new(id, profile.isa, profile.timing.clone());
+        let hart = |id| {
+            Hart::new(id, profile.isa, profile.timing.clone())
+                .with_second_stage(profile.second_stage)
+        };
         let pcpus = (0..pcpus).map(|id| Pcpu::new(hart(id))).collect();
         Ok(Self {
             profile,

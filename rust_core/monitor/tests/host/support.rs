@@ -1,7 +1,7 @@
 //! A small model of a data centre with one host: it serves exits after fixed latencies and lets
 //! VMs take turns on pCPUs. Whatever it does depends on simulated time alone.
 
-use dcsim_hart::{IsaProfile, Timing};
+use dcsim_hart::{IsaProfile, SecondStage, Timing};
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::PageStore;
 use dcsim_monitor::{
@@ -26,7 +26,7 @@ pub fn profile() -> HardwareProfile {
     timing.device_access_cycles = 40;
     timing.misaligned_cycles = 3;
     timing.ipi_cycles = 2000;
-    HardwareProfile { isa: IsaProfile::Rv64gc, timing }
+    HardwareProfile { isa: IsaProfile::Rv64gc, second_stage: SecondStage::Full, timing }
 }
 
 pub fn config(technique: TechniqueKind, memory_bytes: u64, bootargs: &str) -> VmConfig {
