@@ -233,7 +233,8 @@ class Machine:
         ----------
         config
             JSON with ``name``, ``technique`` (``bare-metal`` or ``trap-and-emulate``),
-            ``memory_bytes`` and, if not the defaults, ``paging`` (``shadow``), ``bootargs``,
+            ``memory_bytes`` and, if not the defaults, ``paging`` (``none`` for bare metal,
+            ``shadow-tlb`` for trap-and-emulate), ``bootargs``,
             ``network``, ``console`` (a virtio console beside the serial port; typed input goes to
             it while the guest drives it), ``entropy_seed``.
         kernel

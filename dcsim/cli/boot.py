@@ -116,7 +116,6 @@ def boot(
     config = {
         "name": "guest",
         "technique": technique,
-        "paging": "shadow",
         "memory_bytes": memory,
         "bootargs": f"{kernel_arguments} {arguments}".strip(),
         "network": False,

@@ -49,7 +49,8 @@ class VmConfig:
     """What the guest finds in its device tree; that names the program when empty."""
     memory_bytes: int
     technique: str = "trap-and-emulate"
-    paging: str = "shadow"
+    paging: str | None = None
+    """How guest addresses are translated; None for what the technique does by itself."""
     weight: int = 256
     cap_percent: int = 0
     disk_bytes: int = 0
@@ -59,13 +60,18 @@ class VmConfig:
     has_network: bool = False
     entropy_seed: int = 0
 
+    @property
+    def paging_name(self) -> str:
+        """How guest addresses are translated in the end."""
+        return self.paging or ("none" if self.technique == "bare-metal" else "shadow-tlb")
+
     def machine_json(self) -> str:
         """Return what the machine world has to know, as it reads it."""
         return json.dumps(
             {
                 "name": self.name,
                 "technique": self.technique,
-                "paging": self.paging,
+                "paging": self.paging_name,
                 "memory_bytes": self.memory_bytes,
                 "bootargs": self.boot_arguments or f"init={self.program}",
                 "network": self.has_network,

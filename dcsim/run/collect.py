@@ -74,7 +74,7 @@ def _vm(
         name=vm.name,
         program=config.program,
         technique=config.technique,
-        paging=config.paging,
+        paging=config.paging_name,
         memory_bytes=config.memory_bytes,
         host=vm.last_host,
         state=state,

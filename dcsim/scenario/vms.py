@@ -71,8 +71,8 @@ class Vm(Model):
     """Guest-physical memory; a whole number of 4 KiB pages."""
     technique: Literal["bare-metal", "trap-and-emulate"] = "trap-and-emulate"
     """How privileged instructions are virtualised; `bare-metal` is the reference without a VMM."""
-    paging: Literal["shadow"] = "shadow"
-    """How guest-physical memory is mapped."""
+    paging: Literal["none", "shadow-tlb"] | None = None
+    """How guest addresses are translated; what the technique does by itself when left out."""
     weight: Annotated[int, Field(ge=1, le=65_535)] = 256
     """Share of the CPU under contention, in proportion to the other weights."""
     cap: Annotated[int, Field(ge=0, le=100)] = 0

@@ -13,13 +13,46 @@ pub enum TechniqueKind {
     TrapAndEmulate,
 }
 
-/// How guest addresses are translated under a monitor.
-#[derive(Copy, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+impl TechniqueKind {
+    /// The ways of paging that go with it; the first is taken where none is named.
+    pub const fn pagings(self) -> &'static [PagingKind] {
+        match self {
+            Self::BareMetal => &[PagingKind::None],
+            Self::TrapAndEmulate => &[PagingKind::ShadowTlb],
+        }
+    }
+
+    /// The name in configurations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BareMetal => "bare-metal",
+            Self::TrapAndEmulate => "trap-and-emulate",
+        }
+    }
+
+    fn default_paging(self) -> PagingKind {
+        self.pagings()[0]
+    }
+}
+
+/// How guest addresses are translated.
+#[derive(Copy, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PagingKind {
-    /// Shadow page tables.
-    #[default]
-    Shadow,
+    /// By the guest's own tables: there is no monitor.
+    None,
+    /// Shadow page tables as a TLB of the guest: filled on demand, emptied by its fences.
+    ShadowTlb,
+}
+
+impl PagingKind {
+    /// The name in configurations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ShadowTlb => "shadow-tlb",
+        }
+    }
 }
 
 /// What sets the accessed and dirty bits of a guest's page tables.
@@ -35,32 +68,62 @@ pub enum MarkUpdates {
 
 /// A VM as its creator describes it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "VmText")]
 pub struct VmConfig {
     /// A name for messages.
     pub name: String,
     /// How it runs.
     pub technique: TechniqueKind,
-    /// How its addresses are translated; bare metal has no need of it.
-    #[serde(default)]
+    /// How its addresses are translated.
     pub paging: PagingKind,
     /// What sets accessed and dirty bits, as its firmware chooses.
-    #[serde(default)]
     pub mark_updates: MarkUpdates,
     /// The size of its memory in bytes, whole pages.
     pub memory_bytes: u64,
     /// The kernel's command line.
-    #[serde(default)]
     pub bootargs: String,
     /// Whether it has a network device.
-    #[serde(default)]
     pub network: bool,
     /// Whether it has a virtio console beside its serial port.
-    #[serde(default)]
     pub console: bool,
     /// The seed of its entropy device.
-    #[serde(default)]
     pub entropy_seed: u64,
+}
+
+/// The same as it is written: what has a default may be left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VmText {
+    name: String,
+    technique: TechniqueKind,
+    paging: Option<PagingKind>,
+    #[serde(default)]
+    mark_updates: MarkUpdates,
+    memory_bytes: u64,
+    #[serde(default)]
+    bootargs: String,
+    #[serde(default)]
+    network: bool,
+    #[serde(default)]
+    console: bool,
+    #[serde(default)]
+    entropy_seed: u64,
+}
+
+impl From<VmText> for VmConfig {
+    fn from(text: VmText) -> Self {
+        Self {
+            name: text.name,
+            technique: text.technique,
+            paging: text.paging.unwrap_or_else(|| text.technique.default_paging()),
+            mark_updates: text.mark_updates,
+            memory_bytes: text.memory_bytes,
+            bootargs: text.bootargs,
+            network: text.network,
+            console: text.console,
+            entropy_seed: text.entropy_seed,
+        }
+    }
 }
 
 impl VmConfig {
@@ -70,6 +133,21 @@ impl VmConfig {
             updates_dirty_bits: self.mark_updates == MarkUpdates::Hardware,
             ..FirmwareConfig::default()
         }
+    }
+
+    /// Refuses a way of paging that the technique has no use for.
+    pub fn check_paging(&self) -> Result<(), String> {
+        let (technique, paging) = (self.technique, self.paging);
+        if technique.pagings().contains(&paging) {
+            return Ok(());
+        }
+        let names: Vec<_> = technique.pagings().iter().map(|each| each.name()).collect();
+        Err(format!(
+            "the technique `{}` does not go with the paging `{}`: choose {}, or leave the paging out",
+            technique.name(),
+            paging.name(),
+            names.join(" or ")
+        ))
     }
 
     /// Reads a configuration from JSON.
@@ -87,7 +165,7 @@ mod tests {
         let text = r#"{"name": "a", "technique": "trap-and-emulate", "memory_bytes": 4096}"#;
         let config = VmConfig::from_json(text).unwrap();
         assert_eq!(config.technique, TechniqueKind::TrapAndEmulate);
-        assert_eq!(config.paging, PagingKind::Shadow);
+        assert_eq!(config.paging, PagingKind::ShadowTlb);
         assert!(!config.network);
         assert!(!config.console);
     }
@@ -98,5 +176,22 @@ mod tests {
         assert!(VmConfig::from_json(unknown).unwrap_err().to_string().contains("memory"));
         let technique = r#"{"name": "a", "technique": "magic", "memory_bytes": 1}"#;
         assert!(VmConfig::from_json(technique).is_err());
+    }
+
+    #[test]
+    fn each_technique_goes_with_its_default_and_names_what_it_goes_with() {
+        for technique in [TechniqueKind::BareMetal, TechniqueKind::TrapAndEmulate] {
+            let name = technique.name();
+            let text = format!(r#"{{"name": "a", "technique": "{name}", "memory_bytes": 4096}}"#);
+            let config = VmConfig::from_json(&text).unwrap();
+            assert_eq!(config.technique, technique);
+            assert_eq!(config.check_paging(), Ok(()));
+        }
+        let text = r#"{"name": "a", "technique": "bare-metal", "paging": "shadow-tlb",
+            "memory_bytes": 4096}"#;
+        let refusal = VmConfig::from_json(text).unwrap().check_paging().unwrap_err();
+        for part in ["`bare-metal`", "`shadow-tlb`", "choose none"] {
+            assert!(refusal.contains(part), "{refusal}");
+        }
     }
 }

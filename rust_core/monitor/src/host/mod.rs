@@ -225,6 +225,7 @@ impl Host {
     }
 
     fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
+        config.check_paging().map_err(HostError::Refused)?;
         let bytes = config.memory_bytes;
         if bytes == 0 || !bytes.is_multiple_of(PAGE) || bytes / PAGE > MOST_GUEST_PAGES {
             return Err(HostError::Refused(format!(

@@ -5,8 +5,8 @@ use dcsim_hart::{IsaProfile, SecondStage, Timing};
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::PageStore;
 use dcsim_monitor::{
-    ExitKind, FrameUsage, HardwareProfile, Host, MarkUpdates, PagingKind, TechniqueKind, VmConfig,
-    VmCounters, VmId,
+    ExitKind, FrameUsage, HardwareProfile, Host, MarkUpdates, TechniqueKind, VmConfig, VmCounters,
+    VmId,
 };
 
 /// How long a disk request takes.
@@ -33,7 +33,7 @@ pub fn config(technique: TechniqueKind, memory_bytes: u64, bootargs: &str) -> Vm
     VmConfig {
         name: "guest".to_owned(),
         technique,
-        paging: PagingKind::Shadow,
+        paging: technique.pagings()[0],
         mark_updates: MarkUpdates::Hardware,
         memory_bytes,
         bootargs: bootargs.to_owned(),
