@@ -6,8 +6,10 @@
 //! pCPU, through [`GuestPages`].
 
 use crate::allocator::{FrameAllocator, FrameOwner};
+use crate::error::HostError;
 use crate::ids::VmId;
-use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Unavailable};
+use crate::shadow::tree::TableFrames;
+use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Meter, Unavailable};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
 use std::collections::BTreeSet;
 
@@ -188,6 +190,24 @@ impl GuestMemory for GuestPages<'_> {
         }
         Ok(())
     }
+}
+
+/// The frame of a guest page for a handler, given and cleared at the first touch.
+pub fn provide(
+    meter: &mut Meter<'_>,
+    frames: &mut TableFrames<'_>,
+    map: &PageMap,
+    page: u64,
+) -> Result<PhysicalAddress, HostError> {
+    let slot = map.slot(page).ok_or(HostError::FrameNotReserved)?;
+    if let Some(frame) = PageMap::decode(meter.load(slot)?) {
+        return Ok(frame);
+    }
+    let owner = FrameOwner::Guest { vm: frames.vm, page };
+    let frame = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
+    meter.clear_page(frame)?;
+    meter.store(slot, PageMap::encode(frame))?;
+    Ok(frame)
 }
 
 /// The part of an access that starts `done` bytes in and stays within one page: the page, the

@@ -10,8 +10,8 @@ use super::entry::{
 use crate::error::HostError;
 use crate::guest_pages::PageMap;
 use crate::supervisor::Supervisor;
-use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::{satp, status};
+use dcsim_hart::{Exception, Privilege};
 use dcsim_machine::Meter;
 use dcsim_memory::PhysicalAddress;
 
@@ -24,6 +24,23 @@ pub enum Access {
     Load,
     /// Write it.
     Store,
+}
+
+impl Access {
+    /// The page fault of such an access.
+    pub fn page_fault(self) -> Exception {
+        match self {
+            Self::Fetch => Exception::InstructionPageFault,
+            Self::Load => Exception::LoadPageFault,
+            Self::Store => Exception::StorePageFault,
+        }
+    }
+
+    /// The access whose page fault has this cause.
+    pub fn of_page_fault(cause: u64) -> Option<Self> {
+        let all = [Self::Fetch, Self::Load, Self::Store];
+        all.into_iter().find(|access| access.page_fault().code() == cause)
+    }
 }
 
 /// Why the guest cannot do it.

@@ -5,11 +5,17 @@
 //! * [`guest_walk`]: what the guest's own tables say;
 //! * [`tree`]: the tables of one view;
 //! * [`spaces`]: the trees of a VM, used as a TLB of the guest;
-//! * [`asid`]: identifiers that keep trees apart in the pCPU's TLB.
+//! * [`asid`]: identifiers that keep trees apart in the pCPU's TLB;
+//! * [`active`]: making a pCPU translate through a tree;
+//! * [`resolve`]: what a page fault means, and what is done about it.
 
+pub mod active;
 pub mod asid;
 pub mod entry;
 pub mod guest_walk;
+pub mod resolve;
 pub mod spaces;
 pub mod tree;
 pub mod view;
+
+pub use spaces::Spaces as Shadow;

@@ -6,16 +6,44 @@
 //! watched; the architecture makes changes visible only after a fence.
 
 use super::asid::{Asid, AsidAllocator};
-use super::guest_walk::levels;
+use super::entry;
+use super::guest_walk::{GuestLeaf, levels};
 use super::tree::{Removed, TableFrames, Tree};
 use super::view::View;
 use crate::assumed;
 use crate::error::HostError;
 use dcsim_hart::csr::fields::satp;
 use dcsim_machine::Meter;
+use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 
 /// Levels of the tree for a guest without translation: its memory lies below 256 GiB.
 const BARE_LEVELS: u32 = 3;
+
+/// The root of a shadow tree.
+#[derive(Debug)]
+pub struct Root<'a> {
+    /// The root table.
+    pub table: PhysicalAddress,
+    /// Levels of tables: 3 or 4.
+    pub levels: u32,
+    /// The identifier under which TLBs hold the tree's translations.
+    pub asid: &'a mut Option<Asid>,
+}
+
+/// A translation to be put into a shadow tree.
+#[derive(Copy, Clone, Debug)]
+pub struct Mapping<'a> {
+    /// The guest's `satp`.
+    pub translation: u64,
+    /// The view.
+    pub view: View,
+    /// The address.
+    pub address: u64,
+    /// Where the guest's tables say that it leads.
+    pub leaf: &'a GuestLeaf,
+    /// The frame that it leads to.
+    pub frame: PhysicalAddress,
+}
 
 /// What a fence of the guest's names.
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
@@ -78,9 +106,63 @@ impl Spaces {
         self.spaces[index].trees[view as usize].as_mut()
     }
 
-    /// Makes the tree for a view if there is none, and marks the space as used. Needs
-    /// [`Tree::NEW_FRAMES`] reserved frames if [`Self::tree`] finds none.
+    /// Frames that [`Self::enter`] may take.
+    pub fn entry_frames(&self) -> u64 {
+        Tree::NEW_FRAMES
+    }
+
+    /// Frames that a fill may take: a root that was reclaimed meanwhile, tables, the page itself.
+    pub fn fill_frames(&self) -> u64 {
+        Tree::NEW_FRAMES + Tree::MAP_FRAMES + 1
+    }
+
+    /// The root of a view, made if there is none; its space counts as used. Needs
+    /// [`Self::entry_frames`] reserved frames if [`Self::has_tree`] finds none.
     pub fn enter(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        translation: u64,
+        view: View,
+    ) -> Result<Root<'_>, HostError> {
+        let tree = self.enter_tree(meter, frames, translation, view)?;
+        Ok(Root { table: tree.root(), levels: tree.levels(), asid: &mut tree.asid })
+    }
+
+    /// Puts a translation into the tree of its view.
+    pub fn map(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        mapping: &Mapping<'_>,
+    ) -> Result<(), HostError> {
+        let Mapping { translation, view, address, leaf, frame } = *mapping;
+        let flags = view.leaf_flags(leaf.flags).unwrap_or(0);
+        let target = address & !(PAGE_BYTES as u64 - 1);
+        let shadow = entry::compose(frame, flags);
+        let tree = self.enter_tree(meter, frames, translation, view)?;
+        if tree.map(meter, frames, target, shadow, leaf.level)? {
+            flush(meter, tree.asid, Removed::Page, target);
+        }
+        Ok(())
+    }
+
+    /// The leaf of an address in a view, as hardware finds it; 0 if there is none.
+    pub fn leaf(
+        &mut self,
+        meter: &mut Meter<'_>,
+        translation: u64,
+        view: View,
+        address: u64,
+    ) -> Result<u64, HostError> {
+        match self.tree(meter, translation, view) {
+            Some(tree) => tree.leaf(meter, address),
+            None => Ok(0),
+        }
+    }
+
+    /// Makes the tree for a view if there is none, and marks the space as used.
+    fn enter_tree(
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
@@ -226,10 +308,10 @@ impl Spaces {
 }
 
 /// The identifier of a tree, a new one if it has none that is current.
-pub fn current_asid(tree: &mut Tree, asids: &mut AsidAllocator) -> Asid {
-    match tree.asid {
+pub fn current_asid(asid: &mut Option<Asid>, asids: &mut AsidAllocator) -> Asid {
+    match *asid {
         Some(asid) if asids.is_current(asid) => asid,
-        _ => *tree.asid.insert(asids.take()),
+        _ => *asid.insert(asids.take()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! Emulating the privileged instructions of a guest kernel on its saved supervisor state.
 
 use super::exits::Handled;
-use super::instruction::{CsrAccess, CsrOperand};
 use super::vcpu::{Phase, TrapAndEmulate};
 use crate::assumed;
 use crate::error::HostError;
+use crate::instruction::{CsrAccess, CsrOperand};
 use crate::reason::ExitReason;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;

@@ -4,14 +4,13 @@ use super::vcpu::{Phase, TrapAndEmulate};
 use crate::assumed;
 use crate::error::HostError;
 use crate::ledger::Activity;
-use crate::shadow::spaces::current_asid;
-use crate::shadow::tree::{TableFrames, Tree};
+use crate::shadow::active::root_register;
 use crate::shadow::view::View;
 use crate::supervisor::{Inputs, csr};
 use crate::technique::{Site, Step};
 use crate::trap_and_emulate::reserve;
 use dcsim_hart::Privilege;
-use dcsim_hart::csr::fields::{counter, interrupt, satp, status};
+use dcsim_hart::csr::fields::{counter, interrupt, status};
 use dcsim_machine::Meter;
 
 /// Fields of the vCPU's saved state that delivering an interrupt or exception reads and writes.
@@ -23,8 +22,9 @@ impl TrapAndEmulate {
         let external = site.board.lines(0).supervisor_external;
         let time = site.pcpu.hart.clock.time();
         let inputs = Inputs { time, external };
-        if !self.has_tree_after(inputs) && !reserve(self, site, Tree::NEW_FRAMES) {
-            return Ok(Step::Memory(Tree::NEW_FRAMES));
+        let frames = self.spaces.entry_frames();
+        if !self.has_tree_after(inputs) && !reserve(self, site, frames) {
+            return Ok(Step::Memory(frames));
         }
         self.deliver_interrupt(&mut site.meter(), inputs);
         self.install_tree(site)?;
@@ -59,17 +59,8 @@ impl TrapAndEmulate {
     /// Makes the pCPU translate through the tree for the guest's state.
     fn install_tree(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
         let view = View::of(&self.guest);
-        let translation = self.guest.translation;
-        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
-        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        let tree = self.spaces.enter(&mut meter, &mut frames, translation, view)?;
-        let asid = current_asid(tree, site.asids);
-        if site.pcpu.asid_generation != asid.generation {
-            meter.flush_tlb_all();
-            site.pcpu.asid_generation = asid.generation;
-        }
-        let mode = if tree.levels() == 4 { satp::SV48 } else { satp::SV39 };
-        let value = mode << 60 | u64::from(asid.number) << 44 | tree.root().0 >> 12;
+        let value = root_register(site, &mut self.spaces, self.guest.translation, view)?;
+        let mut meter = site.meter();
         install(&mut meter, &mut self.installed.translation, csr::SATP, value);
         Ok(())
     }

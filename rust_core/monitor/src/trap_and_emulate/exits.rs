@@ -1,10 +1,10 @@
 //! Handling a trap out of the guest: find the reason, do what it asks for.
 
-use super::firmware::frames_for_call;
-use super::instruction::{Sensitive, sensitive};
 use super::vcpu::{Phase, TrapAndEmulate};
 use crate::assumed;
 use crate::error::HostError;
+use crate::guest_firmware::frames_for_call;
+use crate::instruction::{Sensitive, sensitive};
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
@@ -28,7 +28,7 @@ pub enum Handled {
 impl TrapAndEmulate {
     /// One step: from the trap to the point where the guest can be entered again.
     pub fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Step, HostError> {
-        if let Some(access) = page_fault(record) {
+        if let Some(access) = Access::of_page_fault(record.cause) {
             return self.handle_page_fault(site, record, access);
         }
         let call = record.cause == Exception::EcallFromUser.code();
@@ -130,18 +130,6 @@ impl TrapAndEmulate {
         site.counters.emulated_instructions += 1;
         Ok(handled)
     }
-}
-
-/// The access of a page fault.
-fn page_fault(record: &TrapRecord) -> Option<Access> {
-    [
-        (Exception::InstructionPageFault, Access::Fetch),
-        (Exception::LoadPageFault, Access::Load),
-        (Exception::StorePageFault, Access::Store),
-    ]
-    .into_iter()
-    .find(|(exception, _)| exception.code() == record.cause)
-    .map(|(_, access)| access)
 }
 
 /// The pCPU's own interrupts only make the monitor look at the guest again: entering it delivers

@@ -7,16 +7,13 @@
 //! are not sensitive execute directly.
 //!
 //! * `vcpu` has the state, `entry` the way into the guest, `exits` the way out, by reason;
-//! * `emulate` carries out privileged instructions, `firmware` calls to the firmware;
-//! * `page_fault` fills shadow trees and tells true faults, `device` makes accesses to devices;
-//! * `instruction` decodes.
+//! * `emulate` carries out privileged instructions, `calls` calls to the firmware;
+//! * `page_fault` resolves page faults.
 
-mod device;
+mod calls;
 mod emulate;
 mod entry;
 mod exits;
-mod firmware;
-mod instruction;
 mod page_fault;
 mod vcpu;
 

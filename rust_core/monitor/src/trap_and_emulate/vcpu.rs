@@ -3,8 +3,7 @@
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
 use crate::reason::ExitReason;
-use crate::shadow::guest_walk::GuestWalker;
-use crate::shadow::spaces::Spaces;
+use crate::shadow::Shadow;
 use crate::supervisor::Supervisor;
 use dcsim_hart::TrapRecord;
 use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
@@ -50,7 +49,7 @@ pub struct TrapAndEmulate {
     /// Where the guest's pages are.
     pub map: PageMap,
     /// Its shadow page tables.
-    pub spaces: Spaces,
+    pub spaces: Shadow,
     /// What the pCPU holds.
     pub installed: Installed,
     /// Accessed and dirty bits are set by the walk, as the firmware of a bare machine chooses.
@@ -73,17 +72,12 @@ impl TrapAndEmulate {
             phase: if state.waiting { Phase::Wait } else { Phase::Enter },
             reason: ExitReason::VcpuLoad,
             map,
-            spaces: Spaces::default(),
+            spaces: Shadow::default(),
             installed: Installed::default(),
             updates_marks: firmware.updates_dirty_bits,
             resume: state.resume,
             resting: state,
             last_pcpu: None,
         }
-    }
-
-    /// How the guest's own page tables are walked.
-    pub fn walker(&self) -> GuestWalker<'_> {
-        GuestWalker { map: &self.map, updates_marks: self.updates_marks }
     }
 }

@@ -1,15 +1,13 @@
-//! Calls of the guest kernel to its firmware, served by the monitor.
+//! Calls of a guest kernel to its firmware, served by the monitor.
 //!
-//! The calls themselves are the firmware crate's; here is the virtual machine below them.
+//! The calls themselves are the firmware crate's; here is the virtual machine below them. What
+//! techniques do in different ways is behind [`GuestPort`].
 
-use super::page_fault::provide;
-use super::vcpu::{Phase, TrapAndEmulate};
 use crate::assumed;
 use crate::error::HostError;
-use crate::guest_pages::PageMap;
-use crate::shadow::spaces::{FenceScope, Spaces};
+use crate::guest_pages::{PageMap, provide};
+use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
-use crate::supervisor::Supervisor;
 use crate::technique::Site;
 use dcsim_hart::Hart;
 use dcsim_hart::isa::Register;
@@ -21,7 +19,7 @@ use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 const PAGE: u64 = PAGE_BYTES as u64;
 
 /// The length of ECALL.
-const ECALL_BYTES: u64 = 4;
+pub const ECALL_BYTES: u64 = 4;
 
 /// The extension and function of the call that writes to the guest's memory: a read from the debug
 /// console.
@@ -32,7 +30,7 @@ const CONSOLE_READ_PAGES: u64 = 17;
 
 /// How a call ends.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
-enum Departure {
+pub enum Departure {
     /// The guest goes on behind the call.
     Return,
     /// The guest's only hart is stopped for good.
@@ -44,58 +42,56 @@ enum Departure {
 }
 
 /// Frames that the call in the guest's registers may need. A look ahead of the simulator.
-pub(super) fn frames_for_call(hart: &Hart) -> u64 {
+pub fn frames_for_call(hart: &Hart) -> u64 {
     let register = |register: Register| hart.x[register.index()];
     let call = (register(Register::R17), register(Register::R16));
     if call == DEBUG_CONSOLE_READ { CONSOLE_READ_PAGES } else { 0 }
 }
 
-impl TrapAndEmulate {
-    /// Serves the call in the guest's registers. Tells how the guest goes on.
-    pub(super) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
-        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
-        let call = read_call(&mut meter);
-        let mut platform = VirtualMachine {
-            meter,
-            guest: &mut self.guest,
-            spaces: &mut self.spaces,
-            frames: TableFrames { allocator: site.allocator, vm: site.vm },
-            map: &self.map,
-            board: site.board,
-            departure: Departure::Return,
-            failure: None,
-        };
-        let reply = serve(&mut platform, &call);
-        let departure = platform.departure;
-        if let Some(failure) = platform.failure {
-            return Err(failure);
-        }
-        self.pc = self.pc.wrapping_add(ECALL_BYTES);
-        let mut meter = site.meter();
-        match departure {
-            Departure::SuspendAndResume(start) => self.resume = Some(start),
-            _ => write_reply(&mut meter, reply),
-        }
-        Ok(match departure {
-            Departure::Return => Phase::Enter,
-            Departure::Stop => Phase::Stopped,
-            Departure::Suspend | Departure::SuspendAndResume(_) => Phase::Wait,
-        })
-    }
+/// What the calls reach of a guest in ways of its technique's own.
+pub trait GuestPort {
+    /// Sets the guest's timer.
+    fn set_timer(&mut self, meter: &mut Meter<'_>, time: u64);
 
-    /// The state in which firmware enters a kernel.
-    pub(super) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
-        meter.store_state(6);
-        self.guest = Supervisor {
-            counter_enable: self.guest.counter_enable,
-            timer_compare: self.guest.timer_compare,
-            software_pending: self.guest.software_pending,
-            ..Supervisor::at_entry(start.address)
-        };
-        self.pc = start.address;
-        meter.write_register(Register::R10, 0);
-        meter.write_register(Register::R11, start.opaque);
+    /// Raises the guest's software interrupt.
+    fn raise_software_interrupt(&mut self, meter: &mut Meter<'_>);
+
+    /// Does what an SFENCE.VMA of the guest's with this scope would do.
+    fn fence(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        scope: FenceScope,
+    ) -> Result<(), HostError>;
+}
+
+/// Serves the call in the guest's registers, and answers it there if the guest goes on behind it.
+/// Tells how it goes on.
+pub fn serve_call(
+    site: &mut Site<'_>,
+    map: &PageMap,
+    port: &mut dyn GuestPort,
+) -> Result<Departure, HostError> {
+    let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+    let call = read_call(&mut meter);
+    let mut platform = VirtualMachine {
+        meter,
+        port,
+        frames: TableFrames { allocator: site.allocator, vm: site.vm },
+        map,
+        board: site.board,
+        departure: Departure::Return,
+        failure: None,
+    };
+    let reply = serve(&mut platform, &call);
+    let departure = platform.departure;
+    if let Some(failure) = platform.failure {
+        return Err(failure);
     }
+    if !matches!(departure, Departure::SuspendAndResume(_)) {
+        write_reply(&mut site.meter(), reply);
+    }
+    Ok(departure)
 }
 
 fn read_call(meter: &mut Meter<'_>) -> Call {
@@ -120,8 +116,7 @@ fn write_reply(meter: &mut Meter<'_>, reply: Reply) {
 /// A guest's machine as its firmware calls see it.
 struct VirtualMachine<'a> {
     meter: Meter<'a>,
-    guest: &'a mut Supervisor,
-    spaces: &'a mut Spaces,
+    port: &'a mut dyn GuestPort,
     frames: TableFrames<'a>,
     map: &'a PageMap,
     board: &'a mut Board,
@@ -131,7 +126,7 @@ struct VirtualMachine<'a> {
 
 impl VirtualMachine<'_> {
     fn fence_scope(&mut self, scope: FenceScope) {
-        let fenced = self.spaces.fence(&mut self.meter, &mut self.frames, scope);
+        let fenced = self.port.fence(&mut self.meter, &mut self.frames, scope);
         self.succeeded(fenced);
     }
 
@@ -203,13 +198,11 @@ impl Platform for VirtualMachine<'_> {
     }
 
     fn set_timer(&mut self, time: u64) {
-        self.meter.store_state(1);
-        self.guest.timer_compare = time;
+        self.port.set_timer(&mut self.meter, time);
     }
 
     fn send_interrupt(&mut self, _: usize) {
-        self.meter.store_state(1);
-        self.guest.software_pending = true;
+        self.port.raise_software_interrupt(&mut self.meter);
     }
 
     fn fence(&mut self, _: usize, fence: Fence) {

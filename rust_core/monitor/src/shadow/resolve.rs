@@ -1,0 +1,202 @@
+//! What a page fault of a guest under shadow paging means: the guest's own fault, a shadow entry
+//! that is missing, or an access to a device.
+//!
+//! This is the same for every technique with shadow tables; what the guest's supervisor mode does
+//! about an exception is the technique's.
+
+use super::Shadow;
+use super::guest_walk::{Access, GuestFault, GuestLeaf, GuestWalker};
+use super::spaces::Mapping;
+use super::tree::TableFrames;
+use super::view::View;
+use crate::assumed;
+use crate::device_access;
+use crate::error::HostError;
+use crate::guest_pages::{PageMap, provide};
+use crate::instruction;
+use crate::reason::ExitReason;
+use crate::shadow::entry;
+use crate::supervisor::Supervisor;
+use crate::technique::Site;
+use dcsim_hart::Exception;
+use dcsim_hart::isa::instruction_length;
+use dcsim_machine::Meter;
+use dcsim_memory::PhysicalAddress;
+
+/// A page fault of the physical MMU.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    /// The address that could not be accessed.
+    pub address: u64,
+    /// For what.
+    pub access: Access,
+    /// The address of the instruction.
+    pub pc: u64,
+}
+
+/// What came of it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Resolution {
+    /// The guest executes the instruction again.
+    Retry(ExitReason),
+    /// The instruction was carried out: the guest goes on behind it. It counts as emulated.
+    Completed {
+        /// Bytes of the instruction.
+        length: u64,
+        /// What the exit counts as.
+        reason: ExitReason,
+        /// A floating-point register was written.
+        float_written: bool,
+    },
+    /// The guest takes an exception.
+    Exception {
+        /// Its code.
+        cause: u64,
+        /// Its value.
+        value: u64,
+        /// What the exit counts as.
+        reason: ExitReason,
+    },
+}
+
+/// What resolves the faults of a guest in its present state.
+#[derive(Debug)]
+pub struct Resolver<'a> {
+    /// Privilege, `status` and `translation` count.
+    pub guest: &'a Supervisor,
+    /// The view that belongs to them.
+    pub view: View,
+    /// The guest's memory.
+    pub map: &'a PageMap,
+    /// Its shadow page tables.
+    pub shadow: &'a mut Shadow,
+    /// Accessed and dirty bits are set by walks.
+    pub updates_marks: bool,
+}
+
+impl Resolver<'_> {
+    /// Resolves a fault. Needs [`Shadow::fill_frames`] reserved frames.
+    pub fn resolve(&mut self, site: &mut Site<'_>, fault: &Fault) -> Result<Resolution, HostError> {
+        match self.walk(site, fault.address, fault.access)? {
+            Err(GuestFault::Page) => Ok(Resolution::Exception {
+                cause: fault.access.page_fault().code(),
+                value: fault.address,
+                reason: ExitReason::GuestPageFault,
+            }),
+            Err(GuestFault::Access) => Ok(refusal(fault)),
+            Ok(leaf) => match self.map.page_of(leaf.address) {
+                Some(page) => self.fill(site, fault.address, &leaf, page),
+                None => self.access_device(site, fault, leaf.address),
+            },
+        }
+    }
+
+    /// Walks the guest's tables; the ledger keeps the cycles of walks apart.
+    fn walk(
+        &self,
+        site: &mut Site<'_>,
+        address: u64,
+        access: Access,
+    ) -> Result<Result<GuestLeaf, GuestFault>, HostError> {
+        let walker = GuestWalker { map: self.map, updates_marks: self.updates_marks };
+        let started = site.reading();
+        let walked = walker.walk(&mut site.meter(), self.guest, address, access);
+        site.book_walk_since(started);
+        walked
+    }
+
+    /// Puts the translation of an address into the shadow tree.
+    fn fill(
+        &mut self,
+        site: &mut Site<'_>,
+        address: u64,
+        leaf: &GuestLeaf,
+        page: u64,
+    ) -> Result<Resolution, HostError> {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let frame = provide(&mut meter, &mut frames, self.map, page)?;
+        let mapping =
+            Mapping { translation: self.guest.translation, view: self.view, address, leaf, frame };
+        self.shadow.map(&mut meter, &mut frames, &mapping)?;
+        Ok(Resolution::Retry(ExitReason::ShadowFill))
+    }
+
+    /// Carries out an access to guest-physical `target`, which is no memory.
+    fn access_device(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        target: u64,
+    ) -> Result<Resolution, HostError> {
+        if fault.access == Access::Fetch {
+            return Ok(refusal(fault));
+        }
+        let Some(bits) = self.fetch(site, fault.pc)? else {
+            // The code's translation is gone: let the guest fault it in again.
+            return Ok(Resolution::Retry(ExitReason::ShadowFill));
+        };
+        site.meter().assume(assumed::DECODE_ACCESS);
+        let Some(access) = instruction::device_access(bits) else { return Ok(refusal(fault)) };
+        if fault.address & access.width.alignment_mask() != 0 {
+            return Ok(refusal(fault));
+        }
+        let Some(done) = device_access::carry_out(site, self.map, &access, target) else {
+            return Ok(refusal(fault));
+        };
+        site.counters.emulated_instructions += 1;
+        Ok(Resolution::Completed {
+            length: access.length,
+            reason: device_access::reason(target),
+            float_written: done.float_written,
+        })
+    }
+
+    /// Fetches the guest's instruction through the shadow tree that the hardware just fetched it
+    /// through.
+    fn fetch(&mut self, site: &mut Site<'_>, pc: u64) -> Result<Option<u32>, HostError> {
+        let started = site.reading();
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let bits = self.fetch_word(&mut meter, pc);
+        site.book_walk_since(started);
+        bits
+    }
+
+    fn fetch_word(&mut self, meter: &mut Meter<'_>, pc: u64) -> Result<Option<u32>, HostError> {
+        let Some(low) = self.fetch_half(meter, pc)? else { return Ok(None) };
+        if instruction_length(low) == 2 {
+            return Ok(Some(u32::from(low)));
+        }
+        let high = self.fetch_half(meter, pc.wrapping_add(2))?;
+        Ok(high.map(|high| u32::from(high) << 16 | u32::from(low)))
+    }
+
+    fn fetch_half(
+        &mut self,
+        meter: &mut Meter<'_>,
+        address: u64,
+    ) -> Result<Option<u16>, HostError> {
+        let leaf = self.shadow.leaf(meter, self.guest.translation, self.view, address)?;
+        if leaf & entry::VALID == 0 {
+            return Ok(None);
+        }
+        let place = PhysicalAddress(entry::address(leaf).0 + address % 4096);
+        let mut half = [0; 2];
+        meter.read_bytes(place, &mut half)?;
+        Ok(Some(u16::from_le_bytes(half)))
+    }
+}
+
+/// The guest takes an access fault.
+fn refusal(fault: &Fault) -> Resolution {
+    let exception = match fault.access {
+        Access::Fetch => Exception::InstructionAccessFault,
+        Access::Load => Exception::LoadAccessFault,
+        Access::Store => Exception::StoreAccessFault,
+    };
+    Resolution::Exception {
+        cause: exception.code(),
+        value: fault.address,
+        reason: ExitReason::OtherException,
+    }
+}
