@@ -14,11 +14,12 @@ from dcsim.hardware.catalogue import (
 )
 from dcsim.hardware.figure import Figure, LedgerEntry
 from dcsim.hardware.power import PowerCurve
-from dcsim.hardware.profile import HardwareProfile
+from dcsim.hardware.profile import HardwareProfile, IsaName
 
 __all__ = [
     "Figure",
     "HardwareProfile",
+    "IsaName",
     "LedgerEntry",
     "PowerCurve",
     "load_power_curve",

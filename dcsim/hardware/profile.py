@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from dcsim.errors import UnknownNameError
 from dcsim.hardware.figure import Closed, Cycles, Figure, LedgerEntry, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ClassCycles", "DataCacheShape", "HardwareProfile", "MachineTiming", "TlbShape"]
+__all__ = [
+    "ClassCycles",
+    "DataCacheShape",
+    "HardwareProfile",
+    "IsaName",
+    "MachineTiming",
+    "TlbShape",
+]
+
+IsaName = Literal["rv64gch", "rv64gc", "rv64gc-legacy-silent", "rv64gc-legacy"]
+"""From the richest to the poorest: a processor may always do without what it has."""
 
 Count = Annotated[int, Field(ge=1, le=1 << 40)]
 
@@ -71,9 +82,13 @@ class MachineTiming(Closed):
     timebase_hz: Figure[Annotated[int, Field(ge=1_000, le=1_000_000_000)]]
     class_cycles: ClassCycles
     trap_cycles: Cycles
+    """A trap that leaves V as it is."""
     return_cycles: Cycles
+    """A return that leaves V as it is."""
     world_switch_cycles: Cycles
+    """A trap out of a guest of the hypervisor extension, in place of `trap_cycles`."""
     world_return_cycles: Cycles
+    """A return into such a guest, in place of `return_cycles`."""
     walk_reference_cycles: Cycles
     itlb: TlbShape
     dtlb: TlbShape
@@ -81,9 +96,9 @@ class MachineTiming(Closed):
     misaligned_cycles: Cycles
     ipi_cycles: Cycles
     data_cache: DataCacheShape | None
-    isa: Figure[Literal["rv64gc", "rv64gch", "rv64gc-legacy-silent", "rv64gc-legacy"]]
+    isa: Figure[IsaName]
     second_stage: Figure[bool]
-    """Whether the second stage of translation is there, where the instruction set has one."""
+    """Whether `hgatp` takes other modes than Bare."""
 
 
 class HardwareProfile(Closed):
@@ -97,6 +112,28 @@ class HardwareProfile(Closed):
     def machine_json(self) -> str:
         """Return the timing as the machine world reads it: the values, without their sources."""
         return json.dumps(_values(self.machine), separators=(",", ":"))
+
+    @property
+    def permitted_isas(self) -> tuple[IsaName, ...]:
+        """The instruction sets that a machine of this kind can be given: its own, or less."""
+        every: tuple[IsaName, ...] = get_args(IsaName)
+        return every[every.index(self.machine.isa.value) :]
+
+    def with_isa(self, isa: IsaName | None) -> HardwareProfile:
+        """Return the same processor with another instruction set; the same one for None.
+
+        Raises
+        ------
+        UnknownNameError
+            When the processor has not what that asks for.
+        """
+        if isa is None:
+            return self
+        if isa not in self.permitted_isas:
+            raise UnknownNameError(f"instruction set of {self.name}", isa, self.permitted_isas)
+        figure = Figure[IsaName](value=isa, kind="assumption", note="asked for by the scenario")
+        machine = self.machine.model_copy(update={"isa": figure})
+        return self.model_copy(update={"machine": machine})
 
     def ipi_ns(self) -> int:
         """Return how long an inter-processor interrupt takes, in nanoseconds, rounded up."""

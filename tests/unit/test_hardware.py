@@ -48,6 +48,71 @@ def test_there_is_an_in_order_part_and_a_server() -> None:
     assert {"sifive-u54", "xiangshan-nanhu"} <= set(profile_names())
 
 
+# Agesen and others, USENIX ATC 2012: an exit and an entry, in cycles. That of Skylake is derived.
+ROUND_TRIPS = {
+    "vt-2005-prescott": 3963,
+    "vt-2006-merom": 1579,
+    "vt-2008-penryn": 1266,
+    "vt-2008-nehalem": 1009,
+    "vt-2010-westmere": 761,
+    "vt-2011-sandy-bridge": 784,
+    "vt-2017-skylake": 1023,
+}
+
+
+@pytest.mark.parametrize(("name", "cycles"), ROUND_TRIPS.items())
+def test_a_world_switch_and_its_return_take_the_published_cycles(name: str, cycles: int) -> None:
+    machine = load_profile(name).machine
+    assert machine.world_switch_cycles.value + machine.world_return_cycles.value == cycles
+    assert machine.isa.value == "rv64gch"
+
+
+def test_every_part_with_hardware_assistance_has_its_round_trip_checked() -> None:
+    assisted = {name for name in profile_names() if name.startswith("vt-")}
+    assert assisted == set(ROUND_TRIPS)
+
+
+def test_nested_paging_arrived_with_nehalem() -> None:
+    second_stage = {
+        name: load_profile(name).machine.second_stage.value
+        for name in profile_names()
+        if name.startswith("vt-")
+    }
+    assert [name for name, there in second_stage.items() if not there] == [
+        "vt-2005-prescott",
+        "vt-2006-merom",
+        "vt-2008-penryn",
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in profile_names() if name.startswith("vt-")])
+def test_a_profile_says_that_there_was_no_such_part(name: str) -> None:
+    assert "no such RISC-V part was ever made" in load_profile(name).description
+
+
+def test_a_processor_may_do_without_what_it_has() -> None:
+    u54, nehalem = load_profile("sifive-u54"), load_profile("vt-2008-nehalem")
+    assert u54.permitted_isas == ("rv64gc", "rv64gc-legacy-silent", "rv64gc-legacy")
+    assert nehalem.permitted_isas == ("rv64gch", *u54.permitted_isas)
+    legacy = u54.with_isa("rv64gc-legacy")
+    assert json.loads(legacy.machine_json()) == {
+        **json.loads(u54.machine_json()),
+        "isa": "rv64gc-legacy",
+    }
+    assert u54.with_isa(None) is u54
+
+
+def test_a_processor_cannot_do_more_than_it_can() -> None:
+    with pytest.raises(UnknownNameError, match="rv64gch"):
+        load_profile("sifive-u54").with_isa("rv64gch")
+
+
+def test_whether_there_is_a_second_stage_is_no_number_of_the_ledger() -> None:
+    names = [entry.name for entry in load_profile("vt-2008-nehalem").ledger()]
+    assert "hardware.vt-2008-nehalem.world_switch_cycles" in names
+    assert not any(name.endswith("second_stage") for name in names)
+
+
 def test_an_ipi_takes_its_cycles_rounded_up_to_nanoseconds() -> None:
     assert load_profile("sifive-u54").ipi_ns() == 1000
     assert load_profile("xiangshan-nanhu").ipi_ns() == 1000
