@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from dcsim.cli.main import commands
 from dcsim.hardware import load_power_curve, load_profile, power_curve_names, profile_names
+from dcsim.hypervisor import PAGINGS, TECHNIQUES
 from dcsim.results.tables import TABLES
 from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
 from dcsim.scenario.schema import schema_text
@@ -53,6 +54,20 @@ def _scenario() -> Iterator[str]:
     yield from _model("The top level", schema)
     for name, definition in schema["$defs"].items():
         yield from _model(name, definition)
+
+    yield from _techniques()
+
+
+def _techniques() -> Iterator[str]:
+    """Yield what a VM's `technique` and `paging` may be, and what goes together."""
+    yield from ("## Techniques", "", "| technique | is | paging, its own first | needs |")
+    yield "|---|---|---|---|"
+    for name, technique in TECHNIQUES.items():
+        pagings = ", ".join(f"`{paging}`" for paging in technique.pagings)
+        yield f"| `{name}` | {technique.meaning} | {pagings} | {technique.needs} |"
+    yield from ("", "## Pagings", "", "| paging | is |", "|---|---|")
+    yield from (f"| `{name}` | {meaning} |" for name, meaning in PAGINGS.items())
+    yield ""
 
 
 def _model(name: str, definition: dict[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 from rich.table import Table
@@ -15,13 +15,22 @@ from dcsim.cli.session import Session
 from dcsim.cli.terminal import StandardInput, StandardOutput, unbuffered_keys
 from dcsim.errors import GuestImageError, UnitError
 from dcsim.guest import boot_arguments, kernel_image
-from dcsim.hardware import load_profile
+from dcsim.hardware import IsaName, load_profile
 from dcsim.host.world import CoreWorld
+from dcsim.hypervisor import (
+    PAGINGS,
+    TECHNIQUES,
+    VmConfig,
+    default_paging,
+    misfit,
+    paging_misfit,
+)
 from dcsim.report.figures import count
 from dcsim.units import BYTES, DURATION
 
 if TYPE_CHECKING:
     from dcsim.host import Machine
+    from dcsim.hypervisor import PagingName, TechniqueName
     from dcsim.units import Dimension
 
 __all__ = ["boot"]
@@ -62,14 +71,24 @@ def _parsed(dimension: Dimension, text: str) -> int:
 @click.argument("program")
 @click.option(
     "--technique",
-    type=click.Choice(["bare-metal", "trap-and-emulate"]),
+    type=click.Choice(list(TECHNIQUES)),
     default="bare-metal",
     show_default=True,
-    help="How the guest is virtualised.",
+    help="How the CPU is virtualised.",
+)
+@click.option(
+    "--paging",
+    type=click.Choice(list(PAGINGS)),
+    help="How guest addresses are translated; the technique's own when left out.",
 )
 @click.option("--memory", type=_memory, metavar="SIZE", default="64 MiB", show_default=True)
 @click.option("--disk", type=_size, metavar="SIZE", help="Give it an empty disk.")
 @click.option("--hardware", default="sifive-u54", show_default=True, help="A hardware profile.")
+@click.option(
+    "--isa",
+    type=click.Choice(get_args(IsaName)),
+    help="The processor's instruction set; the profile's own when left out.",
+)
 @click.option(
     "--image",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -84,13 +103,15 @@ def _parsed(dimension: Dimension, text: str) -> int:
     show_default=True,
     help="What was counted, after the guest's end; `json` is the last line of stdout.",
 )
-def boot(
+def boot(  # noqa: PLR0913 - one for each option
     program: str,
     *,
-    technique: str,
+    technique: TechniqueName,
+    paging: PagingName | None,
     memory: int,
     disk: int | None,
     hardware: str,
+    isa: IsaName | None,
     image: Path | None,
     kernel_arguments: str,
     limit: int | None,
@@ -105,7 +126,10 @@ def boot(
       dcsim boot "integer rounds=10"
       dcsim boot "files" --disk "4 MiB" --technique trap-and-emulate --counters json
     """
-    profile = load_profile(hardware)
+    profile = load_profile(hardware).with_isa(isa)
+    paging = default_paging(technique) if paging is None else paging
+    if found := paging_misfit(technique, paging) or misfit(technique, paging, profile):
+        raise click.UsageError(f"{found.message}; {found.remedy}")
     if image is None:
         content, arguments = kernel_image(), boot_arguments(program)
     else:
@@ -113,15 +137,17 @@ def boot(
     host_bytes = memory + memory // 4 + _HOST_BYTES
     world = CoreWorld(2 * host_bytes)
     machine = world.machine(profile, pcpus=1, memory_bytes=host_bytes)
-    config = {
-        "name": "guest",
-        "technique": technique,
-        "memory_bytes": memory,
-        "bootargs": f"{kernel_arguments} {arguments}".strip(),
-        "network": False,
-        "entropy_seed": 1,
-    }
-    vm = machine.create_vm(json.dumps(config), content, world.disk(disk) if disk else None)
+    config = VmConfig(
+        name="guest",
+        program=program,
+        kernel=content,
+        boot_arguments=f"{kernel_arguments} {arguments}".strip(),
+        memory_bytes=memory,
+        technique=technique,
+        paging=paging,
+        entropy_seed=1,
+    )
+    vm = machine.create_vm(config.machine_json(), content, world.disk(disk) if disk else None)
     session = Session(machine, vm, StandardInput(), StandardOutput(), until_ns=limit)
     with unbuffered_keys():
         end = session.run()

@@ -11,12 +11,25 @@ from dcsim.hypervisor.fair import FairScheduler
 from dcsim.hypervisor.hypervisor import Hypervisor
 from dcsim.hypervisor.paths import TYPE1, TYPE2, HostPaths
 from dcsim.hypervisor.scheduler import Choice, Scheduler
+from dcsim.hypervisor.technique import (
+    PAGINGS,
+    TECHNIQUES,
+    Misfit,
+    PagingName,
+    Technique,
+    TechniqueName,
+    default_paging,
+    misfit,
+    paging_misfit,
+)
 from dcsim.hypervisor.type1 import Type1
 from dcsim.hypervisor.type2 import Type2
 from dcsim.hypervisor.vcpu import VirtualCpu
 from dcsim.hypervisor.virtual_machine import Storage, VirtualMachine, VmConfig
 
 __all__ = [
+    "PAGINGS",
+    "TECHNIQUES",
     "TYPE1",
     "TYPE2",
     "Choice",
@@ -24,12 +37,19 @@ __all__ = [
     "FairScheduler",
     "HostPaths",
     "Hypervisor",
+    "Misfit",
+    "PagingName",
     "Scheduler",
     "Storage",
+    "Technique",
+    "TechniqueName",
     "Type1",
     "Type2",
     "VirtualCpu",
     "VirtualMachine",
     "VmConfig",
     "constants",
+    "default_paging",
+    "misfit",
+    "paging_misfit",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dcsim.hypervisor.console import ConsoleLog
+from dcsim.hypervisor.technique import default_paging
 from dcsim.hypervisor.totals import Totals
 from dcsim.hypervisor.vcpu import VirtualCpu
 from dcsim.hypervisor.virtual_nic import VirtualNic
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from dcsim.host import DiskContent, PathStep
     from dcsim.hypervisor.hypervisor import Hypervisor
+    from dcsim.hypervisor.technique import PagingName, TechniqueName
     from dcsim.sim import Environment, Timer
 
 __all__ = ["Storage", "VirtualMachine", "VmConfig", "VmState"]
@@ -48,9 +50,9 @@ class VmConfig:
     boot_arguments: str = ""
     """What the guest finds in its device tree; that names the program when empty."""
     memory_bytes: int
-    technique: str = "trap-and-emulate"
-    paging: str | None = None
-    """How guest addresses are translated; None for what the technique does by itself."""
+    technique: TechniqueName = "trap-and-emulate"
+    paging: PagingName | None = None
+    """How guest addresses are translated; None for the technique's own."""
     weight: int = 256
     cap_percent: int = 0
     disk_bytes: int = 0
@@ -58,12 +60,14 @@ class VmConfig:
     disk_moves: bool = False
     """Whether a disk on the host's own disk crosses the network when the VM moves."""
     has_network: bool = False
+    has_virtio_console: bool = False
+    """Whether it has a virtio console beside its serial port."""
     entropy_seed: int = 0
 
     @property
-    def paging_name(self) -> str:
+    def paging_name(self) -> PagingName:
         """How guest addresses are translated in the end."""
-        return self.paging or ("none" if self.technique == "bare-metal" else "shadow-tlb")
+        return default_paging(self.technique) if self.paging is None else self.paging
 
     def machine_json(self) -> str:
         """Return what the machine world has to know, as it reads it."""
@@ -75,6 +79,7 @@ class VmConfig:
                 "memory_bytes": self.memory_bytes,
                 "bootargs": self.boot_arguments or f"init={self.program}",
                 "network": self.has_network,
+                "console": self.has_virtio_console,
                 "entropy_seed": self.entropy_seed,
             }
         )

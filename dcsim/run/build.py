@@ -107,7 +107,7 @@ def _hypervisor(
     environment: Environment, host: scenarios.Host, world: World, cut: Cut | None
 ) -> Hypervisor:
     kind = _HYPERVISORS[host.hypervisor]
-    profile = load_profile(host.hardware)
+    profile = load_profile(host.hardware).with_isa(host.isa)
     config = HostConfig(
         name=host.name,
         profile=profile,
@@ -155,6 +155,7 @@ class _VmMaker:
             disk_bytes=vm.disk.size_bytes if vm.disk is not None else 0,
             disk_moves=vm.disk is not None and vm.disk.moves,
             has_network=vm.requests is not None,
+            has_virtio_console=vm.console == "virtio",
             entropy_seed=self._streams.stream(f"vm.{vm.name}.entropy").below(2**63),
         )
         if vm.disk is None:

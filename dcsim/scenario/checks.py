@@ -13,7 +13,8 @@ import networkx as nx
 
 from dcsim.errors import UnitError, did_you_mean
 from dcsim.guest import programs
-from dcsim.hardware import power_curve_names, profile_names
+from dcsim.hardware import load_profile, power_curve_names, profile_names
+from dcsim.hypervisor import misfit, paging_misfit
 from dcsim.policy import consolidation_names, placement_names
 from dcsim.scenario.images import image_problem
 from dcsim.scenario.metrics import find_metric, read_bound
@@ -22,7 +23,10 @@ from dcsim.units import BYTES, DURATION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dcsim.hardware import HardwareProfile
+    from dcsim.scenario.hosts import Host
     from dcsim.scenario.scenario import Scenario
+    from dcsim.scenario.vms import Vm
 
 __all__ = ["Finding", "check_scenario"]
 
@@ -120,10 +124,59 @@ def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
         yield from _known(
             "hardware profile", host.hardware, profile_names(), (*location, "hardware")
         )
+        yield from _check_isa(host, location)
         yield from _known("power curve", host.power, power_curve_names(), (*location, "power"))
         yield from _whole(host.memory_bytes, PAGE_BYTES, (*location, "memory"))
         speed = host.disk.bandwidth_bits_per_second
         yield from _positive(speed, ("hosts", index, "disk", "bandwidth"))
+
+
+def _check_isa(host: Host, location: Sequence[int | str]) -> Iterator[Finding]:
+    if host.isa is None or host.hardware not in profile_names():
+        return
+    profile = load_profile(host.hardware)
+    if host.isa not in profile.permitted_isas:
+        message = f"`{profile.name}` is `{profile.machine.isa.value}` and cannot be `{host.isa}`"
+        allowed = ", ".join(f"`{name}`" for name in profile.permitted_isas)
+        yield Finding((*location, "isa"), message, f"allowed: {allowed}")
+
+
+def _check_techniques(scenario: Scenario) -> Iterator[Finding]:
+    """Hold each VM's technique to its paging and to every host on which the VM may come to be."""
+    processors = dict(_processors(scenario))
+    for index, group in enumerate(scenario.vms):
+        location = ("vms", index)
+        found = paging_misfit(group.technique, group.paging_used)
+        if found is not None:
+            yield Finding((*location, found.key), found.message, found.remedy)
+            continue
+        for host in _reachable(scenario, group):
+            found = None
+            if host in processors:
+                found = misfit(group.technique, group.paging_used, processors[host])
+            if found is not None:
+                message = f"{found.message}; the VM may run on host `{host}`"
+                yield Finding((*location, found.key), message, found.remedy)
+                break
+
+
+def _processors(scenario: Scenario) -> Iterator[tuple[str, HardwareProfile]]:
+    """Yield the processor of each host whose description is right so far."""
+    for host in scenario.each_host():
+        if host.hardware in profile_names():
+            profile = load_profile(host.hardware)
+            if host.isa is None or host.isa in profile.permitted_isas:
+                yield host.name, profile.with_isa(host.isa)
+
+
+def _reachable(scenario: Scenario, group: Vm) -> list[str]:
+    """Return the hosts on which one of a group's VMs may come to be."""
+    stays = group.disk is not None and group.disk.on == "local" and not group.disk.moves
+    if group.host is None or (scenario.consolidation is not None and not stays):
+        return [host.name for host in scenario.each_host()]
+    names = _full_names(group.name, group.count)
+    moves = [move.to for move in scenario.migrations if move.vm in names]
+    return list(dict.fromkeys([group.host, *moves]))
 
 
 def _check_vms(scenario: Scenario) -> Iterator[Finding]:
@@ -282,6 +335,7 @@ _CHECKS = (
     _check_storage,
     _check_hosts,
     _check_vms,
+    _check_techniques,
     _check_requests,
     _check_images,
     _check_fabric,

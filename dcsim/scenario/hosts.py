@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dcsim.hardware import IsaName
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.units import Bandwidth, Bytes, Duration
 
@@ -30,6 +31,10 @@ class Host(Model):
     """How many hosts alike; one, called exactly `name`, when left out."""
     hardware: str
     """A hardware profile: clock, cycles of each instruction class, TLBs, page walks."""
+    isa: IsaName | None = None
+    """The instruction set of its processors, the profile's own when left out. The same processor
+    may do without: `rv64gch` without the hypervisor extension, and each with the holes of
+    `rv64gc-legacy-silent` or `rv64gc-legacy`."""
     hypervisor: Literal["type1", "type2"]
     """`type1` owns the machine; `type2` is a process on a host operating system."""
     pcpus: Annotated[int, Field(ge=1, le=64)]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from dcsim.hypervisor import PagingName, TechniqueName, default_paging
 from dcsim.scenario.model import Model, Name
 from dcsim.units import Bytes, Duration, Rate
 
@@ -69,10 +70,12 @@ class Vm(Model):
     guest kernel that comes with dcsim when left out."""
     memory_bytes: Bytes = Field(alias="memory")
     """Guest-physical memory; a whole number of 4 KiB pages."""
-    technique: Literal["bare-metal", "trap-and-emulate"] = "trap-and-emulate"
-    """How privileged instructions are virtualised; `bare-metal` is the reference without a VMM."""
-    paging: Literal["none", "shadow-tlb"] | None = None
-    """How guest addresses are translated; what the technique does by itself when left out."""
+    technique: TechniqueName = "trap-and-emulate"
+    """How the CPU is virtualised; `bare-metal` is the reference without a monitor."""
+    paging: PagingName | None = None
+    """How guest addresses are translated; when left out, what is the technique's own: `none` on
+    bare metal, `direct` under `paravirtual`, `nested` under `hardware-assisted`, otherwise
+    `shadow-tlb`."""
     weight: Annotated[int, Field(ge=1, le=65_535)] = 256
     """Share of the CPU under contention, in proportion to the other weights."""
     cap: Annotated[int, Field(ge=0, le=100)] = 0
@@ -83,14 +86,24 @@ class Vm(Model):
     """When it is powered on."""
     disk: VirtualDisk | None = None
     """Its disk; none when left out."""
+    console: Literal["uart", "virtio"] = "uart"
+    """`virtio`: a virtio console beside the serial port; the guest kernel that comes with dcsim is
+    told to use it, another kernel by its own arguments."""
     requests: Requests | None = None
     """The requests that reach it; without them it has no network device."""
 
     @property
     def boot_arguments(self) -> str:
         """The boot arguments as the guest finds them in its device tree."""
-        kernel = f"{self.kernel} " if self.kernel is not None else ""
-        return f"{kernel}init={self.program}"
+        parts = [] if self.kernel is None else [self.kernel]
+        if self.console == "virtio" and self.image is None:
+            parts.insert(0, "kernel.console=virtio")
+        return " ".join([*parts, f"init={self.program}"])
+
+    @property
+    def paging_used(self) -> PagingName:
+        """How guest addresses are translated, chosen or the technique's own."""
+        return default_paging(self.technique) if self.paging is None else self.paging
 
     @property
     def program_name(self) -> str:

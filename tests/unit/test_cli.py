@@ -260,6 +260,15 @@ def test_sweep_shows_one_table_and_goes_on(
         (["boot", "idle", "--memory", "1 TiB"], "at most 16 GiB"),
         (["boot", "idel"], "there is no guest program `idel`"),
         (["boot", "idle", "--hardware", "vax"], "there is no hardware profile `vax`"),
+        (
+            ["boot", "idle", "--isa", "rv64gch"],
+            "there is no instruction set of sifive-u54 `rv64gch`",
+        ),
+        (["boot", "idle", "--paging", "nested"], "`bare-metal` does not go with `nested` paging"),
+        (
+            ["boot", "idle", "--technique", "hardware-assisted"],
+            "`hardware-assisted` needs the hypervisor extension, which `rv64gc` lacks",
+        ),
         (["boot", "idle", "--image", "none.elf"], "none.elf: cannot be read: no such file"),
     ],
 )

@@ -301,6 +301,30 @@ MISTAKES = [
         "f.yaml:27:38: `state` is a text, and `3` is a number; put it in quotes",
     ),
     (
+        "start: 100 ms",
+        "technique: paravirtual, paging: nested",
+        "f.yaml:22:92: `paravirtual` does not go with `nested` paging; write `direct`, or leave it out",
+    ),
+    (
+        "start: 100 ms",
+        "technique: magic",
+        "f.yaml:22:71: `magic` is not a value for `vms[1].technique`; allowed: `bare-metal`, "
+        "`trap-and-emulate`, `four-rings`, `binary-translation`, `paravirtual`, `hardware-assisted`",
+    ),
+    (
+        "start: 100 ms",
+        "technique: hardware-assisted",
+        "f.yaml:22:71: `hardware-assisted` needs the hypervisor extension, which `rv64gc` lacks; "
+        "the VM may run on host `rack-0`; "
+        "choose hardware with `rv64gch`, such as `vt-2008-nehalem`, or another technique",
+    ),
+    (
+        "    hardware: sifive-u54\n",
+        "    hardware: sifive-u54\n    isa: rv64gch\n",
+        "f.yaml:11:10: `sifive-u54` is `rv64gc` and cannot be `rv64gch`; "
+        "allowed: `rv64gc`, `rv64gc-legacy-silent`, `rv64gc-legacy`",
+    ),
+    (
         "name: small\n",
         "name: small\nname: large\n",
         "f.yaml:3:1: the key `name` stands here twice; "
@@ -314,6 +338,89 @@ def test_a_mistake_is_told_with_its_place(right: str, wrong: str, problem: str) 
     assert VALID.count(right) >= 1
 
     assert _problems(VALID.replace(right, wrong, 1)) == [problem]
+
+
+TECHNIQUES = """\
+dcsim: 1
+name: techniques
+duration: 1 s
+hosts:
+  - {name: old, hardware: vt-2005-prescott, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
+  - {name: new, hardware: vt-2008-nehalem, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
+  - {name: holes, hardware: sifive-u54, isa: rv64gc-legacy-silent, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
+vms:
+  - {name: bare, technique: bare-metal, host: holes, program: idle, memory: 16 MiB}
+  - {name: trapped, technique: trap-and-emulate, program: idle, memory: 16 MiB}
+  - {name: rings, technique: four-rings, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
+  - {name: translated, technique: binary-translation, program: idle, memory: 16 MiB}
+  - {name: aware, technique: paravirtual, program: idle, memory: 16 MiB}
+  - {name: assisted, technique: hardware-assisted, host: new, program: idle, memory: 16 MiB}
+  - {name: shadowed, technique: hardware-assisted, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
+"""
+
+
+def test_every_technique_can_be_asked_for() -> None:
+    scenario = read_scenario(TECHNIQUES.encode(), "f.yaml", Path()).scenario
+
+    assert [vm.paging_used for vm in scenario.each_vm()] == [
+        "none",
+        "shadow-tlb",
+        "shadow-traced",
+        "shadow-tlb",
+        "direct",
+        "nested",
+        "shadow-traced",
+    ]
+
+
+NESTED = "`vt-2005-prescott` has no second stage of translation"
+NESTED_REMEDY = "write `paging: shadow-traced`, or choose hardware that has one"
+NO_TVM = "`four-rings` needs TVM, TW and TSR, which `rv64gc-legacy-silent` has hard-wired to 0"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("host: new, ", "host: old, ", f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}"),
+        ("host: new, ", "", f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}"),
+        (
+            "vms:",
+            "migrations: [{vm: assisted, to: old, at: 1 ms}]\nvms:",
+            f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}",
+        ),
+        (
+            "traced, host: old, program",
+            "traced, program",
+            f"{NO_TVM}; the VM may run on host `holes`; "
+            "write `binary-translation` or `paravirtual`, or choose another `isa`",
+        ),
+    ],
+)
+def test_a_technique_must_fit_every_host_that_a_vm_may_be_on(
+    right: str, wrong: str, problem: str
+) -> None:
+    assert right in TECHNIQUES
+    (told,) = _problems(TECHNIQUES.replace(right, wrong, 1))
+    assert told.split(": ", 1)[1] == problem
+
+
+def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
+    consolidating = TECHNIQUES.replace("vms:", "consolidation: {interval: 500 ms}\nvms:")
+    disk = "disk: {size: 1 MiB}, "
+    tied = consolidating.replace("host: ", disk + "host: ")
+
+    assert len(_problems(consolidating)) == 3
+    assert read_scenario(tied.encode(), "f.yaml", Path()).scenario.vms[5].host == "new"
+
+
+def test_a_virtio_console_is_named_to_the_kernel_that_comes_with_dcsim() -> None:
+    text = VALID.replace("start: 100 ms", "console: virtio, kernel: kernel.tick_ms=5")
+    web, job = read_scenario(text.encode(), "f.yaml", Path()).scenario.vms
+
+    assert job.boot_arguments == ("kernel.console=virtio kernel.tick_ms=5 init=integer rounds=1")
+    assert web.boot_arguments == "init=server"
+    own = job.model_copy(update={"image": "Image"})
+    assert own.boot_arguments == "kernel.tick_ms=5 init=integer rounds=1"
 
 
 FABRICS = [
