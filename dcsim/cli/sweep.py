@@ -14,14 +14,15 @@ from dcsim.cli.output import show_error, show_json, show_tables
 from dcsim.errors import UnknownNameError
 from dcsim.report.figures import figure
 from dcsim.scenario import load_scenario
-from dcsim.scenario.metrics import find_metric
+from dcsim.scenario.measure import MeasureError, read_measure
 from dcsim.study import grid, parse_axis, parse_seeds, run_sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from dcsim.results.metrics import Value
     from dcsim.scenario import Scenario
+    from dcsim.scenario.measure import Measure
     from dcsim.study import Point, PointOutcome
 
 __all__ = ["sweep"]
@@ -58,7 +59,11 @@ _DEFAULT_METRICS = (
     help="Processes to use.  [default: one for each CPU]",
 )
 @click.option(
-    "--metric", "metrics", multiple=True, help="Show this metric; repeatable.", metavar="NAME"
+    "--metric",
+    "metrics",
+    multiple=True,
+    help="Show this metric, or arithmetic with several as in `expect:`; repeatable.",
+    metavar="NAME",
 )
 @format_option
 @click.option("--quiet", is_flag=True, help="No line on stderr for each run.")
@@ -86,7 +91,7 @@ def sweep(
     """
     points = grid([parse_axis(text) for text in axes], parse_seeds(seeds) if seeds else ())
     file = load_scenario(scenario, [*overrides, *points[0].overrides])
-    shown = _units(metrics or _DEFAULT_METRICS, file.scenario)
+    shown = _measures(metrics or _DEFAULT_METRICS, file.scenario)
     folder = output if output is not None else Path("results") / f"{file.scenario.name}-sweep"
     found: dict[Point, PointOutcome] = {}
     for outcome in run_sweep(scenario, points, folder, workers=workers, overrides=overrides):
@@ -101,17 +106,17 @@ def sweep(
     return _exit_code(ordered)
 
 
-def _units(names: Sequence[str], scenario: Scenario) -> dict[str, str]:
-    """Return the unit of each metric by its name."""
+def _measures(names: Sequence[str], scenario: Scenario) -> dict[str, Measure]:
+    """Return what each metric or expression stands for, by its text."""
     vms = [vm.name for vm in scenario.each_vm()]
     hosts = [host.name for host in scenario.each_host()]
-    units = {}
+    measures = {}
     for name in names:
-        metric, _, _ = find_metric(name, vms, hosts)
-        if metric is None:
-            raise UnknownNameError("metric", name, _DEFAULT_METRICS)
-        units[name] = metric.unit
-    return units
+        try:
+            measures[name] = read_measure(name, vms, hosts)
+        except MeasureError:
+            raise UnknownNameError("metric", name, _DEFAULT_METRICS) from None
+    return measures
 
 
 def _tell(outcome: PointOutcome, done: int, total: int) -> None:
@@ -131,34 +136,36 @@ def _verdict(outcome: PointOutcome, when_passed: str) -> str:
     return when_passed if outcome.passed else "FAIL"
 
 
-def _table(outcomes: Sequence[PointOutcome], metrics: Mapping[str, str]) -> Table:
+def _table(outcomes: Sequence[PointOutcome], metrics: Mapping[str, Measure]) -> Table:
     table = Table(title="Sweep", title_justify="left", box=None, pad_edge=False)
     table.add_column("point")
     table.add_column("expectations")
     for name in metrics:
         table.add_column(name.removeprefix("cluster."), justify="right")
     for outcome in outcomes:
-        figures = [figure(_value(outcome, name), unit) for name, unit in metrics.items()]
+        figures = [
+            figure(_value(outcome, measure), measure.metric.unit) for measure in metrics.values()
+        ]
         point = ", ".join(outcome.point.overrides) or "as written"
         table.add_row(point, _verdict(outcome, "pass"), *figures)
     return table
 
 
-def _as_json(outcome: PointOutcome, metrics: Iterable[str]) -> dict[str, object]:
+def _as_json(outcome: PointOutcome, metrics: Mapping[str, Measure]) -> dict[str, object]:
     return {
         "overrides": list(outcome.point.overrides),
         "passed": outcome.passed,
         "error": None if outcome.error is None else str(outcome.error),
-        "metrics": {name: _value(outcome, name) for name in metrics},
+        "metrics": {name: _value(outcome, measure) for name, measure in metrics.items()},
     }
 
 
-def _value(outcome: PointOutcome, metric: str) -> Value:
+def _value(outcome: PointOutcome, measure: Measure) -> Value:
     """Return a metric of a point; None when it failed, or has no VM or host of that name."""
     if outcome.summary is None:
         return None
     try:
-        return outcome.summary.value(metric)
+        return measure.value(outcome.summary.value)
     except UnknownNameError:
         return None
 

@@ -98,12 +98,15 @@ def expectation_table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _cycles(summary: Summary) -> Table:
-    """Return where each VM's cycles went, in shares of its total."""
-    table = _table("Cycles by cause", ["VM", "cycles", *_CYCLE_COLUMNS.values()], texts=1)
+    """Return how each VM was virtualised and where its cycles went, in shares of its total."""
+    headings = ["VM", "technique", "paging", "cycles", "per instr.", *_CYCLE_COLUMNS.values()]
+    table = _table("Cycles by cause", headings, texts=3)
     for name, metrics in summary.vms.items():
         total = metrics["total_cycles"]
+        how = [str(metrics[key]) for key in ("technique", "paging")]
+        each = f"{metrics['cycles_per_instruction']:.2f}"
         shares = [_part(metrics[column], total) for column in _CYCLE_COLUMNS]
-        table.add_row(name, count(total), *shares)
+        table.add_row(name, *how, count(total), each, *shares)
     return table
 
 

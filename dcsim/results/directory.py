@@ -147,6 +147,9 @@ def read_summary(folder: Path) -> Summary:
         for row in read_table(folder, family).to_pylist():
             figures = families.setdefault(f"{row['vm']}.{family}", {})
             figures[row[key]] = row["cycles" if family == "cycles" else "count"]
+    for row in read_table(folder, "printed").to_pylist():
+        figures = families.setdefault(f"{row['vm']}.result", {})
+        figures[f"{row['program']}.{row['key']}"] = row["value"]
     return Summary(
         {row["name"]: row for row in read_table(folder, "vms").to_pylist()},
         {row["name"]: row for row in read_table(folder, "hosts").to_pylist()},

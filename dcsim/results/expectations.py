@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcsim.scenario.metrics import find_metric, read_bound
+from dcsim.scenario.measure import read_measure
+from dcsim.scenario.metrics import read_bound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,11 +69,10 @@ def check_expectations(file: ScenarioFile, summary: Summary) -> tuple[Outcome, .
 def _outcomes(
     file: ScenarioFile, index: int, expectation: Expectation, summary: Summary
 ) -> Iterator[Outcome]:
-    metric, _, _ = find_metric(expectation.metric, list(summary.vms), list(summary.hosts))
-    value = summary.value(expectation.metric)
+    measure = read_measure(expectation.metric, list(summary.vms), list(summary.hosts))
+    value, unit = measure.value(summary.value), measure.metric.unit
     for key, comparison, written in expectation.bounds():
-        bound = read_bound(metric, written) if metric is not None else written
-        unit = metric.unit if metric is not None else ""
+        bound = read_bound(measure.metric, written)
         passed = _holds(value, comparison, bound)
         place = file.place("expect", index, key)
         yield Outcome(expectation.metric, comparison, bound, unit, value, passed, place)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "image_digests", "manifest_text", "sha256"]
 
-FORMAT = 1
+FORMAT = 2
 
 
 def manifest_text(result: RunResult, files: Mapping[str, bytes]) -> str:

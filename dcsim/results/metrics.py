@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dcsim.errors import UnknownNameError
 from dcsim.results.checks import check_result
+from dcsim.results.printed import printed_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +42,8 @@ class Summary:
     cluster: Mapping[str, Value]
     """Metrics of the cluster by name."""
     families: Mapping[str, Mapping[str, int]]
-    """Cycles by cause and exits by reason: ``web-0.cycles`` to the figures by name."""
+    """Cycles by cause, exits by reason and what its programs printed (``result``): ``web-0.cycles``
+    to the figures by name."""
 
     def value(self, metric: str) -> Value:
         """Return a metric by its full name, such as ``vm.web-0.requests_served``.
@@ -55,7 +57,8 @@ class Summary:
         subject, _, name = rest.partition(".")
         family, _, member = name.partition(".")
         if scope == "vm" and member:
-            return self.families.get(f"{subject}.{family}", {}).get(member, 0)
+            nothing = None if family == "result" else 0
+            return self.families.get(f"{subject}.{family}", {}).get(member, nothing)
         groups = {"vm": self.vms, "host": self.hosts}
         figures = self.cluster if scope == "cluster" else groups.get(scope, {}).get(subject, {})
         key = rest if scope == "cluster" else name
@@ -80,7 +83,11 @@ def summarise(result: RunResult) -> Summary:
         {
             f"{vm.name}.{family}": figures
             for vm in result.vms
-            for family, figures in (("cycles", vm.cycles), ("exits", vm.exits))
+            for family, figures in (
+                ("cycles", vm.cycles),
+                ("exits", vm.exits),
+                ("result", printed_figures(vm.console)),
+            )
         },
     )
 
@@ -101,10 +108,12 @@ def nearest_rank(values: Sequence[int], percent: int) -> int | None:
 
 
 def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
-    instructions = vm.instructions_direct + vm.instructions_emulated
+    instructions = _instructions(vm)
     dirty_pages = sum(sample.pages for sample in vm.dirty)
     lived_ns = _lived_ns(vm, result.ended_ns)
     return {
+        "technique": vm.technique,
+        "paging": vm.paging,
         "state": vm.state,
         "message": vm.message,
         "host": vm.host,
@@ -113,9 +122,12 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         "ended_ns": vm.ended_ns,
         "instructions": instructions,
         "instructions_direct": vm.instructions_direct,
+        "instructions_translated": vm.instructions_translated,
         "instructions_emulated": vm.instructions_emulated,
+        "instructions_hart": vm.instructions_hart,
         "direct_share": _ratio(vm.instructions_direct, instructions),
         "total_cycles": vm.total_cycles,
+        "cycles_per_instruction": _ratio(vm.total_cycles, instructions),
         **_cycle_metrics(vm.cycles),
         "exits": sum(vm.exits.values()),
         **_request_metrics(vm.requests),
@@ -134,6 +146,11 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         "lateness_ns": vm.lateness_ns,
         "console_bytes": vm.console_bytes,
     }
+
+
+def _instructions(vm: VmRecord) -> int:
+    """Return the guest's own instructions, however they were carried out."""
+    return vm.instructions_direct + vm.instructions_translated + vm.instructions_emulated
 
 
 def _cycle_metrics(cycles: Mapping[str, int]) -> dict[str, Value]:
@@ -193,7 +210,7 @@ def _host_metrics(host: HostRecord) -> dict[str, Value]:
 def _cluster_metrics(result: RunResult) -> dict[str, Value]:
     vms, last = result.vms, result.hosts_used[-1] if result.hosts_used else None
     direct = sum(vm.instructions_direct for vm in vms)
-    instructions = direct + sum(vm.instructions_emulated for vm in vms)
+    instructions = sum(_instructions(vm) for vm in vms)
     return {
         "vms": len(vms),
         "vms_failed": sum(vm.state == "failed" for vm in vms),

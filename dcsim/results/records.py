@@ -94,6 +94,10 @@ class VmRecord:
     """Guest instructions that the hart itself executed."""
     instructions_emulated: int
     """Guest instructions that the monitor carried out for the guest."""
+    instructions_translated: int = 0
+    """Guest instructions that were executed as translated code."""
+    instructions_hart: int
+    """Instructions that the hart retired for it: the direct ones, and those of translated code."""
     total_cycles: int
     """The pCPUs' own cycle counters while they held its vCPU."""
     cycles: Mapping[str, int]
@@ -147,6 +151,7 @@ class HostRecord:
 
     name: str
     hardware: str
+    isa: str
     hypervisor: str
     pcpus: int
     memory_bytes: int

@@ -92,13 +92,20 @@ _HOST = _text("host", "the host's name")
 
 def _vm_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
     for vm in result.vms:
-        fixed = (vm.name, vm.program, vm.technique, vm.paging, vm.memory_bytes)
+        fixed = (vm.name, vm.program, vm.memory_bytes)
         yield fixed + tuple(summary.vms[vm.name][metric.name] for metric in VM_METRICS)
 
 
 def _host_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
     for host in result.hosts:
-        fixed = (host.name, host.hardware, host.hypervisor, host.pcpus, host.memory_bytes)
+        fixed = (
+            host.name,
+            host.hardware,
+            host.isa,
+            host.hypervisor,
+            host.pcpus,
+            host.memory_bytes,
+        )
         yield fixed + tuple(summary.hosts[host.name][metric.name] for metric in HOST_METRICS)
 
 
@@ -116,6 +123,13 @@ def _exit_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
     for vm in result.vms:
         for reason, count in sorted(vm.exits.items()):
             yield vm.name, reason, count
+
+
+def _printed_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        for name, value in sorted(summary.families[f"{vm.name}.result"].items()):
+            program, _, key = name.partition(".")
+            yield vm.name, program, key, value
 
 
 def _request_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
@@ -176,8 +190,6 @@ TABLES: tuple[Table, ...] = (
         (
             _text("name", "its full name"),
             _text("program", "the guest's first program and its arguments"),
-            _text("technique", "how privileged instructions were virtualised"),
-            _text("paging", "how guest-physical memory was mapped"),
             _integer("memory_bytes", "bytes", "guest-physical memory"),
             *_metric_columns(VM_METRICS),
         ),
@@ -189,6 +201,7 @@ TABLES: tuple[Table, ...] = (
         (
             _text("name", "its full name"),
             _text("hardware", "its hardware profile"),
+            _text("isa", "the instruction set of its processors"),
             _text("hypervisor", "`type1` or `type2`"),
             _integer("pcpus", "count", "physical CPUs"),
             _integer("memory_bytes", "bytes", "physical memory"),
@@ -214,6 +227,17 @@ TABLES: tuple[Table, ...] = (
         "Exits of each VM to the monitor by reason",
         (_VM, _text("reason", "why it left"), _integer("count", "count", "how often")),
         _exit_rows,
+    ),
+    Table(
+        "printed",
+        "Integers that the guests' programs printed in their `result` lines",
+        (
+            _VM,
+            _text("program", "which program of the guest"),
+            _text("key", "what it called the figure"),
+            _integer("value", "", "the last that it printed"),
+        ),
+        _printed_rows,
     ),
     Table(
         "requests",

@@ -83,6 +83,8 @@ def _vm(
         ended_ns=vm.ended_ns,
         instructions_direct=counters.get("instructions_direct", 0),
         instructions_emulated=counters.get("instructions_emulated", 0),
+        instructions_translated=counters.get("instructions_translated", 0),
+        instructions_hart=counters.get("instructions_hart", counters.get("instructions_direct", 0)),
         total_cycles=counters.get("total_cycles", 0),
         cycles=counters.get("cycles_by_cause", {}),
         exits=counters.get("exits", {}),
@@ -127,6 +129,7 @@ def _host(hypervisor: Hypervisor, ended_ns: int) -> HostRecord:
     return HostRecord(
         name=host.name,
         hardware=config.profile.name,
+        isa=config.profile.machine.isa.value,
         hypervisor=hypervisor.kind,
         pcpus=config.pcpus,
         memory_bytes=config.memory_bytes,

@@ -17,7 +17,8 @@ from dcsim.hardware import load_profile, power_curve_names, profile_names
 from dcsim.hypervisor import misfit, paging_misfit
 from dcsim.policy import consolidation_names, placement_names
 from dcsim.scenario.images import image_problem
-from dcsim.scenario.metrics import find_metric, read_bound
+from dcsim.scenario.measure import MeasureError, read_measure
+from dcsim.scenario.metrics import read_bound
 from dcsim.units import BYTES, DURATION
 
 if TYPE_CHECKING:
@@ -295,9 +296,10 @@ def _check_expectations(scenario: Scenario) -> Iterator[Finding]:
     hosts = [host.name for host in scenario.each_host()]
     for index, expectation in enumerate(scenario.expect):
         location = ("expect", index)
-        metric, message, remedy = find_metric(expectation.metric, vms, hosts)
-        if metric is None:
-            yield Finding((*location, "metric"), message, remedy)
+        try:
+            metric = read_measure(expectation.metric, vms, hosts).metric
+        except MeasureError as error:
+            yield Finding((*location, "metric"), error.message, error.remedy)
             continue
         for key, comparison, bound in expectation.bounds():
             if metric.kind == "text" and comparison != "==":

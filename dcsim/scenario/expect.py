@@ -28,7 +28,9 @@ class Expectation(Model):
     """What a metric of the result must be; `at_least` and `at_most` may stand together."""
 
     metric: str
-    """`vm.<name>.<metric>`, `host.<name>.<metric>` or `cluster.<metric>`."""
+    """`vm.<name>.<metric>`, `host.<name>.<metric>` or `cluster.<metric>`, or arithmetic with
+    several: `vm.a.total_cycles / vm.b.total_cycles`. Operators (`+`, `-`, `*`, `/`) stand between
+    spaces; parentheses group."""
     at_least: OptionalBound = None
     """The metric is this or more."""
     at_most: OptionalBound = None

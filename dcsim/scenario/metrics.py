@@ -68,6 +68,8 @@ _MIGRATIONS = (
 )
 
 VM_METRICS: tuple[Metric, ...] = (
+    Metric("technique", "text", "", "how the CPU was virtualised"),
+    Metric("paging", "text", "", "how guest addresses were translated"),
     Metric("state", "text", "", "at the end: `waiting`, `running`, `off` or `failed`"),
     Metric("message", "text", "", "why it failed; empty when it did not"),
     Metric("host", "text", "", "the host it is on at the end, or was on last"),
@@ -75,10 +77,18 @@ VM_METRICS: tuple[Metric, ...] = (
     _time("started_ns", "when it was powered on", optional=True),
     _time("ended_ns", "when it powered off or failed", optional=True),
     _count("instructions", "guest instructions, however they were carried out"),
-    _count("instructions_direct", "guest instructions that the hart itself executed"),
+    _count("instructions_direct", "guest instructions that the hart executed as they are"),
+    _count("instructions_translated", "guest instructions that ran as translated code"),
     _count("instructions_emulated", "guest instructions that the monitor carried out"),
+    _count(
+        "instructions_hart",
+        "instructions that the hart retired for it, those of translated code included",
+    ),
     _share("direct_share", "executed directly, of all guest instructions"),
     _cycles("total_cycles", "the pCPUs' own cycle counters while they held its vCPU"),
+    Metric(
+        "cycles_per_instruction", "number", "cycles", "`total_cycles` for each guest instruction"
+    ),
     _cycles("guest_cycles", "cycles of directly executed guest instructions"),
     _cycles("guest_walk_cycles", "cycles of page-table walks for the guest's own accesses"),
     _cycles("transition_cycles", "cycles of hardware traps and returns"),
@@ -140,6 +150,7 @@ CLUSTER_METRICS: tuple[Metric, ...] = (
 _FAMILIES = {
     "cycles": ("cycles", "cycles of one cause"),
     "exits": ("count", "exits for one reason"),
+    "result": ("", "an integer that a program of the guest printed in its `result` line"),
 }
 
 
@@ -157,7 +168,8 @@ def find_metric(
     """Find the metric that an expectation names.
 
     Besides the metrics listed here, ``vm.<name>.cycles.<cause>`` and ``vm.<name>.exits.<reason>``
-    name one cause or reason.
+    name one cause or reason, and ``vm.<name>.result.<program>.<key>`` a figure that the guest
+    printed.
 
     Parameters
     ----------
@@ -184,11 +196,19 @@ def find_metric(
         return None, f"there is no {kind} `{subject}`", did_you_mean(subject, known)
     family, dot, member = metric.partition(".")
     if scope == "vm" and dot and member and family in _FAMILIES:
-        if family == "cycles" and not _is_cause(member):
-            return None, f"no cycle has the cause `{member}`", did_you_mean(member, _CAUSES)
-        unit, meaning = _FAMILIES[family]
-        return Metric(metric, "integer", unit, meaning), "", ""
+        return _find_member(metric, family, member)
     return _find(metric, VM_METRICS if scope == "vm" else HOST_METRICS, scope)
+
+
+def _find_member(metric: str, family: str, member: str) -> tuple[Metric | None, str, str]:
+    """Find one of the metrics whose last part the monitor, the host or the guest names."""
+    if family == "cycles" and not _is_cause(member):
+        return None, f"no cycle has the cause `{member}`", did_you_mean(member, _CAUSES)
+    if family == "result" and "." not in member:
+        message = f"`{metric}` lacks the program or the key"
+        return None, message, "write `result.<program>.<key>`, such as `result.syscalls.n`"
+    unit, meaning = _FAMILIES[family]
+    return Metric(metric, "integer", unit, meaning, optional=family == "result"), "", ""
 
 
 def read_bound(metric: Metric, bound: float | str) -> float | str:

@@ -58,6 +58,7 @@ WEB = VmRecord(
     ended_ns=None,
     instructions_direct=900,
     instructions_emulated=100,
+    instructions_hart=900,
     total_cycles=2_000,
     cycles={"guest": 1_000, "transition": 300, "handler:csr": 500, "host:exit": 200},
     exits={"csr": 90, "page_fault": 10},
@@ -110,6 +111,7 @@ def _host(index: int) -> HostRecord:
     return HostRecord(
         name=f"rack-{index}",
         hardware="sifive-u54",
+        isa="rv64gc",
         hypervisor="type1",
         pcpus=2,
         memory_bytes=256 * 2**20,

@@ -233,6 +233,7 @@ def test_sweep_shows_one_table_and_goes_on(
     )
     command = ["sweep", str(scenario), "--vary", "hosts.rack.pcpus=1,2", "--seeds", "1..2"]
     command += ["--workers", "1", "--metric", "vm.web.instructions"]
+    command += ["--metric", "vm.web.total_cycles / vm.web.instructions"]
 
     assert run_command(command) == 0
     output, messages = capsys.readouterr()
@@ -242,7 +243,10 @@ def test_sweep_shows_one_table_and_goes_on(
 
     assert run_command([*command, "--format", "json"]) == 0
     output, messages = capsys.readouterr()
-    assert json.loads(output)[0]["metrics"] == {"vm.web.instructions": 1000}
+    assert json.loads(output)[0]["metrics"] == {
+        "vm.web.instructions": 1000,
+        "vm.web.total_cycles / vm.web.instructions": 2,
+    }
     assert messages.splitlines()[0] == "1/4 hosts.rack.pcpus=1,seed=1: was there"
 
 

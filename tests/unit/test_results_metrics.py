@@ -10,6 +10,7 @@ import pytest
 from dcsim.errors import InvariantError, SeamError, UnknownNameError
 from dcsim.results import HostsUsedSample, RunResult, summarise
 from dcsim.results.metrics import nearest_rank
+from dcsim.results.printed import printed_figures
 from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
 
 MakeResult = Callable[..., RunResult]
@@ -20,6 +21,12 @@ EXPECTED = [
     ("vm.web.exit_status", None),
     ("vm.batch.exit_status", 3),
     ("vm.web.instructions", 1_000),
+    ("vm.web.technique", "trap-and-emulate"),
+    ("vm.web.paging", "shadow-tlb"),
+    ("vm.web.instructions_translated", 0),
+    ("vm.web.instructions_hart", 900),
+    ("vm.web.cycles_per_instruction", 2.0),
+    ("vm.web.result.hello.n", None),
     ("vm.web.direct_share", 0.9),
     ("vm.web.total_cycles", 2_000),
     ("vm.web.guest_cycles", 1_000),
@@ -85,6 +92,46 @@ def test_percentiles_are_by_nearest_rank(
     values: list[int], percent: int, expected: int | None
 ) -> None:
     assert nearest_rank(values, percent) == expected
+
+
+def test_translated_instructions_are_the_guests_own(make_result: MakeResult) -> None:
+    """400 of 1,000 run as translated code, for which the hart retires 700."""
+    web = make_result().vms[0]
+    translated = replace(
+        web, instructions_direct=500, instructions_translated=400, instructions_hart=1_200
+    )
+    summary = summarise(make_result(vms=(translated,)))
+
+    assert summary.value("vm.web.instructions") == 1_000
+    assert summary.value("vm.web.instructions_hart") == 1_200
+    assert summary.value("vm.web.direct_share") == 0.5
+    assert summary.value("cluster.instructions") == 1_000
+    assert summary.value("cluster.direct_share") == 0.5
+
+
+def test_what_a_guest_printed_is_a_metric(make_result: MakeResult) -> None:
+    console = b"kernel: hello\r\nresult bench-1 op=page_fault cycles=120 low=-3\r\n"
+    web = replace(make_result().vms[0], console=console)
+    summary = summarise(make_result(vms=(web,)))
+
+    assert summary.value("vm.web.result.bench-1.cycles") == 120
+    assert summary.value("vm.web.result.bench-1.low") == -3
+    assert summary.value("vm.web.result.bench-1.op") is None
+
+
+@pytest.mark.parametrize(
+    ("console", "expected"),
+    [
+        (b"", {}),
+        (b"result a n=1\nresult a n=2\n", {"a.n": 2}),
+        (b"result a hash=0x1f n=07 m=1x k=3", {"a.n": 7, "a.k": 3}),
+        (b"the result a n=1\nresult A n=1\nresult a\n", {}),
+        (b"result a n=" + b"9" * 19 + b" m=" + b"9" * 18, {"a.m": 10**18 - 1}),
+        (b"result \xff n=1\nresult a \xff=1 n=2", {"a.n": 2}),
+    ],
+)
+def test_only_integers_of_result_lines_count(console: bytes, expected: dict[str, int]) -> None:
+    assert printed_figures(console) == expected
 
 
 def test_nothing_divided_by_nothing_is_nothing(make_result: MakeResult) -> None:

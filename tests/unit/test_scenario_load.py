@@ -325,6 +325,18 @@ MISTAKES = [
         "allowed: `rv64gc`, `rv64gc-legacy-silent`, `rv64gc-legacy`",
     ),
     (
+        "requests_served, at_least: 10",
+        "exits / vm.job.exits, at_least: 5 ms",
+        "f.yaml:27:55: `vm.web-0.exits / vm.job.exits` has no unit to write, and `5 ms` is a text; "
+        "write a number",
+    ),
+    (
+        "requests_served, at_least: 10",
+        "exits/vm.job.exits, at_least: 10",
+        "f.yaml:27:14: a VM has no metric `exits/vm.job.exits`; "
+        "put a space on both sides of `+`, `-`, `*` and `/`",
+    ),
+    (
         "name: small\n",
         "name: small\nname: large\n",
         "f.yaml:3:1: the key `name` stands here twice; "
