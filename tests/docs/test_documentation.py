@@ -21,7 +21,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GUIDES = [ROOT / "docs/quickstart.md", ROOT / "docs/measured-and-assumed.md"]
+GUIDES = [
+    ROOT / "docs/quickstart.md",
+    ROOT / "docs/measured-and-assumed.md",
+    ROOT / "docs/hardware-profiles.md",
+]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
