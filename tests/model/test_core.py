@@ -10,7 +10,7 @@ import pytest
 
 from dcsim.host import transfer_ns
 from dcsim.host.world import CoreWorld
-from dcsim.results import RunResult
+from dcsim.results import RunResult, summarise
 from dcsim.run import run_scenario
 from dcsim.scenario import Scenario
 
@@ -213,3 +213,41 @@ def test_a_broken_guest_is_a_result(tmp_path: Path) -> None:
 def test_equal_runs_are_equal_in_one_process(mixed: RunResult) -> None:
     assert run_scenario(MIXED) == mixed
     assert dataclasses.replace(mixed, seed=2) != mixed
+
+
+@pytest.mark.parametrize("hypervisor", ["type1", "type2"])
+def test_a_guest_can_use_a_virtio_console(hypervisor: str) -> None:
+    """Its kernel says so when there is none, and prints the same otherwise."""
+
+    def console(**fields: Any) -> str:
+        guest = vm("a", "syscalls n=100", **fields)
+        return (
+            run_scenario(scenario([guest], hosts=[host("h", hypervisor)])).vms[0].console.decode()
+        )
+
+    serial, virtio = console(), console(console="virtio")
+    missing = console(kernel="kernel.console=virtio")
+
+    assert "no virtio console" in missing
+    assert "no virtio console" not in virtio
+    assert "result syscalls n=100 right=100" in serial
+    assert virtio.splitlines()[-3:] == serial.splitlines()[-3:]
+
+
+def test_what_a_guest_printed_reaches_the_metrics() -> None:
+    summary = summarise(run_scenario(scenario([vm("a", "syscalls n=100", host="one")])))
+
+    assert summary.value("vm.a.result.syscalls.right") == 100
+
+
+@pytest.mark.parametrize("isa", ["rv64gch", "rv64gc"])
+def test_every_kind_of_processor_runs_guests(isa: str) -> None:
+    """With less than the profile has, too; the guest sees the same machine."""
+    hosts = [host("h", "type1", hardware="vt-2008-nehalem", isa=isa)]
+    trapped, bare = (
+        run_scenario(scenario([vm("a", "syscalls n=100", technique=technique)], hosts=hosts)).vms[0]
+        for technique in ("trap-and-emulate", "bare-metal")
+    )
+
+    assert trapped.exit_status == bare.exit_status == 0
+    assert trapped.console == bare.console
