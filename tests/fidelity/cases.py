@@ -24,6 +24,8 @@ class Case:
     """What it powers off with."""
     in_order: bool = True
     """Whether its lines come in one order, whatever the speed of the machine."""
+    tells_time: bool = False
+    """Whether it prints clock values, on lines that begin with ``nano``."""
 
     @property
     def boot_arguments(self) -> str:
@@ -42,16 +44,21 @@ _PLAIN = {
     "float": "float steps=150",
     "forkwait": "forkwait n=5 pages=12",
     "integer": "integer iterations=12 seed=7",
+    "privread": "privread",
     "server": "server fixed=5+25",
     "syscalls": "syscalls n=1200",
     "trespass": "trespass",
 }
 _MIXTURE = "run=integer:iterations=3,float:steps=30,forkwait:n=2,faults:n=2,syscalls:n=100"
 _OTHERS = [
+    # Large pages take several of its time slices to fill.
+    Case("chase-large", "chase size=4194304 pages=large steps=20000", {"tick_ms": 1}),
     Case("echo", "echo", typed=(b"one\n", b"and two\n", b"  three, ", b"four\n", b"end\n")),
     Case("files", "files files=4 size=9000", disk_mib=2),
     Case("files-without-disk", "files", status=1),
+    Case("forkwait-large", "forkwait n=2 pages=12 large=1"),
     Case("idle", "idle seconds=1 period=250"),
+    Case("nanobench", "nanobench rounds=40", tells_time=True),
     Case("server-with-disk", "server fixed=9+12 disk=256 at=100", disk_mib=1),
     # More than fits into its memory; QEMU's smallest machine has more.
     Case("swapper", "swapper size=2000000 passes=2", {"swap_pages": 300}, memory_mib=4, disk_mib=2),

@@ -50,6 +50,7 @@ def machine_arguments(
     disk: Path | None = None,
     settings: Mapping[str, int | str] | None = None,
     virtio_console: bool = False,
+    image: Path = _IMAGE,
     devices: Sequence[str] = (),
 ) -> list[str]:
     """Return QEMU's arguments for running one guest program.
@@ -62,7 +63,7 @@ def machine_arguments(
         *("-M", "virt", "-cpu", cpu, "-m", f"{memory_mib}M", "-display", "none"),
         *("-monitor", "none", "-serial", "null" if virtio_console else "chardev:terminal"),
         *("-chardev", "stdio,id=terminal", "-global", "virtio-mmio.force-legacy=false"),
-        *("-kernel", str(_IMAGE), "-append", boot_arguments(command, settings)),
+        *("-kernel", str(image), "-append", boot_arguments(command, settings)),
         *drive,
         *block,
         *(_VIRTIO_CONSOLE if virtio_console else []),
@@ -110,6 +111,20 @@ def boot(qemu: str) -> Boot:
         with _booted([qemu, *arguments]) as (process, lines):
             rest, _ = process.communicate(typed, timeout=TIMEOUT_SECONDS)
         return read_run(b"".join(lines) + rest, process.returncode)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def boot_image(qemu: str) -> Callable[[Path], Run]:
+    """Return a function that boots a kernel that may not get as far as to start its devices."""
+
+    def run(image: Path) -> Run:
+        arguments = [qemu, *machine_arguments("integer iterations=1", image=image)]
+        ended = subprocess.run(
+            arguments, input=b"", capture_output=True, check=False, timeout=TIMEOUT_SECONDS
+        )
+        return read_run(ended.stdout, ended.returncode)
 
     return run
 

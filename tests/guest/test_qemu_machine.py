@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from dcsim.guest import kernel_image
+
 SUITE = "suite run=integer:iterations=5,float:steps=50,chase:size=16384,faults:n=2,forkwait:n=2"
 
 
@@ -117,5 +119,77 @@ def test_files_needs_a_disk(boot: Any) -> None:
 
 def test_trespassers_are_caught(boot: Any) -> None:
     run = boot("trespass")
-    assert run.result("trespass") == {"offences": "16", "caught": "16", "refused": "10"}
+    assert run.result("trespass") == {"offences": "16", "caught": "16", "refused": "13"}
     assert run.status == 0
+
+
+# ---- large pages ----
+
+
+def test_large_pages_are_refused_when_memory_is_not_in_one_piece(boot: Any) -> None:
+    run = boot("chase size=33554432 pages=large")
+    assert run.status == 1
+    assert "chase: size=33554432 stride=64 do not work" in run.lines
+
+
+@pytest.mark.parametrize("then", ["chase:size=16777216:pages=large", "swapper:size=25165824"])
+def test_memory_of_large_pages_comes_back_when_they_are_given_back(boot: Any, then: str) -> None:
+    # Each needs more than half of what there is, in large pages or in small ones.
+    assert boot(f"suite run=chase:size=16777216:pages=large,{then}").status == 0
+
+
+def test_large_pages_stay_while_small_ones_are_replaced(boot: Any, disk: Path) -> None:
+    programs = "chase:size=8388608:pages=large:steps=1000,swapper:size=27262976:passes=2"
+    command = f"suite parallel=1 run={programs}"
+    swapped = boot(command, disk=disk, settings={"swap_pages": 2000, "tick_ms": 1})
+    alone = boot(command, memory_mib=96)
+    assert swapped.status == alone.status == 0
+    for program in ("chase#1", "swapper#1"):
+        assert swapped.digests()[program] == alone.digests()[program]
+
+
+# ---- interrupts ----
+
+
+def test_interrupts_in_the_middle_of_long_work_change_nothing(boot: Any) -> None:
+    # 16 MiB are filled with zeros, which takes longer than several ticks
+    command = "chase size=16777216 pages=large steps=1000"
+    often = boot(command, settings={"tick_ms": 1})
+    assert often.digests() == boot(command, settings={"tick_ms": 10000}).digests()
+
+
+NOTHING = 0x00000013
+READ_STATUS, SET_INTERRUPTS, CLEAR_INTERRUPTS = 0x10002573, 0x10016573, 0x10017073
+"""csrr a0, sstatus; csrrsi a0, sstatus, 2; csrci sstatus, 2."""
+
+
+@pytest.mark.parametrize(
+    ("lost", "instead", "symptom"),
+    [
+        (CLEAR_INTERRUPTS, NOTHING, "interrupts are off"),
+        (SET_INTERRUPTS, READ_STATUS, "interrupts are on"),
+    ],
+)
+def test_a_machine_that_loses_writes_to_sstatus_is_found_out(
+    boot_image: Any, tmp_path: Path, lost: int, instead: int, symptom: str
+) -> None:
+    before, after = (each.to_bytes(4, "little") for each in (lost, instead))
+    assert kernel_image().count(before) == 1
+    image = tmp_path / "kernel.elf"
+    image.write_bytes(kernel_image().replace(before, after))
+    run = boot_image(image)
+    assert run.lines == [
+        f"kernel: panic: assertion failed: {symptom}",
+        "kernel: power off, status 255",
+    ]
+    assert run.status == 255
+
+
+# ---- privileged state ----
+
+
+def test_programs_cannot_read_what_is_the_kernels(boot: Any) -> None:
+    run = boot("privread")
+    assert run.result("privread") == {"reads": "3", "trapped": "3"}
+    told = [line for line in run.lines if line.startswith("privread ")]
+    assert told == [f"privread {name} trapped" for name in ("sstatus", "satp", "stvec")]

@@ -169,11 +169,12 @@ def chase_end(slots: int, steps: int, seed: int) -> int:
     return at
 
 
+@pytest.mark.parametrize("pages", ["small", "large"])
 @pytest.mark.parametrize(("stride", "size"), [(64, 65536), (4096, 1 << 20), (8, 4096)])
-def test_chase(boot: Any, stride: int, size: int) -> None:
+def test_chase(boot: Any, stride: int, size: int, pages: str) -> None:
     slots = size // stride
     end = chase_end(slots, 5000, 3)
-    run = boot(f"chase size={size} stride={stride} steps=5000 seed=3")
+    run = boot(f"chase size={size} stride={stride} steps=5000 seed=3 pages={pages}")
     assert run.result("chase") == {"slots": str(slots), "steps": "5000", "end": str(end)}
 
 
@@ -191,10 +192,13 @@ def test_faults_finds_every_fresh_page_zero(boot: Any) -> None:
     assert run.result("faults") == {"n": "7", "pages": "33", "zero": str(7 * 33)}
 
 
-def test_forkwait_children_see_their_parents_pages_and_keep_their_own(boot: Any) -> None:
+@pytest.mark.parametrize("large", [0, 1])
+def test_forkwait_children_see_their_parents_pages_and_keep_their_own(
+    boot: Any, large: int
+) -> None:
     # Child number n finds page p holding p, whatever its elder siblings wrote there.
     expected = sum((number + sum(range(6))) % 64 for number in range(9))
-    run = boot("forkwait n=9 pages=6")
+    run = boot(f"forkwait n=9 pages=6 large={large}")
     assert run.result("forkwait") == {"n": "9", "pages": "6", "sum": str(expected)}
 
 
@@ -285,3 +289,13 @@ def test_digest_of_a_child_is_that_of_the_pages_it_wrote(boot: Any) -> None:
     for number in range(3):
         mapping = {0x1000000000 + 4096 * page: [number] + [0] * 511 for page in range(4)}
         assert digests[f"forkwait#{number + 2}"] == page_digest(mapping)
+
+
+def test_digest_of_a_large_page_is_that_of_the_small_ones_in_its_place(boot: Any) -> None:
+    # The child with number 1, the second one, writes that into the first word of each of four pages,
+    # over what its parent wrote. Its copy of the large page has nothing else in it.
+    digests = boot("forkwait n=2 pages=4 large=1").digests()
+    pages = {0x1000000000 + 4096 * page: [0] * 512 for page in range(512)}
+    for page in range(4):
+        pages[0x1000000000 + 4096 * page][0] = 1
+    assert digests["forkwait#3"] == page_digest(pages)

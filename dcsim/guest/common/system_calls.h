@@ -2,7 +2,7 @@
 //
 // A program puts the number in a7, arguments in a0..a3, executes `ecall` and finds the result in
 // a0; a negative result is an error. No call ever returns a clock value: what a program stores
-// must not depend on how fast the machine is.
+// must not depend on how fast the machine is. Not even the stopwatch: the kernel prints its times.
 #pragma once
 
 enum system_call {
@@ -25,7 +25,31 @@ enum system_call {
     CALL_PACKET_ADDRESS,  // packet_address(bytes): the network card's 6-byte address
     CALL_PACKET_RECEIVE,  // packet_receive(bytes, size): waits for a frame; returns its length
     CALL_PACKET_SEND,     // packet_send(bytes, size): one whole Ethernet frame
+    CALL_MAP_LARGE,       // map_large(bytes): the same as map, of pages of 2 MiB
+    CALL_SKIP_ILLEGAL,    // skip_illegal(): from now on illegal instructions of this process do
+                          // nothing; returns how many did so since the last call
+    CALL_STOPWATCH,       // stopwatch(action, rounds, name): see below
+    CALL_NANO_LOOP,       // nano_loop(which, rounds, address): rounds of something in the kernel
     CALL_COUNT,
+};
+
+// There is one stopwatch. Until it is stopped, or its owner ends, no timer interrupts; and no digest
+// is made of the owner or a child of its that ends, because that would be measured too.
+enum stopwatch_action {
+    STOPWATCH_START,
+    STOPWATCH_STOP_EMPTY,  // the time was that of the loop alone: it is kept
+    STOPWATCH_STOP,        // prints the time of so many rounds, beside that of the loop alone
+};
+
+// What the kernel does for nano_loop, each as often as asked for.
+enum nano_loop {
+    NANO_EMPTY,             // nothing
+    NANO_IO,                // reads a register of the serial port
+    NANO_PRIVILEGED_WRITE,  // writes a privileged register, with the value it has
+    NANO_CALL,              // calls a function that returns at once
+    NANO_CALL_POINTER,      // the same through a pointer
+    NANO_PAGE_TABLE,        // changes the page-table entry of `address`, and makes it known
+    NANO_LOOPS,
 };
 
 enum error {

@@ -30,12 +30,13 @@ bool address_space_create(struct address_space *space, uint64_t asid) {
 }
 
 // A swapped page gives back its slot, a resident one its frame.
-void page_drop(entry_t *entry) {
-    if (*entry & ENTRY_VALID)
-        frame_release(entry_frame(*entry));
-    else if (entry_is_swapped(*entry))
-        swap_release(entry_slot(*entry));
-    *entry = 0;
+void page_drop(const struct page *page) {
+    entry_t entry = *page->entry;
+    if (entry & ENTRY_VALID)
+        frames_release(entry_frame(entry), page->bytes);
+    else if (entry_is_swapped(entry))
+        swap_release(entry_slot(entry));
+    *page->entry = 0;
 }
 
 static void stop_using(const struct address_space *space) {
@@ -46,10 +47,9 @@ static void stop_using(const struct address_space *space) {
 }
 
 void address_space_destroy(struct address_space *space) {
-    uint64_t address = 0;
-    entry_t *entry;
-    while ((entry = page_table_next(space->root, &address)))
-        page_drop(entry);
+    struct page page = {0};
+    while (page_table_next(space->root, &page))
+        page_drop(&page);
     stop_using(space);
     flush_space(space->asid);
     page_table_free(space->root);
@@ -67,7 +67,8 @@ void address_space_use(const struct address_space *space) {
 
 // Both sides lose the right to write: the next store of either finds out whether the page is still
 // shared. What the parent wrote counts as written by the parent only.
-static void share_page(entry_t *parent, entry_t *child) {
+static void share_page(const struct page *page, entry_t *child) {
+    entry_t *parent = page->entry;
     if (*parent & ENTRY_VALID) {
         if (*parent & ENTRY_DIRTY)
             *parent |= ENTRY_WRITTEN | ENTRY_CHANGED;
@@ -85,10 +86,9 @@ void address_space_fork(struct address_space *parent, struct address_space *chil
     child->heap = parent->heap;
     for (int i = 0; i < parent->area_count; i++)
         child->areas[i] = parent->areas[i];
-    uint64_t address = 0;
-    entry_t *entry;
-    for (; (entry = page_table_next(parent->root, &address)); address += PAGE_BYTES)
-        share_page(entry, page_table_entry(child->root, address, 0, true));
+    struct page page = {0};
+    while (page_table_next(parent->root, &page))
+        share_page(&page, page_table_entry(child->root, page.address, page_is_large(&page)));
     flush_space(parent->asid);
 }
 
@@ -114,28 +114,43 @@ struct area *address_space_add(struct address_space *space, struct area area) {
     return &space->areas[index];
 }
 
+static uint64_t round_up(uint64_t value, uint64_t unit) {
+    return (value + unit - 1) & ~(unit - 1);
+}
+
 // Mappings never reuse addresses, with a page between them that always faults.
+static struct area *add_mapping(struct address_space *space, uint64_t bytes, uint64_t page_bytes) {
+    uint64_t start = round_up(space->next_mapping, page_bytes);
+    uint64_t top = USER_TOP - USER_STACK_BYTES - 2 * PAGE_BYTES;
+    if (bytes == 0 || bytes > USER_TOP || start > top || round_up(bytes, page_bytes) > top - start)
+        return NULL;
+    struct area *area = address_space_add(space, (struct area){
+        .start = start,
+        .end = start + round_up(bytes, page_bytes),
+        .permissions = ENTRY_READ | ENTRY_WRITE,
+    });
+    if (area)
+        space->next_mapping = area->end + PAGE_BYTES;
+    return area;
+}
+
 uint64_t address_space_map(struct address_space *space, uint64_t bytes) {
-    uint64_t start = space->next_mapping;
-    if (bytes == 0 || bytes > USER_TOP - USER_STACK_BYTES - 2 * PAGE_BYTES - start)
-        return 0;
-    uint64_t end = start + page_up(bytes);
-    struct area area = {.start = start, .end = end, .permissions = ENTRY_READ | ENTRY_WRITE};
-    if (!address_space_add(space, area))
-        return 0;
-    space->next_mapping = end + PAGE_BYTES;
-    return start;
+    const struct area *area = add_mapping(space, bytes, PAGE_BYTES);
+    return area ? area->start : 0;
+}
+
+struct area *address_space_add_large(struct address_space *space, uint64_t bytes) {
+    return add_mapping(space, bytes, MEGAPAGE_BYTES);
 }
 
 bool address_space_unmap(struct address_space *space, uint64_t address) {
     struct area *area = address_space_find(space, address);
     if (!area || area->start != address || address < USER_MAPPINGS)
         return false;
-    uint64_t end = area->end;
-    entry_t *entry;
-    while ((entry = page_table_next(space->root, &address)) && address < end) {
-        page_drop(entry);
-        flush_page(address, space->asid);
+    struct page page = {.address = address};
+    while (page_table_next(space->root, &page) && page.address < area->end) {
+        page_drop(&page);
+        flush_page(page.address, space->asid);
     }
     *area = (struct area){0};
     return true;

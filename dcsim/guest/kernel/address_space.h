@@ -52,8 +52,12 @@ struct area *address_space_add(struct address_space *space, struct area area);
 // New zero-filled memory: its address, or 0.
 uint64_t address_space_map(struct address_space *space, uint64_t bytes);
 
+// An area for new memory of large pages, on a boundary of theirs, with nothing in it yet; NULL when
+// there is no room. See large_pages.h.
+struct area *address_space_add_large(struct address_space *space, uint64_t bytes);
+
 // Takes away the mapping that starts at `address`; false when there is none.
 bool address_space_unmap(struct address_space *space, uint64_t address);
 
-// Empties one page entry and gives back what it holds. The caller flushes.
-void page_drop(entry_t *entry);
+// Empties a page's entry and gives back what it holds. The caller flushes.
+void page_drop(const struct page *page);

@@ -6,6 +6,7 @@
 
 #include "layout.h"
 #include "print.h"
+#include "stopwatch.h"
 #include "swap.h"
 
 #define HASH_START 0xcbf29ce484222325ul
@@ -17,7 +18,7 @@ static uint64_t fold(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
-// The content of the page behind an entry. A swapped page is read into a buffer of our own: to load
+// The content of the page behind an entry. A swapped page, never a large one, is read into a buffer of our own: to load
 // it properly could evict another page, which would be absurd at the end of a process.
 static const uint64_t *page_content(entry_t entry) {
     static _Alignas(PAGE_BYTES) uint64_t buffer[PAGE_WORDS];
@@ -34,14 +35,24 @@ static uint64_t fold_page(uint64_t hash, uint64_t address, const uint64_t *conte
     return hash;
 }
 
+// A large page counts as the small ones that would fill its place.
+static uint64_t fold_pages(uint64_t hash, const struct page *page) {
+    const uint64_t *content = page_content(*page->entry);
+    for (uint64_t offset = 0; offset < page->bytes; offset += PAGE_BYTES)
+        hash = fold_page(hash, page->address + offset, content + offset / sizeof *content);
+    return hash;
+}
+
 void digest_print(struct process *process) {
-    uint64_t hash = HASH_START, pages = 0, address = 0;
-    entry_t *entry;
-    for (; (entry = page_table_next(process->space.root, &address)); address += PAGE_BYTES) {
-        if (!entry_was_written(*entry))
+    uint64_t hash = HASH_START, pages = 0;
+    struct page page = {0};
+    if (stopwatch_hides(process))
+        return;
+    while (page_table_next(process->space.root, &page)) {
+        if (!entry_was_written(*page.entry))
             continue;
-        hash = fold_page(hash, address, page_content(*entry));
-        pages++;
+        hash = fold_pages(hash, &page);
+        pages += page.bytes / PAGE_BYTES;
     }
     print("digest %s#%u %016lx pages=%lu\n", process->program->name, process->instance, hash,
           pages);

@@ -3,6 +3,7 @@
 #include "fault.h"
 
 #include "frames.h"
+#include "large_pages.h"
 #include "layout.h"
 #include "memory.h"
 #include "print.h"
@@ -53,16 +54,28 @@ static void load_swapped(const struct area *area, entry_t *entry) {
     swap_release(slot);
 }
 
+// The frames of a copy of the page; 0 when there are none, which only happens to a large one.
+static uint64_t copy_page(const struct page *page) {
+    uint64_t shared = entry_frame(*page->entry);
+    if (page_is_large(page))
+        return large_page_copy(shared);
+    uint64_t frame = frame_allocate();
+    memcpy(to_pointer(frame), to_pointer(shared), PAGE_BYTES);
+    return frame;
+}
+
 // A store to a page shared since a fork: the last one to hold it keeps it, others copy.
-static void unshare(entry_t *entry) {
-    uint64_t shared = entry_frame(*entry);
+static bool unshare(const struct page *page) {
+    uint64_t shared = entry_frame(*page->entry);
     if (frame_references(shared) > 1) {
-        uint64_t frame = frame_allocate();
-        memcpy(to_pointer(frame), to_pointer(shared), PAGE_BYTES);
-        frame_release(shared);
-        *entry = entry_make(frame, *entry & ((1ul << ENTRY_FRAME_SHIFT) - 1));
+        uint64_t frame = copy_page(page);
+        if (!frame)
+            return false;
+        frames_release(shared, page->bytes);
+        *page->entry = entry_make(frame, *page->entry & ((1ul << ENTRY_FRAME_SHIFT) - 1));
     }
-    *entry |= ENTRY_WRITE;
+    *page->entry |= ENTRY_WRITE;
+    return true;
 }
 
 // Makes a changed entry visible. The fence for one page covers its leaf entry only: where a table on
@@ -80,16 +93,17 @@ enum fault_result fault_serve(struct address_space *space, uint64_t address, enu
         return FAULT_FORBIDDEN;
     if (!frames_reserve(FRAMES_PER_FAULT))
         return FAULT_NO_MEMORY;
-    uint64_t page = page_down(address);
-    bool new_table = !page_table_entry(space->root, page, 0, false);
-    entry_t *entry = page_table_entry(space->root, page, 0, true);
-    if (*entry == 0)
-        load_fresh(area, page, entry);
-    else if (entry_is_swapped(*entry))
-        load_swapped(area, entry);
-    if (access == ACCESS_WRITE && !(*entry & ENTRY_WRITE))
-        unshare(entry);
-    *entry |= ENTRY_ACCESSED | (access == ACCESS_WRITE ? ENTRY_DIRTY : 0);
-    publish(space, page, new_table);
+    struct page page = page_table_find(space->root, address);
+    bool new_table = !page.entry;
+    if (new_table)
+        page.entry = page_table_entry(space->root, address, 0);
+    if (*page.entry == 0)
+        load_fresh(area, page.address, page.entry);
+    else if (entry_is_swapped(*page.entry))
+        load_swapped(area, page.entry);
+    if (access == ACCESS_WRITE && !(*page.entry & ENTRY_WRITE) && !unshare(&page))
+        return FAULT_NO_MEMORY;
+    *page.entry |= ENTRY_ACCESSED | (access == ACCESS_WRITE ? ENTRY_DIRTY : 0);
+    publish(space, page.address, new_table);
     return FAULT_SERVED;
 }

@@ -6,6 +6,8 @@
 #include "memory.h"
 #include "print.h"
 
+#define LARGE_FRAMES (MEGAPAGE_BYTES / PAGE_BYTES)
+
 struct frame {
     uint32_t references;  // 0: free
     uint32_t next_free;   // index + 1 of the next record in the list; 0 ends it
@@ -14,8 +16,9 @@ struct frame {
 static struct frame *records;  // valid below `fresh`; the others are never read
 static uint64_t first;         // physical address of record 0
 static uint64_t count, fresh;  // frames; index of the first never used
-static uint64_t listed;        // frames in the free list
-static uint32_t free_list;
+static uint64_t listed;        // frames in the two lists
+static uint32_t free_list;     // single frames
+static uint32_t large_list;    // first frames of large pages that were given back whole
 
 void frames_start(uint64_t start, uint64_t end) {
     uint64_t pages = (page_down(end) - page_up(start)) / PAGE_BYTES;
@@ -32,8 +35,17 @@ static struct frame *record_of(uint64_t frame) {
     return &records[index];
 }
 
+// No single frames are left: those of a large page become some.
+static void split_large(void) {
+    uint64_t large = frames_allocate_large();
+    for (uint64_t i = 0; i < LARGE_FRAMES; i++)
+        frame_release(large + i * PAGE_BYTES);
+}
+
 // Takes the head of the free list, or a frame never used; the index, or `count` when none is left.
 static uint64_t take_index(void) {
+    if (!free_list && fresh == count && large_list)
+        split_large();
     if (!free_list)
         return fresh < count ? fresh++ : count;
     uint64_t index = free_list - 1;
@@ -88,4 +100,42 @@ uint64_t frames_allocate_run(uint64_t pages) {
     while (pages--)
         records[fresh++] = (struct frame){.references = 1};
     return run;
+}
+
+// Frames in front of the boundary are passed over: they go to the free list.
+static uint64_t never_used_large(void) {
+    uint64_t end = first + count * PAGE_BYTES, unused = first + fresh * PAGE_BYTES;
+    uint64_t boundary = (unused + MEGAPAGE_BYTES - 1) & ~(MEGAPAGE_BYTES - 1);
+    if (boundary + MEGAPAGE_BYTES > end)
+        return 0;
+    while (first + fresh * PAGE_BYTES < boundary)
+        frame_release(frames_allocate_run(1));
+    return frames_allocate_run(LARGE_FRAMES);
+}
+
+uint64_t frames_allocate_large(void) {
+    if (!large_list)
+        return never_used_large();
+    uint64_t index = large_list - 1;
+    large_list = records[index].next_free;
+    listed -= LARGE_FRAMES;
+    records[index] = (struct frame){.references = 1};
+    return first + index * PAGE_BYTES;
+}
+
+static void release_large(uint64_t frame) {
+    struct frame *record = record_of(frame);
+    ASSERT(record->references > 0);
+    if (--record->references > 0)
+        return;
+    record->next_free = large_list;
+    large_list = (uint32_t)(record - records) + 1;
+    listed += LARGE_FRAMES;
+}
+
+void frames_release(uint64_t frame, uint64_t bytes) {
+    if (bytes == MEGAPAGE_BYTES)
+        release_large(frame);
+    else
+        frame_release(frame);
 }

@@ -27,5 +27,12 @@ unsigned frame_references(uint64_t frame);
 // How many frame_allocate calls would succeed now.
 uint64_t frames_free(void);
 
-// `pages` adjacent frames for good. Only before anything was freed; panics when there are none.
+// `pages` adjacent frames that were never used; panics when there are none.
 uint64_t frames_allocate_run(uint64_t pages);
+
+// The frames of a large page: adjacent, on a boundary of its size; 0 when there are none. Only the
+// first of them counts who uses the page.
+uint64_t frames_allocate_large(void);
+
+// One user fewer of the frame, or the frames, of a page of `bytes`.
+void frames_release(uint64_t frame, uint64_t bytes);

@@ -25,3 +25,20 @@ void interrupts_wait(void) {
     if (pending & INTERRUPT_EXTERNAL)
         plic_serve();
 }
+
+void interrupts_expect_off(uint64_t status) {
+    if (status & STATUS_INTERRUPTS)
+        panic("assertion failed: interrupts are off");
+}
+
+void interrupts_assert_off(void) {
+    interrupts_expect_off(CSR_READ(sstatus));
+}
+
+// Called by interrupts_allow with the values of sstatus before, during and after.
+void interrupts_check_window(uint64_t before, uint64_t during, uint64_t after) {
+    interrupts_expect_off(before);
+    if (!(during & STATUS_INTERRUPTS))
+        panic("assertion failed: interrupts are on");
+    interrupts_expect_off(after);
+}

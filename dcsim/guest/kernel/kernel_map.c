@@ -24,7 +24,7 @@ entry_t *kernel_root;
 static void map(uint64_t start, uint64_t end, uint64_t flags) {
     while (start < end) {
         bool mega = start % MEGAPAGE_BYTES == 0 && end - start >= MEGAPAGE_BYTES;
-        entry_t *entry = page_table_entry(kernel_root, start + KERNEL_OFFSET, mega, true);
+        entry_t *entry = page_table_entry(kernel_root, start + KERNEL_OFFSET, mega);
         if (!entry)
             panic("no memory for the kernel's page tables");
         *entry = entry_make(start, flags);

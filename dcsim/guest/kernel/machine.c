@@ -57,6 +57,8 @@ static bool isa_has(const char *isa, const char *extension) {
 static void found_node(const struct node *node) {
     if (node->isa && isa_has(node->isa, "sstc"))
         machine.has_supervisor_timer = true;
+    if (node->isa && isa_has(node->isa, "zicntr"))
+        machine.has_cycle_counter = true;
     if (node->timebase_hz)
         machine.timebase_hz = node->timebase_hz;
     if (node->boot_arguments)

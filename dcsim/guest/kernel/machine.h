@@ -18,6 +18,7 @@ struct machine {
     uint64_t memory_start, memory_bytes;
     uint64_t timebase_hz;      // how fast the `time` register counts
     bool has_supervisor_timer;  // Sstc: the stimecmp register replaces a firmware call
+    bool has_cycle_counter;     // Zicntr: the `cycle` register may be read
     unsigned boot_hart;
     uint64_t finisher;
     struct device uart, plic;

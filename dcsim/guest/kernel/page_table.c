@@ -16,10 +16,14 @@ static entry_t *table_of(entry_t entry) {
     return to_pointer(entry_frame(entry));
 }
 
-// Follows one table entry down, making the table when allowed.
-static entry_t *descend(entry_t *entry, bool create) {
-    if (!(*entry & ENTRY_VALID)) {
-        uint64_t frame = create ? frame_allocate_zeroed() : 0;
+static uint64_t span_of(int level) {
+    return PAGE_BYTES << 9 * level;
+}
+
+// Follows one table entry down, making the table where there is none.
+static entry_t *descend(entry_t *entry) {
+    if (*entry == 0) {
+        uint64_t frame = frame_allocate_zeroed();
         if (!frame)
             return NULL;
         *entry = entry_make(frame, ENTRY_VALID);
@@ -27,29 +31,47 @@ static entry_t *descend(entry_t *entry, bool create) {
     return table_of(*entry);
 }
 
-entry_t *page_table_entry(entry_t *root, uint64_t address, int level, bool create) {
+entry_t *page_table_entry(entry_t *root, uint64_t address, int level) {
     entry_t *table = root;
     for (int at = LEVELS - 1; table && at > level; at--)
-        table = descend(&table[table_index(address, at)], create);
+        table = descend(&table[table_index(address, at)]);
     return table ? &table[table_index(address, level)] : NULL;
 }
 
-entry_t *page_table_next(entry_t *root, uint64_t *address) {
-    while (*address < USER_TOP) {
-        entry_t *table = root;
-        for (int level = LEVELS - 1; level >= 0; level--) {
-            entry_t *entry = &table[table_index(*address, level)];
-            if (level == 0 && *entry)
-                return entry;
-            if (*entry == 0) {  // nothing below: go on behind what this entry spans
-                uint64_t span = PAGE_BYTES << 9 * level;
-                *address = (*address & ~(span - 1)) + span;
-                break;
-            }
-            table = table_of(*entry);
-        }
+// Goes down from the root to the page entry of `address`, or to the empty one on the way to it;
+// the level at which it stands.
+static int walk(entry_t *root, uint64_t address, entry_t **entry) {
+    entry_t *table = root;
+    for (int level = LEVELS - 1;; level--) {
+        *entry = &table[table_index(address, level)];
+        if (level == 0 || **entry == 0 || entry_is_leaf(**entry))
+            return level;
+        table = table_of(**entry);
     }
-    return NULL;
+}
+
+struct page page_table_find(entry_t *root, uint64_t address) {
+    entry_t *entry;
+    int level = walk(root, address, &entry);
+    if (level > 0 && *entry == 0)
+        return (struct page){NULL, page_down(address), PAGE_BYTES};
+    uint64_t bytes = span_of(level);
+    return (struct page){entry, address & ~(bytes - 1), bytes};
+}
+
+bool page_table_next(entry_t *root, struct page *page) {
+    uint64_t address = page->address + page->bytes;
+    while (address < USER_TOP) {
+        entry_t *entry;
+        uint64_t bytes = span_of(walk(root, address, &entry));
+        address &= ~(bytes - 1);
+        if (*entry) {
+            *page = (struct page){entry, address, bytes};
+            return true;
+        }
+        address += bytes;  // nothing below: go on behind what this entry spans
+    }
+    return false;
 }
 
 uint64_t page_table_count(entry_t *root) {
@@ -59,7 +81,7 @@ uint64_t page_table_count(entry_t *root) {
             continue;
         tables++;
         for (int j = 0; j < ENTRIES; j++)
-            tables += table_of(root[i])[j] != 0;
+            tables += table_of(root[i])[j] && !entry_is_leaf(table_of(root[i])[j]);
     }
     return tables;
 }

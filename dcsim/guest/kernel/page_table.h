@@ -1,4 +1,5 @@
-// Sv39 page tables: three levels of 512 entries.
+// Sv39 page tables: three levels of 512 entries. An entry at level 0 is a page of 4 KiB; one at
+// level 1 is a table, or a large page of 2 MiB.
 //
 //   virtual address  63..39 sign | 38..30 level 2 | 29..21 level 1 | 20..12 level 0 | 11..0 offset
 //   entry            53..10 frame number | 9..8 for software | D A G U X W R V
@@ -14,6 +15,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "layout.h"
 
 typedef uint64_t entry_t;
 
@@ -39,6 +42,10 @@ static inline uint64_t entry_frame(entry_t entry) {
 static inline entry_t entry_make(uint64_t frame, uint64_t flags) {
     return frame >> 12 << ENTRY_FRAME_SHIFT | flags;
 }
+// Does the entry map a page, rather than name a table?
+static inline bool entry_is_leaf(entry_t entry) {
+    return entry & ENTRY_VALID && entry & (ENTRY_READ | ENTRY_WRITE | ENTRY_EXECUTE);
+}
 static inline bool entry_is_swapped(entry_t entry) {
     return !(entry & ENTRY_VALID) && entry & ENTRY_SWAPPED;
 }
@@ -54,14 +61,27 @@ static inline bool entry_was_written(entry_t entry) {
     return entry & ENTRY_WRITTEN || (entry & ENTRY_VALID && entry & ENTRY_DIRTY);
 }
 
-// The entry of `address` at `level` (0: a 4 KiB page); NULL when there is none. Missing tables on
-// the way are made when `create`, which takes at most `LEVELS - 1` frames; they stay until the
-// address space goes.
-entry_t *page_table_entry(entry_t *root, uint64_t address, int level, bool create);
+// A place in a page table where a page of `bytes`, at `address`, is or could be.
+struct page {
+    entry_t *entry;
+    uint64_t address, bytes;
+};
 
-// The first non-empty page entry of the user half at or after *address, which is moved to it;
-// NULL when there is none.
-entry_t *page_table_next(entry_t *root, uint64_t *address);
+static inline bool page_is_large(const struct page *page) {
+    return page->bytes > PAGE_BYTES;
+}
+
+// The entry of `address` at `level` (0: a page of 4 KiB, 1: one of 2 MiB), to be filled. Missing
+// tables on the way are made, which takes at most `LEVELS - 1 - level` frames; they stay until the
+// address space goes. NULL when there are no frames.
+entry_t *page_table_entry(entry_t *root, uint64_t address, int level);
+
+// The page that holds `address`. Its entry may be empty, and is NULL where a table is missing.
+struct page page_table_find(entry_t *root, uint64_t address);
+
+// Moves `page` on to the first page of the user half behind it whose entry is not empty; false when
+// there is none. From a page of no bytes at an address it goes to the first at or behind that.
+bool page_table_next(entry_t *root, struct page *page);
 
 // How many tables, the root included, the user half takes.
 uint64_t page_table_count(entry_t *root);

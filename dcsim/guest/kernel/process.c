@@ -10,6 +10,7 @@
 #include "print.h"
 #include "replace.h"
 #include "schedule.h"
+#include "stopwatch.h"
 #include "switch.h"
 #include "system_calls.h"
 
@@ -141,6 +142,7 @@ int process_exec(const struct program *program, const struct arguments *argument
     process->space = fresh.space;
     fresh.frame.kernel_stack = process->frame.kernel_stack;
     process->frame = fresh.frame;
+    process->skips_illegal = false;
     float_forget(process);
     rename(process, program);
     return (int)ARGUMENT(&process->frame, 0);
@@ -194,6 +196,7 @@ noreturn void process_exit(unsigned status) {
     disown_children(process);
     address_space_destroy(&process->space);
     float_forget(process);
+    stopwatch_forget(process);
     process->status = status;
     schedule_end();
 }

@@ -57,6 +57,8 @@ struct process {
     uint64_t wake_time;        // on the time counter; UINT64_MAX: none
     struct process *next;      // in the ready queue
     uint8_t *stack;
+    bool skips_illegal;        // illegal instructions do not end it
+    uint64_t skipped;          // how many did not, since it last asked
     struct address_space space;
 };
 

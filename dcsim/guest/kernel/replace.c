@@ -1,5 +1,6 @@
 // Page replacement by the clock algorithm: a hand goes round over the pages of all processes. A
-// page used since the hand last came by (A set) loses A and stays; one not used is evicted.
+// page used since the hand last came by (A set) loses A and stays; one not used is evicted. Large
+// pages are never evicted.
 #include "replace.h"
 
 #include "address_space.h"
@@ -15,7 +16,7 @@
 
 static struct {
     int process;  // index into the process table
-    uint64_t address;
+    struct page page;
 } hand;
 
 static bool is_changed(entry_t entry) {
@@ -35,19 +36,19 @@ static bool evict(entry_t *entry) {
         gone = entry_make_swapped(slot, entry_was_written(*entry) ? ENTRY_WRITTEN : 0);
     }
     *entry = gone;
-    flush_page(hand.address, processes[hand.process]->space.asid);
+    flush_page(hand.page.address, processes[hand.process]->space.asid);
     frame_release(frame);
     return true;
 }
 
 // Looks at the page under the hand; true when it was evicted.
 static bool visit(entry_t *entry) {
-    if (!(*entry & ENTRY_VALID))
+    if (!(*entry & ENTRY_VALID) || page_is_large(&hand.page))
         return false;
     if (!(*entry & ENTRY_ACCESSED))
         return evict(entry);
     *entry &= ~ENTRY_ACCESSED;
-    flush_page(hand.address, processes[hand.process]->space.asid);
+    flush_page(hand.page.address, processes[hand.process]->space.asid);
     return false;
 }
 
@@ -56,8 +57,7 @@ static entry_t *advance(void) {
     struct process *process = processes[hand.process];
     if (!process || !process->space.root)
         return NULL;
-    hand.address += PAGE_BYTES;
-    return page_table_next(process->space.root, &hand.address);
+    return page_table_next(process->space.root, &hand.page) ? hand.page.entry : NULL;
 }
 
 // Turns the hand until one page is evicted. Twice round is enough: the first round takes A away.
@@ -68,7 +68,7 @@ static bool evict_one(void) {
             return true;
         if (!entry) {
             hand.process = (hand.process + 1) % PROCESS_LIMIT;
-            hand.address = 0;
+            hand.page = (struct page){0};
             turned++;
         }
     }
@@ -76,10 +76,10 @@ static bool evict_one(void) {
 }
 
 static uint64_t unchanged_pages(const struct process *process) {
-    uint64_t pages = 0, address = 0;
-    const entry_t *entry;
-    for (; (entry = page_table_next(process->space.root, &address)); address += PAGE_BYTES)
-        pages += *entry & ENTRY_VALID && !is_changed(*entry);
+    uint64_t pages = 0;
+    struct page page = {0};
+    while (page_table_next(process->space.root, &page))
+        pages += *page.entry & ENTRY_VALID && !is_changed(*page.entry) && !page_is_large(&page);
     return pages;
 }
 

@@ -4,7 +4,6 @@
 #include "float_context.h"
 #include "interrupts.h"
 #include "print.h"
-#include "riscv.h"
 #include "switch.h"
 #include "timer.h"
 
@@ -46,7 +45,7 @@ void schedule_arrived(void) {
 // Goes on with the next ready process, or the idle loop. Returns when the caller's turn comes
 // again.
 static void give_up(void) {
-    ASSERT(!(CSR_READ(sstatus) & STATUS_INTERRUPTS));
+    interrupts_assert_off();
     struct process *from = current(), *to = take_ready();
     if (to == from) {
         from->state = RUNNING;

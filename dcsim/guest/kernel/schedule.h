@@ -1,8 +1,8 @@
 // Who runs: round-robin with a time slice, waiting and waking.
 //
-// The kernel is not preemptible: interrupts are off whenever it runs, so a process gives up the
-// hart only in these functions, and kernel data needs no other protection on a machine with one
-// hart.
+// The kernel is not preemptible: a process gives up the hart only in these functions. An interrupt
+// that long work lets in makes processes ready, but none runs before the work is done. So kernel
+// data needs no other protection on a machine with one hart.
 #pragma once
 
 #include <stdnoreturn.h>

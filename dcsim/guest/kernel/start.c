@@ -4,6 +4,7 @@
 #include "block.h"
 #include "console.h"
 #include "frames.h"
+#include "interrupts.h"
 #include "kernel_map.h"
 #include "layout.h"
 #include "machine.h"
@@ -34,8 +35,9 @@ noreturn void kernel_start(uint64_t hart, uint64_t tree) {
     kernel_map_start();
     CSR_WRITE(scounteren, 0);  // programs read no clocks
     start_devices();
-    address_spaces_start();
     timer_start();
+    interrupts_allow();  // what devices have had to say already
+    address_spaces_start();
     print("kernel: %lu KiB of memory, %lu free\n", machine.memory_bytes / 1024,
           frames_free() * (PAGE_BYTES / 1024));
     process_start_first(settings.program, settings.arguments);

@@ -6,10 +6,14 @@
 
 #include "console.h"
 #include "device_calls.h"
+#include "illegal.h"
+#include "large_pages.h"
 #include "layout.h"
+#include "nano_loops.h"
 #include "program.h"
 #include "riscv.h"
 #include "schedule.h"
+#include "stopwatch.h"
 #include "system_calls.h"
 #include "timer.h"
 #include "user_memory.h"
@@ -121,6 +125,11 @@ static int64_t call_map(const uint64_t *arguments) {
     return address ? (int64_t)address : ERROR_NO_MEMORY;
 }
 
+static int64_t call_map_large(const uint64_t *arguments) {
+    uint64_t address = large_pages_map(space(), arguments[0]);
+    return address ? (int64_t)address : ERROR_NO_MEMORY;
+}
+
 static int64_t call_unmap(const uint64_t *arguments) {
     return address_space_unmap(space(), arguments[0]) ? 0 : ERROR_ARGUMENT;
 }
@@ -145,6 +154,10 @@ static int64_t (*const calls[CALL_COUNT])(const uint64_t *arguments) = {
     [CALL_PACKET_ADDRESS] = call_packet_address,
     [CALL_PACKET_RECEIVE] = call_packet_receive,
     [CALL_PACKET_SEND] = call_packet_send,
+    [CALL_MAP_LARGE] = call_map_large,
+    [CALL_SKIP_ILLEGAL] = call_skip_illegal,
+    [CALL_STOPWATCH] = call_stopwatch,
+    [CALL_NANO_LOOP] = call_nano_loop,
 };
 
 // The arguments are copied because exec replaces the frame while they are in use.

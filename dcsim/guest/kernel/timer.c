@@ -10,12 +10,13 @@
 
 #define NEVER UINT64_MAX
 
-static uint64_t armed = NEVER;      // when the timer will fire
+static uint64_t armed;              // when the timer will fire; at first, whatever firmware left
 static uint64_t slice_end = NEVER;  // NEVER: nobody runs
 static bool slice_over;
+static bool paused;
 
 static void arm(uint64_t time) {
-    if (time == armed)
+    if (time == armed || paused)
         return;
     armed = time;
     if (machine.has_supervisor_timer)
@@ -34,6 +35,7 @@ uint64_t timer_ticks(uint64_t milliseconds) {
 }
 
 void timer_start(void) {
+    arm(NEVER);
     CSR_SET(sie, INTERRUPT_TIMER);
 }
 
@@ -66,4 +68,14 @@ void timer_busy(void) {
 void timer_idle(void) {
     slice_end = NEVER;
     arm_for_next();
+}
+
+void timer_pause(void) {
+    arm(NEVER);
+    paused = true;
+}
+
+void timer_resume(void) {
+    paused = false;
+    timer_busy();
 }

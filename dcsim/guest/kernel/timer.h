@@ -19,5 +19,9 @@ void timer_want(uint64_t time);
 void timer_busy(void);
 void timer_idle(void);
 
+// No interrupts from the timer; and again, from a fresh time slice on.
+void timer_pause(void);
+void timer_resume(void);
+
 // The duration of so many milliseconds on the time counter.
 uint64_t timer_ticks(uint64_t milliseconds);

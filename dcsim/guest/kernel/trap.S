@@ -1,7 +1,8 @@
 // The way into the kernel and back.
 //
 // sscratch holds the running process's trap frame while it runs, and zero while the kernel runs.
-// The kernel has interrupts off and never touches unmapped memory, so a trap out of it is a bug.
+// The kernel has interrupts off and never touches unmapped memory, so a trap out of it is a bug,
+// but for interrupts at the one place that lets them in.
 // Register xN of the process is at 8 * N of the frame; see struct trap_frame.
     .equ    FRAME_COUNTER, 0
     .equ    FRAME_STATUS, 256
@@ -98,7 +99,29 @@ trap_return:
     ld      x31, 248(t6)
     sret
 
-    // The kernel trapped: report it on the boot stack, whatever the current one looks like.
+    // The kernel trapped. The code between the labels of interrupts.S wants a0, a1 and ra back; sepc
+    // and sstatus stay what the trap made them, as nothing traps while the interrupt is served.
 trap_in_kernel:
+    csrw    sscratch, zero
+    csrr    t0, scause
+    bgez    t0, trap_is_a_bug
+    csrr    t0, sepc
+    lla     t1, interrupts_window
+    bltu    t0, t1, trap_is_a_bug
+    lla     t1, interrupts_window_last
+    bltu    t1, t0, trap_is_a_bug
+    addi    sp, sp, -32
+    sd      ra, 0(sp)
+    sd      a0, 8(sp)
+    sd      a1, 16(sp)
+    call    trap_serve_in_kernel
+    ld      ra, 0(sp)
+    ld      a0, 8(sp)
+    ld      a1, 16(sp)
+    addi    sp, sp, 32
+    sret
+
+    // Reported on the boot stack, whatever the current one looks like.
+trap_is_a_bug:
     lla     sp, boot_stack_top
     tail    trap_in_kernel_report

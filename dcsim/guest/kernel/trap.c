@@ -1,6 +1,7 @@
 // What a trap means: an interrupt, a system call, a page fault, or the end of the process.
 #include "fault.h"
 #include "float_context.h"
+#include "illegal.h"
 #include "interrupts.h"
 #include "print.h"
 #include "process.h"
@@ -45,7 +46,7 @@ static void serve_exception(struct trap_frame *frame, uint64_t cause) {
         serve_page_fault(cause);
         break;
     case CAUSE_ILLEGAL_INSTRUCTION:
-        if (float_first_use(current()))
+        if (float_first_use(current()) || illegal_skip(current()))
             break;
         kill("illegal instruction", STATUS_KILLED + CAUSE_ILLEGAL_INSTRUCTION);
         break;
@@ -58,6 +59,7 @@ static void serve_exception(struct trap_frame *frame, uint64_t cause) {
 void trap_serve(struct trap_frame *frame) {
     uint64_t cause = CSR_READ(scause);
     ASSERT(frame == &current()->frame && !(frame->status & STATUS_FROM_SUPERVISOR));
+    interrupts_expect_off(frame->status);
     if (cause & CAUSE_INTERRUPT)
         interrupt_serve(cause);
     else
@@ -66,13 +68,20 @@ void trap_serve(struct trap_frame *frame) {
         yield();
 }
 
+// Called by trap.S when an interrupt came in the middle of long work of the kernel.
+void trap_serve_in_kernel(void) {
+    interrupts_assert_off();
+    interrupt_serve(CSR_READ(scause));
+}
+
 // Called by trap.S last before a process goes on: makes the hart's state that of the process.
 void trap_leave(void) {
+    interrupts_assert_off();
     address_space_use(&current()->space);
     float_enter(current());
 }
 
-// Called by trap.S when the kernel itself trapped.
+// Called by trap.S when the kernel itself trapped and should not have.
 void trap_in_kernel_report(void) {
     panic("trap in the kernel: cause %lx, at %lx, address %lx", CSR_READ(scause), CSR_READ(sepc),
           CSR_READ(stval));

@@ -1,8 +1,6 @@
 // The 16550 serial port: eight byte-wide registers.
 #include "uart.h"
 
-#include <stdint.h>
-
 #include "layout.h"
 #include "machine.h"
 
@@ -41,6 +39,10 @@ void uart_write(const char *bytes, size_t size) {
             ;
         uart[DATA] = (uint8_t)bytes[i];
     }
+}
+
+const volatile uint8_t *uart_status_register(void) {
+    return registers() + LINE_STATUS;
 }
 
 int uart_read(void) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 // Sets the line up and lets received bytes interrupt.
 void uart_start(void);
@@ -11,3 +12,6 @@ void uart_write(const char *bytes, size_t size);
 
 // The next received byte, or -1.
 int uart_read(void);
+
+// A register that may be read at any time: that changes nothing.
+const volatile uint8_t *uart_status_register(void);

@@ -16,13 +16,13 @@ static bool ready(const entry_t *entry, enum access access) {
 void *user_pointer(struct address_space *space, uint64_t address, enum access access) {
     if (address >= USER_TOP)
         return NULL;
-    entry_t *entry = page_table_entry(space->root, address, 0, false);
-    if (!ready(entry, access)) {
+    struct page page = page_table_find(space->root, address);
+    if (!ready(page.entry, access)) {
         if (fault_serve(space, address, access) != FAULT_SERVED)
             return NULL;
-        entry = page_table_entry(space->root, address, 0, false);
+        page = page_table_find(space->root, address);
     }
-    return to_pointer(entry_frame(*entry) + address % PAGE_BYTES);
+    return to_pointer(entry_frame(*page.entry) + (address - page.address));
 }
 
 static size_t rest_of_page(uint64_t address, size_t size) {

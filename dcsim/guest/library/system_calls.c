@@ -68,6 +68,10 @@ int unmap(void *address) {
     return (int)call(CALL_UNMAP, (uint64_t)address, 0, 0);
 }
 
+void *map_large(size_t bytes) {
+    return address_or_null(call(CALL_MAP_LARGE, bytes, 0, 0));
+}
+
 uint64_t disk_sectors(void) {
     return (uint64_t)call(CALL_DISK_SECTORS, 0, 0, 0);
 }
@@ -90,4 +94,16 @@ long packet_receive(void *bytes, size_t size) {
 
 int packet_send(const void *bytes, size_t size) {
     return (int)call(CALL_PACKET_SEND, (uint64_t)bytes, size, 0);
+}
+
+long skip_illegal(void) {
+    return call(CALL_SKIP_ILLEGAL, 0, 0, 0);
+}
+
+int stopwatch(enum stopwatch_action action, uint64_t rounds, const char *name) {
+    return (int)call(CALL_STOPWATCH, action, rounds, (uint64_t)name);
+}
+
+long nano_loop(enum nano_loop which, uint64_t rounds, const void *address) {
+    return call(CALL_NANO_LOOP, which, rounds, (uint64_t)address);
 }

@@ -1,8 +1,8 @@
-// Follows a random cycle of pointers through memory. size= bytes stride= steps= seed=
+// Follows a random cycle of pointers through memory. size= bytes stride= steps= seed= pages=large
 //
 // It does nothing but loads that depend on the one before. The cycle visits every slot once before
 // it repeats (Sattolo's shuffle), so the working set is all of `size`, at `stride` bytes per slot.
-// With stride=4096 every step needs another page.
+// With stride=4096 every step needs another page, and with pages=large one of 2 MiB.
 #include "guest.h"
 
 // Slot i holds the index of its successor, in the first word of its `stride` bytes.
@@ -22,12 +22,17 @@ static void make_cycle(uint8_t *memory, uint64_t stride, uint64_t count, uint64_
     }
 }
 
+static uint8_t *memory_of(uint64_t bytes, bool large) {
+    return large ? map_large(bytes) : map(bytes);
+}
+
 int main(int argc, char **argv) {
     uint64_t stride = argument(argc, argv, "stride", 64) & ~7ul;
     uint64_t size = argument(argc, argv, "size", 65536);
     uint64_t steps = argument(argc, argv, "steps", 100000);
     uint64_t count = stride ? size / stride : 0;
-    uint8_t *memory = count < 2 ? NULL : map(count * stride);
+    bool large = text_equal(argument_text(argc, argv, "pages", "small"), "large");
+    uint8_t *memory = count < 2 ? NULL : memory_of(count * stride, large);
     if (!memory)
         fail("chase: size=%lu stride=%lu do not work\n", size, stride);
     make_cycle(memory, stride, count, argument(argc, argv, "seed", 1));

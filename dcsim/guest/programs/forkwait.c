@@ -1,4 +1,4 @@
-// Forks children that write pages they share with their parent, and waits for each. n= pages=
+// Forks children that write pages they share with their parent, and waits for each. n= pages= large=1
 #include "guest.h"
 
 #define STATUSES 64
@@ -23,7 +23,9 @@ int main(int argc, char **argv) {
     uint64_t children = argument(argc, argv, "n", 10);
     uint64_t pages = argument(argc, argv, "pages", 8);
     uint64_t sum = 0;
-    uint64_t *memory = map((pages + 1) * PAGE_BYTES);
+    bool large = argument(argc, argv, "large", 0);
+    uint64_t bytes = (pages + 1) * PAGE_BYTES;
+    uint64_t *memory = large ? map_large(bytes) : map(bytes);
     if (!memory)
         fail("forkwait: no room for %lu pages\n", pages);
     fill(memory, pages);

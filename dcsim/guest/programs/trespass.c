@@ -115,7 +115,9 @@ static int refused_calls(void) {
            (exec("integer", nowhere) == ERROR_ARGUMENT) +
            (spawn("nothing", nowhere) == ERROR_NO_ENTRY) + (wait(99) == ERROR_NO_ENTRY) +
            (unmap(&variable) == ERROR_ARGUMENT) + (map(1ul << 40) == NULL) +
-           (grow(1ul << 60) == NULL);
+           (grow(1ul << 60) == NULL) + (map_large(1ul << 40) == NULL) +
+           (nano_loop(NANO_LOOPS, 1, NULL) == ERROR_ARGUMENT) +
+           (nano_loop(NANO_PAGE_TABLE, 1, kernel) == ERROR_ARGUMENT);
 }
 
 int main(void) {
