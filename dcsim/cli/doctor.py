@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 from packaging.requirements import Requirement
+from yaml import YAMLError
 
 import dcsim
 from dcsim.cli.options import format_option
 from dcsim.cli.output import show_json
+from dcsim.hardware import load_power_curve, load_profile, power_curve_names, profile_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,6 +92,20 @@ def _look_at_schema() -> Iterator[Check]:
     yield "scenario schema", right, "current" if right else "not of this version's models"
 
 
+def _look_at_hardware() -> Iterator[Check]:
+    profiles, curves = profile_names(), power_curve_names()
+    try:
+        for name in profiles:
+            load_profile(name)
+        for name in curves:
+            load_power_curve(name)
+    except (ValueError, YAMLError) as error:
+        yield "hardware", False, f"`{name}` cannot be read: {error}"
+        return
+    found = f"{len(profiles)} profiles and {len(curves)} power curves, all valid"
+    yield "hardware", True, found
+
+
 def _look_at_qemu() -> Iterator[Check]:
     found = shutil.which("qemu-system-riscv64")
     yield "QEMU", True, "is there" if found else "is not there; tests that need it are skipped"
@@ -100,5 +116,6 @@ _LOOKS: tuple[Callable[[], Iterator[Check]], ...] = (
     _look_at_libraries,
     _look_at_extension,
     _look_at_schema,
+    _look_at_hardware,
     _look_at_qemu,
 )

@@ -118,7 +118,8 @@ def _as_json(result: RunResult, summary: Summary, outcomes: Sequence[Outcome]) -
                 **metrics,
                 "cycles": dict(summary.families[f"{name}.cycles"]),
                 "exits_by_reason": dict(summary.families[f"{name}.exits"]),
-                "printed": dict(summary.families[f"{name}.result"]),
+                "result": dict(summary.families[f"{name}.result"]),
+                "nano": dict(summary.families[f"{name}.nano"]),
             }
             for name, metrics in summary.vms.items()
         },

@@ -135,6 +135,26 @@ class HardwareProfile(Closed):
         machine = self.machine.model_copy(update={"isa": figure})
         return self.model_copy(update={"machine": machine})
 
+    def with_exit_cycles(self, cycles: int | None) -> HardwareProfile:
+        """Return the same processor with another round trip of exit and entry; the same for None.
+
+        Parameters
+        ----------
+        cycles
+            Of a world switch and its return together; they are split in the profile's ratio.
+        """
+        if cycles is None:
+            return self
+        machine = self.machine
+        out, back = machine.world_switch_cycles.value, machine.world_return_cycles.value
+        out = min(max((2 * cycles * out + out + back) // (2 * (out + back)), 1), cycles - 1)
+        note = "asked for by the scenario"
+        changes = {
+            "world_switch_cycles": Cycles(value=out, kind="assumption", note=note),
+            "world_return_cycles": Cycles(value=cycles - out, kind="assumption", note=note),
+        }
+        return self.model_copy(update={"machine": machine.model_copy(update=changes)})
+
     def ipi_ns(self) -> int:
         """Return how long an inter-processor interrupt takes, in nanoseconds, rounded up."""
         machine = self.machine

@@ -148,8 +148,8 @@ def read_summary(folder: Path) -> Summary:
             figures = families.setdefault(f"{row['vm']}.{family}", {})
             figures[row[key]] = row["cycles" if family == "cycles" else "count"]
     for row in read_table(folder, "printed").to_pylist():
-        figures = families.setdefault(f"{row['vm']}.result", {})
-        figures[f"{row['program']}.{row['key']}"] = row["value"]
+        figures = families.setdefault(f"{row['vm']}.{row['line']}", {})
+        figures[f"{row['name']}.{row['key']}"] = row["value"]
     return Summary(
         {row["name"]: row for row in read_table(folder, "vms").to_pylist()},
         {row["name"]: row for row in read_table(folder, "hosts").to_pylist()},

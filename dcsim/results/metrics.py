@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dcsim.errors import UnknownNameError
 from dcsim.results.checks import check_result
-from dcsim.results.printed import printed_figures
+from dcsim.results.printed import KINDS, printed_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,8 +42,8 @@ class Summary:
     cluster: Mapping[str, Value]
     """Metrics of the cluster by name."""
     families: Mapping[str, Mapping[str, int]]
-    """Cycles by cause, exits by reason and what its programs printed (``result``): ``web-0.cycles``
-    to the figures by name."""
+    """Cycles by cause, exits by reason and what the guest printed (``result``, ``nano``):
+    ``web-0.cycles`` to the figures by name."""
 
     def value(self, metric: str) -> Value:
         """Return a metric by its full name, such as ``vm.web-0.requests_served``.
@@ -57,7 +57,7 @@ class Summary:
         subject, _, name = rest.partition(".")
         family, _, member = name.partition(".")
         if scope == "vm" and member:
-            nothing = None if family == "result" else 0
+            nothing = None if family in KINDS else 0
             return self.families.get(f"{subject}.{family}", {}).get(member, nothing)
         groups = {"vm": self.vms, "host": self.hosts}
         figures = self.cluster if scope == "cluster" else groups.get(scope, {}).get(subject, {})
@@ -86,7 +86,7 @@ def summarise(result: RunResult) -> Summary:
             for family, figures in (
                 ("cycles", vm.cycles),
                 ("exits", vm.exits),
-                ("result", printed_figures(vm.console)),
+                *printed_figures(vm.console).items(),
             )
         },
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from dcsim.results.printed import KINDS
 from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
 
 if TYPE_CHECKING:
@@ -127,9 +128,10 @@ def _exit_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
 
 def _printed_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
     for vm in result.vms:
-        for name, value in sorted(summary.families[f"{vm.name}.result"].items()):
-            program, _, key = name.partition(".")
-            yield vm.name, program, key, value
+        for kind in KINDS:
+            for member, value in sorted(summary.families[f"{vm.name}.{kind}"].items()):
+                name, _, key = member.partition(".")
+                yield vm.name, kind, name, key, value
 
 
 def _request_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
@@ -230,10 +232,11 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "printed",
-        "Integers that the guests' programs printed in their `result` lines",
+        "Integers that the guests printed in their `result` and `nano` lines",
         (
             _VM,
-            _text("program", "which program of the guest"),
+            _text("line", "`result`: of a program; `nano`: of the kernel's stopwatch"),
+            _text("name", "the program, or the operation"),
             _text("key", "what it called the figure"),
             _integer("value", "", "the last that it printed"),
         ),

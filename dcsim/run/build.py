@@ -107,7 +107,7 @@ def _hypervisor(
     environment: Environment, host: scenarios.Host, world: World, cut: Cut | None
 ) -> Hypervisor:
     kind = _HYPERVISORS[host.hypervisor]
-    profile = load_profile(host.hardware).with_isa(host.isa)
+    profile = load_profile(host.hardware).with_isa(host.isa).with_exit_cycles(host.exit_cycles)
     config = HostConfig(
         name=host.name,
         profile=profile,

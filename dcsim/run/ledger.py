@@ -85,6 +85,8 @@ def _of_the_scenario(scenario: Scenario) -> Iterator[Constant]:
         return Constant(name=name, value=value, unit=unit, kind="scenario", source="scenario file")
 
     for host in scenario.each_host():
+        if host.exit_cycles is not None:
+            yield given(f"scenario.host.{host.name}.exit_cycles", host.exit_cycles, "cycles")
         name = f"scenario.host.{host.name}.disk"
         yield given(f"{name}.latency", host.disk.latency_ns, "ns")
         yield given(f"{name}.bandwidth", host.disk.bandwidth_bits_per_second, "bit/s")

@@ -125,21 +125,25 @@ def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
         yield from _known(
             "hardware profile", host.hardware, profile_names(), (*location, "hardware")
         )
-        yield from _check_isa(host, location)
+        yield from _check_processor(host, location)
         yield from _known("power curve", host.power, power_curve_names(), (*location, "power"))
         yield from _whole(host.memory_bytes, PAGE_BYTES, (*location, "memory"))
         speed = host.disk.bandwidth_bits_per_second
         yield from _positive(speed, ("hosts", index, "disk", "bandwidth"))
 
 
-def _check_isa(host: Host, location: Sequence[int | str]) -> Iterator[Finding]:
-    if host.isa is None or host.hardware not in profile_names():
+def _check_processor(host: Host, location: Sequence[int | str]) -> Iterator[Finding]:
+    if host.hardware not in profile_names():
         return
     profile = load_profile(host.hardware)
-    if host.isa not in profile.permitted_isas:
+    if host.isa is not None and host.isa not in profile.permitted_isas:
         message = f"`{profile.name}` is `{profile.machine.isa.value}` and cannot be `{host.isa}`"
         allowed = ", ".join(f"`{name}`" for name in profile.permitted_isas)
         yield Finding((*location, "isa"), message, f"allowed: {allowed}")
+    elif host.exit_cycles is not None and (host.isa or profile.machine.isa.value) != "rv64gch":
+        message = "without the hypervisor extension there is no world switch"
+        remedy = "leave it out, or choose hardware with `rv64gch`"
+        yield Finding((*location, "exit_cycles"), message, remedy)
 
 
 def _check_techniques(scenario: Scenario) -> Iterator[Finding]:

@@ -35,6 +35,9 @@ class Host(Model):
     """The instruction set of its processors, the profile's own when left out. The same processor
     may do without: `rv64gch` without the hypervisor extension, and each with the holes of
     `rv64gc-legacy-silent` or `rv64gc-legacy`."""
+    exit_cycles: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
+    """Cycles of a world switch and its return together, for studies of what an exit costs: split in
+    the profile's ratio, which stands when left out. Only with `rv64gch`."""
     hypervisor: Literal["type1", "type2"]
     """`type1` owns the machine; `type2` is a process on a host operating system."""
     pcpus: Annotated[int, Field(ge=1, le=64)]

@@ -151,8 +151,14 @@ _FAMILIES = {
     "cycles": ("cycles", "cycles of one cause"),
     "exits": ("count", "exits for one reason"),
     "result": ("", "an integer that a program of the guest printed in its `result` line"),
+    "nano": ("", "an integer that the guest's stopwatch printed in its `nano` line"),
 }
 
+
+_PRINTED = {
+    "result": "`result.<program>.<key>`, such as `result.syscalls.n`",
+    "nano": "`nano.<operation>.<key>`, such as `nano.pagefault.cycles`",
+}
 
 _CAUSES = ("guest", "guest_walk", "transition", "handler_walk", "handler:<reason>", "host:<path>")
 
@@ -168,8 +174,8 @@ def find_metric(
     """Find the metric that an expectation names.
 
     Besides the metrics listed here, ``vm.<name>.cycles.<cause>`` and ``vm.<name>.exits.<reason>``
-    name one cause or reason, and ``vm.<name>.result.<program>.<key>`` a figure that the guest
-    printed.
+    name one cause or reason, ``vm.<name>.result.<program>.<key>`` and
+    ``vm.<name>.nano.<operation>.<key>`` a figure that the guest printed.
 
     Parameters
     ----------
@@ -204,11 +210,11 @@ def _find_member(metric: str, family: str, member: str) -> tuple[Metric | None, 
     """Find one of the metrics whose last part the monitor, the host or the guest names."""
     if family == "cycles" and not _is_cause(member):
         return None, f"no cycle has the cause `{member}`", did_you_mean(member, _CAUSES)
-    if family == "result" and "." not in member:
-        message = f"`{metric}` lacks the program or the key"
-        return None, message, "write `result.<program>.<key>`, such as `result.syscalls.n`"
+    printed = _PRINTED.get(family)
+    if printed is not None and "." not in member:
+        return None, f"`{metric}` lacks a part", f"write {printed}"
     unit, meaning = _FAMILIES[family]
-    return Metric(metric, "integer", unit, meaning, optional=family == "result"), "", ""
+    return Metric(metric, "integer", unit, meaning, optional=printed is not None), "", ""
 
 
 def read_bound(metric: Metric, bound: float | str) -> float | str:

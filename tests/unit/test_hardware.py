@@ -107,6 +107,21 @@ def test_a_processor_cannot_do_more_than_it_can() -> None:
         load_profile("sifive-u54").with_isa("rv64gch")
 
 
+@pytest.mark.parametrize("cycles", [2, 3, 784, 3963, 1_000_000])
+def test_another_round_trip_is_split_as_the_profiles(cycles: int) -> None:
+    """The halves of Prescott's are 1763 and 2200: within half a cycle of that ratio, none of 0."""
+    machine = load_profile("vt-2005-prescott").with_exit_cycles(cycles).machine
+    out, back = machine.world_switch_cycles.value, machine.world_return_cycles.value
+    assert out + back == cycles
+    assert min(out, back) >= 1
+    assert abs(out - Fraction(cycles * 1763, 3963)) <= Fraction(1, 2)
+
+
+def test_without_another_round_trip_the_profile_is_itself() -> None:
+    prescott = load_profile("vt-2005-prescott")
+    assert prescott.with_exit_cycles(None) is prescott
+
+
 def test_whether_there_is_a_second_stage_is_no_number_of_the_ledger() -> None:
     names = [entry.name for entry in load_profile("vt-2008-nehalem").ledger()]
     assert "hardware.vt-2008-nehalem.world_switch_cycles" in names

@@ -119,10 +119,21 @@ def test_what_a_guest_printed_is_a_metric(make_result: MakeResult) -> None:
     assert summary.value("vm.web.result.bench-1.op") is None
 
 
+def test_what_the_stopwatch_measured_is_a_metric(make_result: MakeResult) -> None:
+    console = b"nano pagefault rounds=100 cycles=61234 empty=456 each=607.780\n"
+    web = replace(make_result().vms[0], console=console)
+    summary = summarise(make_result(vms=(web,)))
+
+    assert summary.value("vm.web.nano.pagefault.cycles") == 61_234
+    assert summary.value("vm.web.nano.pagefault.each") is None
+    assert summary.value("vm.web.result.pagefault.cycles") is None
+
+
 @pytest.mark.parametrize(
     ("console", "expected"),
     [
         (b"", {}),
+        (b"result nanobench privileged-write=37\n", {"nanobench.privileged-write": 37}),
         (b"result a n=1\nresult a n=2\n", {"a.n": 2}),
         (b"result a hash=0x1f n=07 m=1x k=3", {"a.n": 7, "a.k": 3}),
         (b"the result a n=1\nresult A n=1\nresult a\n", {}),
@@ -131,7 +142,7 @@ def test_what_a_guest_printed_is_a_metric(make_result: MakeResult) -> None:
     ],
 )
 def test_only_integers_of_result_lines_count(console: bytes, expected: dict[str, int]) -> None:
-    assert printed_figures(console) == expected
+    assert printed_figures(console) == {"result": expected, "nano": {}}
 
 
 def test_nothing_divided_by_nothing_is_nothing(make_result: MakeResult) -> None:

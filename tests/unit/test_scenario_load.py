@@ -325,6 +325,17 @@ MISTAKES = [
         "allowed: `rv64gc`, `rv64gc-legacy-silent`, `rv64gc-legacy`",
     ),
     (
+        "    hardware: sifive-u54\n",
+        "    hardware: sifive-u54\n    exit_cycles: 784\n",
+        "f.yaml:11:18: without the hypervisor extension there is no world switch; "
+        "leave it out, or choose hardware with `rv64gch`",
+    ),
+    (
+        "    hardware: sifive-u54\n",
+        "    hardware: vt-2008-nehalem\n    exit_cycles: 1\n",
+        "f.yaml:11:18: `hosts[0].exit_cycles` must be at least 2, not `1`",
+    ),
+    (
         "requests_served, at_least: 10",
         "exits / vm.job.exits, at_least: 5 ms",
         "f.yaml:27:55: `vm.web-0.exits / vm.job.exits` has no unit to write, and `5 ms` is a text; "

@@ -88,7 +88,8 @@ def test_sums_of_large_integers_are_exact() -> None:
             "join two metrics with `+`, `-`, `*` or `/`",
         ),
         ("1e3", "`1e3` is not a metric", ""),
-        ("vm.b.result.cycles", "`result.cycles` lacks the program or the key", ""),
+        ("vm.b.result.cycles", "`result.cycles` lacks a part", "`result.<program>.<key>`"),
+        ("vm.b.nano.cycles", "`nano.cycles` lacks a part", "`nano.<operation>.<key>`"),
         ("( " * 5000, "the expression has 5000 parts", "write at most 100"),
     ],
 )
