@@ -240,6 +240,21 @@ def test_what_a_guest_printed_reaches_the_metrics() -> None:
     assert summary.value("vm.a.result.syscalls.right") == 100
 
 
+def test_what_the_stopwatch_of_a_guest_measured_reaches_the_metrics() -> None:
+    """An access to a device takes what the profile says, and a load more or less."""
+    guest = vm("a", "nanobench op=io rounds=50", technique="bare-metal")
+    hosts = [host("h", "type1", hardware="vt-2005-prescott")]
+    summary = summarise(run_scenario(scenario([guest], hosts=hosts)))
+    cycles, empty, rounds = (
+        summary.value(f"vm.a.nano.io.{key}") for key in ("cycles", "empty", "rounds")
+    )
+
+    assert rounds == 50
+    assert isinstance(cycles, int)
+    assert isinstance(empty, int)
+    assert 3209 <= (cycles - empty) / 50 <= 3219
+
+
 @pytest.mark.parametrize("isa", ["rv64gch", "rv64gc"])
 def test_every_kind_of_processor_runs_guests(isa: str) -> None:
     """With less than the profile has, too; the guest sees the same machine."""

@@ -194,3 +194,19 @@ def test_the_ledger_names_every_constant_once_with_its_source(
         "sampling.dirty_interval",
     ):
         assert expected in names
+
+
+def test_a_round_trip_that_the_scenario_asks_for_is_in_the_ledger(
+    run: Callable[..., RunResult],
+) -> None:
+    processor = {"hardware": "vt-2005-prescott", "exit_cycles": 784, "pcpus": 2}
+    hosts = [
+        {"name": name, "hypervisor": "type1", "memory": "64 MiB", "power": "hp-ml110-g5"}
+        for name in ("one", "two")
+    ]
+    result = run(hosts=[{**hosts[0], **processor}, {**hosts[1], **processor, "isa": "rv64gch"}])
+    asked = {
+        constant.name: constant.value for constant in result.ledger if constant.kind == "scenario"
+    }
+    assert asked["scenario.host.one.exit_cycles"] == 784
+    assert [host.isa for host in result.hosts] == ["rv64gch", "rv64gch"]

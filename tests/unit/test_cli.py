@@ -199,6 +199,7 @@ def test_doctor_looks_at_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)}
     assert checks["machine world"]["found"] == "is built and answers"
     assert checks["scenario schema"]["found"] == "current"
+    assert checks["hardware"]["found"].endswith("power curves, all valid")
     assert checks["Python"]["right"]
 
 
