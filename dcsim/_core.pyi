@@ -232,11 +232,11 @@ class Machine:
         Parameters
         ----------
         config
-            JSON with ``name``, ``technique`` (``bare-metal`` or ``trap-and-emulate``),
-            ``memory_bytes`` and, if not the defaults, ``paging`` (``none`` for bare metal,
-            ``shadow-tlb`` for trap-and-emulate), ``bootargs``,
-            ``network``, ``console`` (a virtio console beside the serial port; typed input goes to
-            it while the guest drives it), ``entropy_seed``.
+            JSON with ``name``, ``technique`` (``bare-metal``, ``trap-and-emulate`` or
+            ``four-rings``), ``memory_bytes`` and, if not the defaults, ``paging`` (``none`` for
+            bare metal, ``shadow-tlb`` for the others), ``bootargs``, ``network``, ``console`` (a
+            virtio console beside the serial port; typed input goes to it while the guest drives
+            it), ``entropy_seed``.
         kernel
             An ELF file, a Linux ``Image`` or a raw image.
         disk

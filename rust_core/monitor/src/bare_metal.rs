@@ -12,10 +12,11 @@ use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
+use crate::resident::{extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
-use crate::supervisor::{Inputs, Supervisor, csr};
+use crate::supervisor::Inputs;
 use crate::technique::{Site, Step, Technique};
-use dcsim_hart::csr::fields::{interrupt, status};
+use dcsim_hart::csr::fields::interrupt;
 use dcsim_hart::engine::Engine;
 use dcsim_hart::{Hart, HostedModes, Ports, Privilege, Stop, TrapRecord};
 use dcsim_machine::firmware::{Firmware, FirmwareConfig, Outcome, StartPoint};
@@ -128,23 +129,16 @@ impl BareMetal {
     fn extract(&self, hart: &Hart, pc: u64, privilege: Privilege, waiting: bool) -> CpuState {
         // A hart in its firmware goes on in supervisor mode.
         let privilege = privilege.min(Privilege::Supervisor);
-        let mut guest = Supervisor { privilege, ..Supervisor::default() };
-        for (number, value) in supervisor_registers(&mut guest) {
-            *value = hart.read_csr(number).unwrap_or(0);
-        }
-        guest.status = hart.csrs.mstatus & status::SUPERVISOR_WRITABLE;
-        guest.software_pending = hart.csrs.mip & interrupt::SSIP != 0;
-        CpuState {
-            x: hart.x,
-            f: hart.f,
-            fflags: hart.csrs.fflags,
-            frm: hart.csrs.frm,
+        let mut state = CpuState {
             pc,
-            supervisor: guest,
+            supervisor: extract_supervisor(hart, privilege),
             instructions: hart.csrs.minstret.value(hart.counters.instructions),
             waiting,
             resume: self.resume,
-        }
+            ..self.resting.clone()
+        };
+        extract_user(hart, &mut state);
+        state
     }
 
     fn begin_wait(&mut self, site: &Site<'_>) -> Step {
@@ -258,40 +252,15 @@ impl Technique for BareMetal {
     }
 }
 
-/// The supervisor registers that have a number, with their place in the record.
-fn supervisor_registers(guest: &mut Supervisor) -> [(u16, &mut u64); 10] {
-    [
-        (csr::SIE, &mut guest.enable),
-        (csr::STVEC, &mut guest.vector),
-        (csr::SCOUNTEREN, &mut guest.counter_enable),
-        (csr::SENVCFG, &mut guest.environment),
-        (csr::SSCRATCH, &mut guest.scratch),
-        (csr::SEPC, &mut guest.exception_pc),
-        (csr::SCAUSE, &mut guest.cause),
-        (csr::STVAL, &mut guest.trap_value),
-        (csr::SATP, &mut guest.translation),
-        (csr::STIMECMP, &mut guest.timer_compare),
-    ]
-}
-
 /// Puts registers into a hart that the firmware has set up.
 fn install(hart: &mut Hart, state: &CpuState) {
-    let mut guest = state.supervisor.clone();
-    hart.x = state.x;
-    hart.f = state.f;
-    hart.csrs.fflags = state.fflags;
-    hart.csrs.frm = state.frm;
-    for (number, value) in supervisor_registers(&mut guest) {
-        hart.write_csr(number, *value);
-    }
-    hart.write_csr(csr::SSTATUS, guest.status);
-    hart.write_csr(csr::SIP, if guest.software_pending { interrupt::SSIP } else { 0 });
+    install_user(hart, state);
+    install_supervisor(hart, &state.supervisor);
     let retired = hart.counters.instructions;
     hart.csrs.minstret.set(retired, state.instructions);
-    hart.reservation = None;
     hart.pc = state.pc;
     let suspended = state.resume.is_some();
-    hart.set_privilege(if suspended { Privilege::Machine } else { guest.privilege });
+    hart.set_privilege(if suspended { Privilege::Machine } else { state.supervisor.privilege });
 }
 
 /// Where a call that suspends the hart wants it to go on: its second and third argument.

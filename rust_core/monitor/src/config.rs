@@ -1,5 +1,6 @@
 //! What a VM is created from.
 
+use dcsim_hart::IsaProfile;
 use dcsim_machine::firmware::FirmwareConfig;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ pub enum TechniqueKind {
     BareMetal,
     /// The guest kernel runs in user mode; what is sensitive traps and is emulated.
     TrapAndEmulate,
+    /// The guest kernel keeps the supervisor mode, under a monitor in machine mode.
+    FourRings,
 }
 
 impl TechniqueKind {
@@ -18,8 +21,26 @@ impl TechniqueKind {
     pub const fn pagings(self) -> &'static [PagingKind] {
         match self {
             Self::BareMetal => &[PagingKind::None],
-            Self::TrapAndEmulate => &[PagingKind::ShadowTlb],
+            Self::TrapAndEmulate | Self::FourRings => &[PagingKind::ShadowTlb],
         }
+    }
+
+    /// All techniques.
+    pub const ALL: [Self; 3] = [Self::BareMetal, Self::TrapAndEmulate, Self::FourRings];
+
+    /// Refuses a kind of pCPU on which the technique cannot work.
+    pub fn check_isa(self, isa: IsaProfile) -> Result<(), String> {
+        if self != Self::FourRings || isa.can_trap_supervisor() {
+            return Ok(());
+        }
+        Err(format!(
+            "the technique `{}` keeps the guest kernel in supervisor mode and needs `mstatus` to \
+             trap its translation, waits and returns (TVM, TW and TSR), which the profile `{}` \
+             has hard-wired to 0: choose a technique that runs the kernel in user mode, such as \
+             `trap-and-emulate`, or another profile",
+            self.name(),
+            isa.name()
+        ))
     }
 
     /// The name in configurations.
@@ -27,6 +48,7 @@ impl TechniqueKind {
         match self {
             Self::BareMetal => "bare-metal",
             Self::TrapAndEmulate => "trap-and-emulate",
+            Self::FourRings => "four-rings",
         }
     }
 
@@ -180,7 +202,7 @@ mod tests {
 
     #[test]
     fn each_technique_goes_with_its_default_and_names_what_it_goes_with() {
-        for technique in [TechniqueKind::BareMetal, TechniqueKind::TrapAndEmulate] {
+        for technique in TechniqueKind::ALL {
             let name = technique.name();
             let text = format!(r#"{{"name": "a", "technique": "{name}", "memory_bytes": 4096}}"#);
             let config = VmConfig::from_json(&text).unwrap();
@@ -193,5 +215,15 @@ mod tests {
         for part in ["`bare-metal`", "`shadow-tlb`", "choose none"] {
             assert!(refusal.contains(part), "{refusal}");
         }
+    }
+
+    #[test]
+    fn a_kernel_in_supervisor_mode_is_refused_where_its_acts_cannot_trap() {
+        for isa in [IsaProfile::Rv64gcLegacy, IsaProfile::Rv64gcLegacySilent] {
+            let refusal = TechniqueKind::FourRings.check_isa(isa).unwrap_err();
+            assert!(refusal.contains("TVM") && refusal.contains(isa.name()), "{refusal}");
+            assert_eq!(TechniqueKind::TrapAndEmulate.check_isa(isa), Ok(()));
+        }
+        assert_eq!(TechniqueKind::FourRings.check_isa(IsaProfile::Rv64gc), Ok(()));
     }
 }

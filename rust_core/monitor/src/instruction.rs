@@ -3,8 +3,8 @@
 //! Decoding is the hart's own; here its result is sorted into the few things that the monitor
 //! emulates. Everything else that traps is the guest's own affair.
 
-use dcsim_hart::Width;
 use dcsim_hart::isa::{Opcode, Register, decode};
+use dcsim_hart::{Privilege, Width};
 
 /// A sensitive instruction.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -63,6 +63,13 @@ impl CsrAccess {
         let nothing =
             matches!(self.operand, CsrOperand::Register(Register::R0) | CsrOperand::Immediate(0));
         self.change == CsrChange::Write || !nothing
+    }
+
+    /// Whether a privilege allows the access, as far as the number of the register tells.
+    pub fn is_allowed_to(&self, privilege: Privilege) -> bool {
+        let lowest = u64::from(self.number >> 8 & 3);
+        let read_only = self.number >> 10 == 3;
+        privilege.code() >= lowest && !(read_only && self.writes())
     }
 
     /// The value to write, from the old one and the operand.

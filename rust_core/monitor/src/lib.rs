@@ -3,7 +3,8 @@
 //! A [`Host`] is a physical machine: pCPUs, frames, and VMs. `Host::run` advances every pCPU that
 //! holds a vCPU and returns the first event that its model has to deal with ([`Exit`]). How a
 //! guest executes is its technique's affair: [`bare_metal`] is the reference without a monitor,
-//! [`trap_and_emulate`] runs the guest kernel in user mode over shadow page tables ([`shadow`]).
+//! [`trap_and_emulate`] runs the guest kernel in user mode over shadow page tables ([`shadow`]),
+//! [`four_rings`] leaves it the supervisor mode and takes the one above.
 //! Every cycle of a vCPU has one cause in its [`Ledger`].
 //!
 //! There are mechanisms here, never policies: which vCPU runs where and when is the caller's.
@@ -17,6 +18,7 @@ pub mod cpu_state;
 pub mod device_access;
 pub mod error;
 pub mod exit;
+pub mod four_rings;
 pub mod guest_firmware;
 pub mod guest_pages;
 pub mod host;
@@ -26,6 +28,7 @@ pub mod ledger;
 pub mod pcpu;
 pub mod profile;
 pub mod reason;
+pub mod resident;
 pub mod shadow;
 pub mod state;
 pub mod supervisor;

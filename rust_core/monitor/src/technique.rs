@@ -13,12 +13,13 @@ use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
 use crate::pcpu::Pcpu;
+use crate::reason::ExitReason;
 use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
-use dcsim_hart::Counters;
-use dcsim_hart::engine::Interpreter;
+use dcsim_hart::engine::{Engine, Interpreter};
+use dcsim_hart::{Counters, Ports, Privilege, Stop, TrapRecord};
 use dcsim_machine::{Board, GuestMemory, Meter};
-use dcsim_memory::Memory;
+use dcsim_memory::{Memory, StoreFull};
 
 /// What a step has to work with: a pCPU, the host around it, and the VM's other parts.
 #[derive(Debug)]
@@ -76,6 +77,27 @@ impl Site<'_> {
         self.book(Activity::Guest);
     }
 
+    /// Executes guest instructions up to the next trap into the monitor, which plays `level`, or
+    /// to `until_cycles`.
+    pub fn run_guest(
+        &mut self,
+        level: Privilege,
+        until_cycles: u64,
+    ) -> Result<GuestRun, HostError> {
+        let before = self.pcpu.hart.counters;
+        let mut ports = Ports { memory: self.memory.reborrow(), bus: &mut self.pcpu.bus };
+        let stop = self.interpreter.run(&mut self.pcpu.hart, &mut ports, until_cycles);
+        self.executed(&before, until_cycles);
+        match stop {
+            Stop::Deadline => Ok(GuestRun::Deadline),
+            Stop::Trap(record) if record.to == level => Ok(GuestRun::Trap(record)),
+            Stop::StoreFull => {
+                Err(StoreFull { limit_bytes: self.memory.store.limit_bytes() }.into())
+            }
+            other => Ok(GuestRun::Lost(format!("the pCPU stopped unexpectedly: {other:?}"))),
+        }
+    }
+
     /// Lets time pass up to a cycle, with nobody executing.
     pub fn wait_until(&mut self, cycle: u64) {
         let clock = &mut self.pcpu.hart.clock;
@@ -87,6 +109,51 @@ impl Site<'_> {
     /// The clock of the pCPU.
     pub fn now_cycles(&self) -> u64 {
         self.pcpu.hart.clock.cycles
+    }
+}
+
+/// Why a guest under a monitor executed no further.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum GuestRun {
+    /// The end was reached.
+    Deadline,
+    /// It trapped into the monitor.
+    Trap(TrapRecord),
+    /// The pCPU did what none under a monitor does.
+    Lost(String),
+}
+
+/// What a vCPU under a monitor does next.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Phase {
+    /// Enter the guest.
+    Enter,
+    /// Execute guest instructions: the pCPU is in the guest.
+    Guest,
+    /// Handle a trap.
+    Trapped(TrapRecord),
+    /// Wait for an interrupt.
+    Wait,
+    /// Nothing, ever: the guest stopped its only hart.
+    Stopped,
+}
+
+/// What the handler of a trap decided.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Handled {
+    /// The guest goes on, for this reason.
+    Resume(ExitReason),
+    /// The guest does something else next, for this reason.
+    Turn(ExitReason, Phase),
+}
+
+impl Handled {
+    /// The reason of the exit, and what comes next.
+    pub fn parts(self) -> (ExitReason, Phase) {
+        match self {
+            Self::Resume(reason) => (reason, Phase::Enter),
+            Self::Turn(reason, phase) => (reason, phase),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::{TechniqueKind, VmConfig};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
+use crate::four_rings::FourRings;
 use crate::guest_pages::{GuestPages, PageMap, map_frames};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
@@ -226,6 +227,7 @@ impl Host {
 
     fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
         config.check_paging().map_err(HostError::Refused)?;
+        config.technique.check_isa(self.profile.isa).map_err(HostError::Refused)?;
         let bytes = config.memory_bytes;
         if bytes == 0 || !bytes.is_multiple_of(PAGE) || bytes / PAGE > MOST_GUEST_PAGES {
             return Err(HostError::Refused(format!(
@@ -257,13 +259,17 @@ impl Host {
                 let state = fill(&mut memory, config.memory_bytes)?;
                 Ok(Box::new(BareMetal::new(state, config.firmware())))
             }
-            TechniqueKind::TrapAndEmulate => {
+            kind => {
                 let map = self.new_map(store, id, pages)?;
                 let memory = Memory { store, frames: &mut self.frames };
                 let allocator = &mut self.allocator;
                 let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
                 let state = fill(&mut guest, config.memory_bytes)?;
-                Ok(Box::new(TrapAndEmulate::new(state, map, config.firmware())))
+                let firmware = config.firmware();
+                Ok(match kind {
+                    TechniqueKind::FourRings => Box::new(FourRings::new(state, map, firmware)),
+                    _ => Box::new(TrapAndEmulate::new(state, map, firmware)),
+                })
             }
         }
     }

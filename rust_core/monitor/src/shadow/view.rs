@@ -24,11 +24,17 @@ pub enum View {
     SupervisorUser,
     /// The same with SUM and MXR.
     SupervisorUserExecutable,
+    /// The address space as it is, for a guest that has both modes of the hart: the hart itself
+    /// checks who may access what.
+    Both,
+    /// Guest-physical addresses for the supervisor mode of such a guest, which must not find user
+    /// pages; its user mode has [`Self::Bare`].
+    BareSupervisor,
 }
 
 impl View {
     /// The number of views.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 7;
 
     /// The view that the guest's state calls for.
     pub fn of(guest: &Supervisor) -> Self {
@@ -45,12 +51,21 @@ impl View {
         }
     }
 
+    /// The view that the state of a guest calls for that has both modes of the hart.
+    pub fn of_resident(guest: &Supervisor) -> Self {
+        match (satp::mode(guest.translation), guest.privilege) {
+            (satp::BARE, Privilege::User) => Self::Bare,
+            (satp::BARE, _) => Self::BareSupervisor,
+            _ => Self::Both,
+        }
+    }
+
     /// What the view allows on a page with these flags of the guest's: READ, WRITE and EXECUTE.
     fn rights(self, flags: u64) -> u64 {
         let all = flags & (READ | WRITE | EXECUTE);
         let user_page = flags & USER != 0;
         match (self, user_page) {
-            (Self::Bare, _)
+            (Self::Bare | Self::Both | Self::BareSupervisor, _)
             | (Self::User, true)
             | (Self::Supervisor | Self::SupervisorUser | Self::SupervisorUserExecutable, false) => {
                 all
@@ -72,7 +87,12 @@ impl View {
             rights &= !WRITE;
         }
         let dirty = if rights & WRITE != 0 { DIRTY } else { 0 };
-        (rights != 0).then_some(VALID | USER | ACCESSED | rights | dirty)
+        let user = match self {
+            Self::Both => flags & USER,
+            Self::BareSupervisor => 0,
+            _ => USER,
+        };
+        (rights != 0).then_some(VALID | user | ACCESSED | rights | dirty)
     }
 }
 
@@ -107,6 +127,22 @@ mod tests {
         assert_eq!(clean, VALID | READ | USER | ACCESSED);
         let dirty = View::User.leaf_flags(READ | WRITE | USER | ACCESSED | DIRTY).unwrap();
         assert_eq!(dirty, VALID | READ | WRITE | USER | ACCESSED | DIRTY);
+    }
+
+    #[test]
+    fn a_guest_with_both_modes_keeps_the_difference_between_their_pages() {
+        let user = READ | WRITE | USER | ACCESSED | DIRTY;
+        assert_eq!(View::Both.leaf_flags(user), Some(VALID | user));
+        let kernel = user & !USER;
+        assert_eq!(View::Both.leaf_flags(kernel), Some(VALID | kernel));
+        assert_eq!(View::BareSupervisor.leaf_flags(kernel), Some(VALID | kernel));
+        assert_eq!(View::Bare.leaf_flags(kernel), Some(VALID | user));
+        let mut guest = Supervisor::default();
+        assert_eq!(View::of_resident(&guest), View::BareSupervisor);
+        guest.privilege = Privilege::User;
+        assert_eq!(View::of_resident(&guest), View::Bare);
+        guest.translation = satp::SV48 << 60;
+        assert_eq!(View::of_resident(&guest), View::Both);
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl TrapAndEmulate {
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
         meter.assume(assumed::DECODE_PRIVILEGED);
-        if !self.may_access(&access) {
+        if !access.is_allowed_to(self.guest.privilege) {
             return false;
         }
         let inputs = Inputs { time: 0, external };
@@ -45,13 +45,6 @@ impl TrapAndEmulate {
         meter.write_register(access.destination, old);
         self.pc = self.pc.wrapping_add(LENGTH);
         true
-    }
-
-    /// Whether the guest's privilege allows the access, as far as the number of the register tells.
-    fn may_access(&self, access: &CsrAccess) -> bool {
-        let lowest = u64::from(access.number >> 8 & 3);
-        let read_only = access.number >> 10 == 3;
-        self.guest.privilege.code() >= lowest && !(read_only && access.writes())
     }
 
     fn read_csr(

@@ -16,14 +16,7 @@ use dcsim_hart::csr::fields::{interrupt, status};
 use dcsim_hart::{Exception, Interrupt, Privilege, TrapRecord};
 use dcsim_machine::Meter;
 
-/// What a handler decided.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum Handled {
-    /// The guest goes on, for this reason.
-    Resume(ExitReason),
-    /// The guest does something else next, for this reason.
-    Turn(ExitReason, Phase),
-}
+pub use crate::technique::Handled;
 
 impl TrapAndEmulate {
     /// One step: from the trap to the point where the guest can be entered again.
@@ -63,10 +56,7 @@ impl TrapAndEmulate {
 
     /// Counts the exit and books its cycles.
     pub(super) fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
-        let (reason, phase) = match handled {
-            Handled::Resume(reason) => (reason, Phase::Enter),
-            Handled::Turn(reason, phase) => (reason, phase),
-        };
+        let (reason, phase) = handled.parts();
         self.reason = reason;
         self.phase = phase;
         site.counters.count_exit(reason);

@@ -24,16 +24,17 @@ use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap};
+use crate::pcpu::MonitorLevel;
 use crate::reason::ExitReason;
+use crate::resident::{extract_user, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::shadow::view::View;
 use crate::supervisor::Inputs;
-use crate::technique::{Site, Step, Technique};
+use crate::technique::{GuestRun, Site, Step, Technique};
+use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::status;
-use dcsim_hart::engine::Engine;
-use dcsim_hart::{Ports, Privilege, Stop};
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::{Memory, StoreFull};
+use dcsim_memory::Memory;
 use vcpu::{Installed, Phase};
 
 /// Makes sure that `count` frames can be taken, and frees shadow trees for that if it has to.
@@ -54,17 +55,14 @@ fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> bool {
 
 impl Technique for TrapAndEmulate {
     fn load(&mut self, site: &mut Site<'_>) {
+        site.pcpu.play(MonitorLevel::Supervisor);
         let hart = &mut site.pcpu.hart;
         if self.last_pcpu != Some(hart.id) {
             self.spaces.forget_asids();
             self.last_pcpu = Some(hart.id);
         }
-        hart.x = self.resting.x;
-        hart.f = self.resting.f;
-        hart.csrs.fflags = self.resting.fflags;
-        hart.csrs.frm = self.resting.frm;
+        install_user(hart, &self.resting);
         hart.csrs.mstatus = hart.csrs.mstatus & !status::FS | self.guest.status & status::FS;
-        hart.reservation = None;
         self.installed = Installed::default();
         self.reason = ExitReason::VcpuLoad;
         site.counters.count_exit(ExitReason::VcpuLoad);
@@ -72,10 +70,7 @@ impl Technique for TrapAndEmulate {
 
     fn unload(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
-        self.resting.x = hart.x;
-        self.resting.f = hart.f;
-        self.resting.fflags = hart.csrs.fflags;
-        self.resting.frm = hart.csrs.frm;
+        extract_user(hart, &mut self.resting);
         // In the other phases the record is newer than the pCPU's register.
         if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
             self.guest.status = self.guest.status & !status::FS | hart.csrs.mstatus & status::FS;
@@ -165,20 +160,13 @@ impl Technique for TrapAndEmulate {
 impl TrapAndEmulate {
     /// One step: guest instructions up to the next trap or to `until_cycles`.
     fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        let before = site.pcpu.hart.counters;
-        let mut ports = Ports { memory: site.memory.reborrow(), bus: &mut site.pcpu.bus };
-        let stop = site.interpreter.run(&mut site.pcpu.hart, &mut ports, until_cycles);
-        site.executed(&before, until_cycles);
-        match stop {
-            Stop::Deadline => Ok(Step::Done),
-            Stop::Trap(record) if record.to == Privilege::Supervisor => {
+        match site.run_guest(Privilege::Supervisor, until_cycles)? {
+            GuestRun::Deadline => Ok(Step::Done),
+            GuestRun::Trap(record) => {
                 self.phase = Phase::Trapped(record);
                 Ok(Step::Done)
             }
-            Stop::StoreFull => {
-                Err(StoreFull { limit_bytes: site.memory.store.limit_bytes() }.into())
-            }
-            other => Ok(Step::Fault(format!("the pCPU stopped unexpectedly: {other:?}"))),
+            GuestRun::Lost(what) => Ok(Step::Fault(what)),
         }
     }
 

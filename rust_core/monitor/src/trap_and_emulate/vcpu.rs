@@ -5,23 +5,9 @@ use crate::guest_pages::PageMap;
 use crate::reason::ExitReason;
 use crate::shadow::Shadow;
 use crate::supervisor::Supervisor;
-use dcsim_hart::TrapRecord;
 use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
 
-/// What a vCPU does next.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum Phase {
-    /// Enter the guest.
-    Enter,
-    /// Execute guest instructions: the pCPU is in the guest.
-    Guest,
-    /// Handle a trap.
-    Trapped(TrapRecord),
-    /// Wait for an interrupt.
-    Wait,
-    /// Nothing, ever: the guest stopped its only hart.
-    Stopped,
-}
+pub use crate::technique::Phase;
 
 /// Registers of the pCPU that the monitor sets for the guest, as it last wrote them: writing one
 /// again with the same value is left out.

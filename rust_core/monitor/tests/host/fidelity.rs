@@ -1,9 +1,9 @@
 //! A guest cannot tell trap-and-emulate from bare metal: every program prints the same lines, the
 //! digests of its memory included, and ends with the same status.
 
-use crate::support::{MIB, Model, cause, config, run_alone};
+use crate::support::{Cell, MIB, Model, cause, cells, config, monitored_cells, run_alone};
 use dcsim_machine::DiskImage;
-use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
+use dcsim_monitor::TechniqueKind::BareMetal;
 use dcsim_monitor::{MarkUpdates, VmConfig};
 
 fn assert_same(bootargs: &str, disk_bytes: u64) {
@@ -11,16 +11,20 @@ fn assert_same(bootargs: &str, disk_bytes: u64) {
 }
 
 fn assert_same_with(bootargs: &str, disk_bytes: u64, mark_updates: MarkUpdates) {
-    let [bare, emulated] = [BareMetal, TrapAndEmulate].map(|technique| {
+    let run = |cell: Cell| {
         let disk = (disk_bytes > 0).then(|| DiskImage::new(disk_bytes));
-        let config = VmConfig { mark_updates, ..config(technique, 16 * MIB, bootargs) };
+        let config = VmConfig { mark_updates, ..config(cell, 16 * MIB, bootargs) };
         run_alone(config, disk)
-    });
+    };
+    let bare = run(BareMetal.into());
     assert_eq!(bare.code, Some(0), "{}", bare.console);
-    assert_eq!(emulated.console, bare.console);
-    assert_eq!(emulated.code, bare.code);
     assert!(bare.console.contains("digest"), "{}", bare.console);
-    assert!(cause(&emulated, "handler:csr_access") > 0);
+    for cell in monitored_cells() {
+        let emulated = run(cell);
+        assert_eq!(emulated.console, bare.console, "{cell:?}");
+        assert_eq!(emulated.code, bare.code, "{cell:?}");
+        assert!(cause(&emulated, "handler:csr_access") > 0, "{cell:?}");
+    }
 }
 
 #[test]
@@ -92,9 +96,9 @@ fn the_console_through_the_firmware() {
 fn the_virtio_console() {
     let program = "init=suite run=integer:iterations=1,forkwait:n=2";
     let serial = run_alone(config(BareMetal, 16 * MIB, program), None);
-    for technique in [BareMetal, TrapAndEmulate] {
+    for cell in cells() {
         let bootargs = format!("kernel.console=virtio {program}");
-        let config = VmConfig { console: true, ..config(technique, 16 * MIB, &bootargs) };
+        let config = VmConfig { console: true, ..config(cell, 16 * MIB, &bootargs) };
         let virtio = run_alone(config, None);
         assert_eq!((virtio.code, virtio.console), (Some(0), serial.console.clone()));
     }
@@ -103,9 +107,9 @@ fn the_virtio_console() {
 #[test]
 fn typed_lines_reach_the_console_in_use() {
     for bootargs in ["kernel.console=virtio init=echo", "init=echo"] {
-        for technique in [BareMetal, TrapAndEmulate] {
+        for cell in cells() {
             let mut model = Model::new(1, 64 * MIB);
-            let config = VmConfig { console: true, ..config(technique, 16 * MIB, bootargs) };
+            let config = VmConfig { console: true, ..config(cell, 16 * MIB, bootargs) };
             let vm = model.add(config, None);
             model.take_turns();
             model.play_until(20_000_000);
@@ -122,13 +126,17 @@ fn harts_that_do_not_mark_page_table_entries() {
     assert_same_with("init=forkwait n=3 pages=8", 0, MarkUpdates::Fault);
 }
 
-/// Without interrupts both techniques execute the same instructions, one by one.
+/// Without interrupts all techniques execute the same instructions, one by one.
 #[test]
 fn instructions_are_counted_alike() {
-    let [bare, emulated] = [BareMetal, TrapAndEmulate].map(|technique| {
-        run_alone(config(technique, 16 * MIB, "kernel.tick_ms=100000 init=chase steps=5000"), None)
-    });
-    assert_eq!(emulated.counters.instructions(), bare.counters.instructions());
-    assert!(emulated.counters.emulated_instructions > 0);
+    let run = |cell: Cell| {
+        run_alone(config(cell, 16 * MIB, "kernel.tick_ms=100000 init=chase steps=5000"), None)
+    };
+    let bare = run(BareMetal.into());
     assert_eq!(bare.counters.emulated_instructions, 0);
+    for cell in monitored_cells() {
+        let emulated = run(cell);
+        assert_eq!(emulated.counters.instructions(), bare.counters.instructions(), "{cell:?}");
+        assert!(emulated.counters.emulated_instructions > 0, "{cell:?}");
+    }
 }

@@ -1,17 +1,17 @@
 //! Frames that are short: on purpose, and because the host is small.
 
-use crate::support::{LIMIT_NS, MIB, Model, cause, config};
+use crate::support::{Cell, LIMIT_NS, MIB, Model, cause, config, monitored_cells};
 use dcsim_machine::DiskImage;
-use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
+use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, TrapAndEmulate};
 use dcsim_monitor::{ExitKind, FrameUsage, HostError};
 
-fn busy(every: u64) -> Model {
+fn busy(cell: Cell, every: u64) -> Model {
     let mut model = Model::new(2, 64 * MIB);
     model.turn_ns = 700_000;
-    model.add(config(TrapAndEmulate, 8 * MIB, "init=faults n=2 pages=16"), None);
-    let files = config(TrapAndEmulate, 8 * MIB, "init=files files=2 size=5000");
+    model.add(config(cell, 8 * MIB, "init=faults n=2 pages=16"), None);
+    let files = config(cell, 8 * MIB, "init=files files=2 size=5000");
     model.add(files, Some(DiskImage::new(MIB)));
-    model.add(config(TrapAndEmulate, 8 * MIB, "kernel.console=sbi init=forkwait n=2"), None);
+    model.add(config(cell, 8 * MIB, "kernel.console=sbi init=forkwait n=2"), None);
     model.host.fail_frame_allocations(every);
     model.play();
     model
@@ -19,23 +19,29 @@ fn busy(every: u64) -> Model {
 
 #[test]
 fn failing_every_nth_allocation_changes_no_result() {
-    let mut whole = busy(0);
-    assert_eq!(whole.memory_exits, 0);
-    let (log, outcomes) = (whole.log.clone(), whole.outcomes());
-    for every in [2, 3, 7, 100] {
-        let mut failing = busy(every);
-        assert!(failing.memory_exits > 0);
-        assert_eq!(failing.log, log, "every {every}");
-        assert_eq!(failing.outcomes(), outcomes, "every {every}");
+    for cell in monitored_cells() {
+        let mut whole = busy(cell, 0);
+        assert_eq!(whole.memory_exits, 0);
+        let (log, outcomes) = (whole.log.clone(), whole.outcomes());
+        for every in [2, 3, 7, 100] {
+            let mut failing = busy(cell, every);
+            assert!(failing.memory_exits > 0);
+            assert_eq!(failing.log, log, "{cell:?} every {every}");
+            assert_eq!(failing.outcomes(), outcomes, "{cell:?} every {every}");
+        }
     }
 }
 
 #[test]
 fn shadow_tables_are_reclaimed_when_frames_are_short() {
+    monitored_cells().into_iter().for_each(assert_tables_are_reclaimed);
+}
+
+fn assert_tables_are_reclaimed(cell: Cell) {
     let bootargs = "init=forkwait n=6 pages=16";
     let run = |frames: u64| {
         let mut model = Model::new(1, frames * 4096);
-        model.add(config(TrapAndEmulate, 8 * MIB, bootargs), None);
+        model.add(config(cell, 8 * MIB, bootargs), None);
         model.play();
         assert_eq!(model.memory_exits, 0);
         model.outcomes().remove(0)
@@ -51,11 +57,15 @@ fn shadow_tables_are_reclaimed_when_frames_are_short() {
 
 #[test]
 fn a_vm_on_no_pcpu_gives_its_shadow_tables_up() {
+    monitored_cells().into_iter().for_each(assert_tables_are_given_up);
+}
+
+fn assert_tables_are_given_up(cell: Cell) {
     let play = |frames: u64| {
         let mut model = Model::new(1, frames * 4096);
         model.turn_ns = 400_000;
         for _ in 0..2 {
-            model.add(config(TrapAndEmulate, 8 * MIB, "init=forkwait n=3 pages=8"), None);
+            model.add(config(cell, 8 * MIB, "init=forkwait n=3 pages=8"), None);
         }
         model.play();
         assert_eq!(model.memory_exits, 0);
@@ -75,7 +85,7 @@ fn a_vm_on_no_pcpu_gives_its_shadow_tables_up() {
 fn a_host_serves_a_monitor_again_after_a_bare_metal_guest() {
     let mut model = Model::new(1, 8 * MIB);
     let kernel = crate::support::kernel();
-    for technique in [TrapAndEmulate, BareMetal, TrapAndEmulate] {
+    for technique in [TrapAndEmulate, FourRings, BareMetal, FourRings, TrapAndEmulate] {
         let memory_bytes = if technique == BareMetal { 8 * MIB } else { 6 * MIB };
         let config = config(technique, memory_bytes, "init=integer iterations=1");
         let (host, store) = (&mut model.host, &mut model.store);
@@ -116,12 +126,14 @@ fn a_host_without_frames_says_so_and_goes_on_when_there_are_some() {
 
 #[test]
 fn everything_is_given_back() {
-    let mut model = Model::new(1, 64 * MIB);
-    let vm = model.add(config(TrapAndEmulate, 8 * MIB, "init=forkwait n=2"), None);
-    model.play();
-    model.host.destroy_vm(&mut model.store, vm).unwrap();
-    assert_eq!(model.host.free_frame_count(), model.host.frame_count());
-    assert_eq!(model.store.used_bytes(), 0);
+    for cell in monitored_cells() {
+        let mut model = Model::new(1, 64 * MIB);
+        let vm = model.add(config(cell, 8 * MIB, "init=forkwait n=2"), None);
+        model.play();
+        model.host.destroy_vm(&mut model.store, vm).unwrap();
+        assert_eq!(model.host.free_frame_count(), model.host.frame_count(), "{cell:?}");
+        assert_eq!(model.store.used_bytes(), 0, "{cell:?}");
+    }
 
     let mut model = Model::new(1, 64 * MIB);
     let vm = model.add(config(BareMetal, 8 * MIB, "init=forkwait n=2"), None);

@@ -6,6 +6,7 @@ mod assembly;
 mod broken_driver;
 mod cuts;
 mod fidelity;
+mod four_rings;
 mod frames;
 mod moves;
 mod network;

@@ -1,8 +1,8 @@
 //! VMs that are saved, moved and restored.
 
-use crate::support::{LIMIT_NS, MIB, Model, config};
+use crate::support::{Cell, LIMIT_NS, MIB, Model, config, monitored_cells};
 use dcsim_machine::DiskImage;
-use dcsim_monitor::TechniqueKind::{self, BareMetal, TrapAndEmulate};
+use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
 use dcsim_monitor::{Host, VmState};
 
 const BOOTARGS: &str = "init=suite";
@@ -29,11 +29,11 @@ fn play_and_save(model: &mut Model, at_ns: u64, console: &mut String) -> Option<
 }
 
 /// Runs the suite under each technique of the list in turn, for a while each.
-fn relay(techniques: &[TechniqueKind]) -> String {
+fn relay(cells: &[Cell]) -> String {
     let mut model = Model::new(1, 64 * MIB);
-    model.add(config(techniques[0], 16 * MIB, BOOTARGS), Some(DiskImage::new(4 * MIB)));
+    model.add(config(cells[0], 16 * MIB, BOOTARGS), Some(DiskImage::new(4 * MIB)));
     let mut console = String::new();
-    for technique in &techniques[1..] {
+    for cell in &cells[1..] {
         let mut at_ns = model.now_ns + 1_700_000;
         let state = loop {
             if let Some(state) = play_and_save(&mut model, at_ns, &mut console) {
@@ -42,18 +42,18 @@ fn relay(techniques: &[TechniqueKind]) -> String {
             at_ns += 10_000;
             model.host.unload(&mut model.store, 0).unwrap();
         };
-        model = move_to(model, state, *technique);
+        model = move_to(model, state, *cell);
     }
     model.play();
     console + &model.outcomes()[0].console
 }
 
 /// Restores a state on a new host and compares every byte.
-fn move_to(from: Model, mut state: VmState, technique: TechniqueKind) -> Model {
+fn move_to(from: Model, mut state: VmState, cell: Cell) -> Model {
     let mut model = Model::with_profile(crate::support::profile(), 1, 64 * MIB);
     model.store = from.store;
     model.now_ns = from.now_ns;
-    let target = config(technique, 16 * MIB, BOOTARGS);
+    let target = config(cell, 16 * MIB, BOOTARGS);
     let vm = model.host.restore_vm(&mut model.store, target, &state, None).unwrap();
     let mut arrived = model.host.save_vm(&mut model.store, vm).unwrap();
     assert_eq!(arrived.differences(&state, &model.store), Vec::<String>::new());
@@ -66,11 +66,15 @@ fn move_to(from: Model, mut state: VmState, technique: TechniqueKind) -> Model {
 
 #[test]
 fn a_guest_that_changes_hosts_and_techniques_notices_nothing() {
-    let alone = relay(&[BareMetal]);
+    let bare = Cell::from(BareMetal);
+    let alone = relay(&[bare]);
     assert!(alone.contains("result suite failed=0"), "{alone}");
-    assert_eq!(relay(&[TrapAndEmulate, TrapAndEmulate, TrapAndEmulate]), alone);
-    assert_eq!(relay(&[TrapAndEmulate, BareMetal, TrapAndEmulate]), alone);
-    assert_eq!(relay(&[BareMetal, BareMetal]), alone);
+    assert_eq!(relay(&[bare, bare]), alone);
+    let all = monitored_cells();
+    for (cell, next) in all.iter().zip(all.iter().cycle().skip(1)) {
+        assert_eq!(relay(&[*cell, *cell, *next]), alone, "{cell:?}");
+        assert_eq!(relay(&[*next, bare, *cell]), alone, "{cell:?}");
+    }
 }
 
 #[test]

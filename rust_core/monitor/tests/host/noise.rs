@@ -5,13 +5,13 @@
 //! noise: plain bytes in half of the guests, mostly valid instructions in the others.
 
 use crate::assembly::{Assembler, x};
-use crate::support::{MIB, config, profile};
+use crate::support::{Cell, MIB, config, monitored_cells, profile};
 use dcsim_hart::Op;
 use dcsim_hart::isa::{INSTRUCTIONS, Opcode, encode};
 use dcsim_machine::DiskImage;
 use dcsim_machine::random::Random;
 use dcsim_memory::PageStore;
-use dcsim_monitor::TechniqueKind::{self, BareMetal, TrapAndEmulate};
+use dcsim_monitor::TechniqueKind::BareMetal;
 use dcsim_monitor::{ExitKind, Host, VmConfig, VmId};
 
 const SEEDS: u64 = 2_000;
@@ -135,9 +135,9 @@ fn run(host: &mut Host, store: &mut PageStore, vm: VmId) {
 }
 
 /// The number of instructions that the guest of this seed executed.
-fn play(store: &mut PageStore, technique: TechniqueKind, seed: u64) -> u64 {
+fn play(store: &mut PageStore, cell: Cell, seed: u64) -> u64 {
     let mut host = Host::new(profile(), 1, HOST_BYTES).unwrap();
-    let config = VmConfig { network: true, ..config(technique, MEMORY_BYTES, "") };
+    let config = VmConfig { network: true, ..config(cell, MEMORY_BYTES, "") };
     let disk = Some(DiskImage::new(64 * 1024));
     let vm = host.create_vm(store, config, &image(seed), disk).unwrap();
     run(&mut host, store, vm);
@@ -154,14 +154,14 @@ fn play(store: &mut PageStore, technique: TechniqueKind, seed: u64) -> u64 {
     instructions
 }
 
-fn play_all(technique: TechniqueKind) {
+fn play_all(cell: Cell) {
     let mut store = PageStore::new(64 * MIB);
     let mut instructions = 0;
     for seed in 0..SEEDS {
         // A failure names its seed.
-        let played = std::panic::AssertUnwindSafe(|| play(&mut store, technique, seed));
+        let played = std::panic::AssertUnwindSafe(|| play(&mut store, cell, seed));
         let ended = std::panic::catch_unwind(played);
-        instructions += ended.unwrap_or_else(|_| panic!("{technique:?}, seed {seed}"));
+        instructions += ended.unwrap_or_else(|_| panic!("{cell:?}, seed {seed}"));
     }
     // The prologue has some 340.
     assert!(instructions > 500 * SEEDS, "guests get somewhere: {instructions} instructions");
@@ -169,10 +169,10 @@ fn play_all(technique: TechniqueKind) {
 
 #[test]
 fn random_guests_on_bare_metal_end_and_leave_nothing_behind() {
-    play_all(BareMetal);
+    play_all(BareMetal.into());
 }
 
 #[test]
 fn random_guests_under_the_monitor_end_and_leave_nothing_behind() {
-    play_all(TrapAndEmulate);
+    monitored_cells().into_iter().for_each(play_all);
 }

@@ -5,8 +5,8 @@ use dcsim_hart::{IsaProfile, SecondStage, Timing};
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::PageStore;
 use dcsim_monitor::{
-    ExitKind, FrameUsage, HardwareProfile, Host, MarkUpdates, TechniqueKind, VmConfig, VmCounters,
-    VmId,
+    ExitKind, FrameUsage, HardwareProfile, Host, MarkUpdates, PagingKind, TechniqueKind, VmConfig,
+    VmCounters, VmId,
 };
 
 /// How long a disk request takes.
@@ -29,11 +29,38 @@ pub fn profile() -> HardwareProfile {
     HardwareProfile { isa: IsaProfile::Rv64gc, second_stage: SecondStage::Full, timing }
 }
 
-pub fn config(technique: TechniqueKind, memory_bytes: u64, bootargs: &str) -> VmConfig {
+/// A technique with a way of paging: what every guest has to behave alike under.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Cell {
+    pub technique: TechniqueKind,
+    pub paging: PagingKind,
+}
+
+impl From<TechniqueKind> for Cell {
+    fn from(technique: TechniqueKind) -> Self {
+        Self { technique, paging: technique.pagings()[0] }
+    }
+}
+
+/// All of them that there are.
+pub fn cells() -> Vec<Cell> {
+    let of = |technique: TechniqueKind| {
+        technique.pagings().iter().map(move |paging| Cell { technique, paging: *paging })
+    };
+    TechniqueKind::ALL.into_iter().flat_map(of).collect()
+}
+
+/// Those with a monitor.
+pub fn monitored_cells() -> Vec<Cell> {
+    cells().into_iter().filter(|cell| cell.technique != TechniqueKind::BareMetal).collect()
+}
+
+pub fn config(cell: impl Into<Cell>, memory_bytes: u64, bootargs: &str) -> VmConfig {
+    let Cell { technique, paging } = cell.into();
     VmConfig {
         name: "guest".to_owned(),
         technique,
-        paging: technique.pagings()[0],
+        paging,
         mark_updates: MarkUpdates::Hardware,
         memory_bytes,
         bootargs: bootargs.to_owned(),

@@ -1,0 +1,158 @@
+//! Handling a trap out of the guest: find the reason, do what it asks for.
+
+use super::reserve;
+use super::vcpu::FourRings;
+use crate::assumed;
+use crate::error::HostError;
+use crate::guest_firmware::frames_for_call;
+use crate::instruction::{Sensitive, sensitive};
+use crate::ledger::Activity;
+use crate::reason::ExitReason;
+use crate::shadow::guest_walk::Access;
+use crate::shadow::resolve::{Fault, Resolution, Resolver};
+use crate::shadow::view::View;
+use crate::supervisor::csr;
+use crate::technique::{Handled, Phase, Site, Step};
+use dcsim_hart::csr::fields::{interrupt, status};
+use dcsim_hart::{Exception, Privilege, TrapRecord};
+use dcsim_machine::Meter;
+use dcsim_machine::firmware::csr as machine;
+
+impl FourRings {
+    /// One step: from the trap to the point where the guest can be entered again.
+    pub(super) fn handle(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Step, HostError> {
+        let access = Access::of_page_fault(record.cause);
+        let call = record.cause == Exception::EcallFromSupervisor.code();
+        let frames = match access {
+            Some(_) => self.spaces.fill_frames(),
+            None if call => frames_for_call(&site.pcpu.hart),
+            None => 0,
+        };
+        // The tree of the mode that trapped is the one in use.
+        self.guest.privilege = record.from;
+        if !reserve(self, site, frames) {
+            return Ok(Step::Memory(frames));
+        }
+        self.begin(&mut site.meter(), record);
+        let handled = if record.cause & interrupt::CAUSE != 0 {
+            // Entering the guest mirrors the line.
+            site.pcpu.bus.interrupted = false;
+            site.meter().store_state(1);
+            Handled::Resume(ExitReason::ExternalInterrupt)
+        } else if let Some(access) = access {
+            self.resolve(site, record, access)?
+        } else if record.cause == Exception::IllegalInstruction.code() {
+            self.handle_illegal(site, record)?
+        } else if call {
+            Handled::Turn(ExitReason::FirmwareCall, self.call_firmware(site)?)
+        } else {
+            self.reflect(&mut site.meter(), record.cause, record.value);
+            Handled::Resume(ExitReason::OtherException)
+        };
+        Ok(self.finish(site, handled))
+    }
+
+    /// What every handler starts with: save the guest's registers, find out what happened.
+    fn begin(&mut self, meter: &mut Meter<'_>, record: &TrapRecord) {
+        meter.enter();
+        meter.read_csr(machine::MCAUSE);
+        meter.read_csr(machine::MEPC);
+        meter.assume(assumed::DISPATCH);
+        self.guest.status = meter.read_csr(machine::MSTATUS) & status::SUPERVISOR_WRITABLE;
+        self.pc = record.pc;
+        self.installed.status = Some(self.machine_status());
+        self.installed.pc = Some(self.pc);
+    }
+
+    /// Counts the exit and books its cycles.
+    fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
+        let (reason, phase) = handled.parts();
+        self.reason = reason;
+        self.phase = phase;
+        site.counters.count_exit(reason);
+        site.book(Activity::Handler(reason));
+        match phase {
+            Phase::Wait => Step::Wait(self.wake_cycle(site)),
+            Phase::Stopped => Step::Wait(None),
+            _ => Step::Done,
+        }
+    }
+
+    /// The cycle at which the guest's timer ends its wait.
+    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
+        let clock = &site.pcpu.hart.clock;
+        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+    }
+
+    /// Lets the guest's own supervisor mode take an exception.
+    fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
+        meter.read_csr(machine::MTVAL);
+        self.guest.vector = meter.read_csr(csr::STVEC);
+        let pc = self.pc;
+        self.pc = self.guest.enter_trap(cause, value, pc);
+        for (number, value) in [(csr::SCAUSE, cause), (csr::STVAL, value), (csr::SEPC, pc)] {
+            meter.write_csr(number, value);
+        }
+    }
+
+    /// Finds out what a page fault means and does what is to be done about it.
+    fn resolve(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+        access: Access,
+    ) -> Result<Handled, HostError> {
+        site.meter().read_csr(machine::MTVAL);
+        let fault = Fault { address: record.value, access, pc: self.pc };
+        let mut resolver = Resolver {
+            guest: &self.guest,
+            view: View::of_resident(&self.guest),
+            map: &self.map,
+            shadow: &mut self.spaces,
+            updates_marks: self.updates_marks,
+        };
+        Ok(match resolver.resolve(site, &fault)? {
+            Resolution::Retry(reason) => Handled::Resume(reason),
+            Resolution::Completed { length, reason, float_written } => {
+                self.pc = self.pc.wrapping_add(length);
+                self.guest.status |= if float_written { status::FS } else { 0 };
+                Handled::Resume(reason)
+            }
+            Resolution::Exception { cause, value, reason } => {
+                self.reflect(&mut site.meter(), cause, value);
+                Handled::Resume(reason)
+            }
+        })
+    }
+
+    /// An instruction that is illegal, or that the monitor keeps for itself.
+    fn handle_illegal(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Handled, HostError> {
+        let bits = record.value as u32;
+        let supervisor = self.guest.privilege == Privilege::Supervisor;
+        let emulated = match sensitive(bits) {
+            Some(Sensitive::Csr(access)) => {
+                self.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))
+            }
+            Some(Sensitive::SupervisorReturn) if supervisor => Some(self.return_from_trap(site)),
+            Some(Sensitive::WaitForInterrupt) if supervisor => Some(self.wait(site)),
+            Some(Sensitive::AddressFence { address, asid }) if supervisor => {
+                Some(self.fence(site, address, asid)?)
+            }
+            _ => None,
+        };
+        let Some(handled) = emulated else {
+            self.reflect(&mut site.meter(), record.cause, record.value);
+            return Ok(Handled::Resume(ExitReason::IllegalInstruction));
+        };
+        site.counters.emulated_instructions += 1;
+        Ok(handled)
+    }
+}

@@ -1,0 +1,79 @@
+//! The vCPU of a guest whose kernel runs in the hart's supervisor mode.
+
+use crate::cpu_state::CpuState;
+use crate::guest_pages::PageMap;
+use crate::pcpu::TRAPPED;
+use crate::reason::ExitReason;
+use crate::shadow::Shadow;
+use crate::supervisor::Supervisor;
+use crate::technique::Phase;
+use dcsim_hart::csr::fields::status;
+use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
+
+/// Registers of the pCPU that the monitor sets for the guest, as they are known to be: writing one
+/// again with the same value is left out.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Installed {
+    /// `satp`.
+    pub translation: Option<u64>,
+    /// `mstatus`, without what the trap itself puts there.
+    pub status: Option<u64>,
+    /// `mepc`.
+    pub pc: Option<u64>,
+    /// The external interrupt in `mip`.
+    pub external: Option<bool>,
+}
+
+/// A vCPU whose guest kernel runs in supervisor mode.
+#[derive(Debug)]
+pub struct FourRings {
+    /// The guest's supervisor mode. Its `translation` is always true, as the guest's accesses to
+    /// `satp` trap; privilege and `status` are so outside [`Phase::Guest`]; the other registers
+    /// are in the hart while the vCPU is on a pCPU, and here only as far as a handler read them.
+    pub guest: Supervisor,
+    /// Where the guest goes on; valid outside [`Phase::Guest`].
+    pub pc: u64,
+    /// What comes next.
+    pub phase: Phase,
+    /// Why the guest last left; the entry that follows is part of that exit's cost.
+    pub reason: ExitReason,
+    /// Where the guest's pages are.
+    pub map: PageMap,
+    /// Its shadow page tables.
+    pub spaces: Shadow,
+    /// What the pCPU holds.
+    pub installed: Installed,
+    /// Accessed and dirty bits are set by the walk, as the firmware of a bare machine chooses.
+    pub updates_marks: bool,
+    /// Integer and floating-point registers while the vCPU is on no pCPU.
+    pub resting: CpuState,
+    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
+    pub resume: Option<StartPoint>,
+    /// The pCPU whose TLB may hold what the trees say.
+    pub last_pcpu: Option<usize>,
+}
+
+impl FourRings {
+    /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
+    /// be set up like this.
+    pub fn new(state: CpuState, map: PageMap, firmware: FirmwareConfig) -> Self {
+        Self {
+            guest: state.supervisor.clone(),
+            pc: state.pc,
+            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
+            reason: ExitReason::VcpuLoad,
+            map,
+            spaces: Shadow::default(),
+            installed: Installed::default(),
+            updates_marks: firmware.updates_dirty_bits,
+            resume: state.resume,
+            resting: state,
+            last_pcpu: None,
+        }
+    }
+
+    /// `mstatus` with which the guest goes on.
+    pub(super) fn machine_status(&self) -> u64 {
+        self.guest.status | self.guest.privilege.code() << status::MPP_SHIFT | TRAPPED
+    }
+}
