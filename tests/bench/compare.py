@@ -17,7 +17,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcsim.hardware import load_profile
 from tests.bench.build import build
+from tests.bench.core_run import PROFILE
 
 QEMU = "qemu-system-riscv64"
 
@@ -124,6 +126,8 @@ def main() -> int:
     arguments = parser.parse_args()
     version = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=True)
     print(version.stdout.splitlines()[0])
+    tlb = load_profile(PROFILE).machine.dtlb.entries.value
+    print(f"the core's hardware profile is {PROFILE}: a modelled data TLB of {tlb} entries")
     print(
         f"{'kernel':10} {'core':>9} {'qemu':>9} {'ratio':>8}  million instructions per CPU second"
     )
