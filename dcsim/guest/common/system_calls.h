@@ -33,8 +33,9 @@ enum system_call {
     CALL_COUNT,
 };
 
-// There is one stopwatch. Until it is stopped, or its owner ends, no timer interrupts; and no digest
-// is made of the owner or a child of its that ends, because that would be measured too.
+// There is one stopwatch. Until it is stopped, or its owner ends, no time slice does, so that the
+// timer is still; and no digest is made of the owner or a child of its that ends, because that would
+// be measured too.
 enum stopwatch_action {
     STOPWATCH_START,
     STOPWATCH_STOP_EMPTY,  // the time was that of the loop alone: it is kept

@@ -13,10 +13,10 @@
 static uint64_t armed;              // when the timer will fire; at first, whatever firmware left
 static uint64_t slice_end = NEVER;  // NEVER: nobody runs
 static bool slice_over;
-static bool paused;
+static bool paused;                 // time slices do not end
 
 static void arm(uint64_t time) {
-    if (time == armed || paused)
+    if (time == armed)
         return;
     armed = time;
     if (machine.has_supervisor_timer)
@@ -26,8 +26,8 @@ static void arm(uint64_t time) {
 }
 
 static void arm_for_next(void) {
-    uint64_t wake_time = next_wake_time();
-    arm(wake_time < slice_end ? wake_time : slice_end);
+    uint64_t wake_time = next_wake_time(), end = paused ? NEVER : slice_end;
+    arm(wake_time < end ? wake_time : end);
 }
 
 uint64_t timer_ticks(uint64_t milliseconds) {
@@ -71,8 +71,8 @@ void timer_idle(void) {
 }
 
 void timer_pause(void) {
-    arm(NEVER);
     paused = true;
+    arm_for_next();
 }
 
 void timer_resume(void) {

@@ -19,7 +19,8 @@ void timer_want(uint64_t time);
 void timer_busy(void);
 void timer_idle(void);
 
-// No interrupts from the timer; and again, from a fresh time slice on.
+// The timer no longer interrupts for the end of time slices, only for sleepers; and again does, from
+// a fresh time slice on.
 void timer_pause(void);
 void timer_resume(void);
 
