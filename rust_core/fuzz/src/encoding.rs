@@ -3,16 +3,17 @@
 use crate::random::Random;
 use crate::sequence::any_register;
 use dcsim_hart::isa::{
-    Compressed, Extension, Flow, Format, INSTRUCTIONS, Opcode, Row, decode, decode_compressed,
-    encode, instruction_length,
+    Compressed, Extension, Flow, Format, Opcode, Row, decode, decode_compressed, encode,
+    instruction_length,
 };
-use dcsim_hart::op::Op;
+use dcsim_hart::{IsaProfile, op::Op};
 
 /// Whether the instruction needs nothing but operands, or an address.
 pub fn is_plain(row: &Row) -> bool {
     let special = matches!(row.format, Format::Csr | Format::CsrImmediate | Format::LoadReserved)
         || matches!(row.opcode, Opcode::ScW | Opcode::ScD);
-    row.flow == Flow::Next && row.extension != Extension::Privileged && !special
+    let plain_extension = !matches!(row.extension, Extension::Privileged | Extension::H);
+    row.flow == Flow::Next && plain_extension && !special
 }
 
 /// Whether the instruction loads or stores.
@@ -26,7 +27,8 @@ pub fn has_address(op: &Op) -> bool {
 /// An instruction from a random row that is `wanted`, with random operands.
 pub fn any(random: &mut Random, wanted: impl Fn(&Row) -> bool) -> Op {
     loop {
-        let row = &INSTRUCTIONS[random.below(INSTRUCTIONS.len() as u64) as usize];
+        let rows = IsaProfile::Rv64gc.instructions();
+        let row = &rows[random.below(rows.len() as u64) as usize];
         if wanted(row) {
             return operands(random, row);
         }

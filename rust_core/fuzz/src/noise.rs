@@ -10,9 +10,9 @@ use crate::assembler::{Assembler, csr, immediate, store};
 use crate::core::{MSIP, MTIMECMP, Machine, Pace, State};
 use crate::layout::{MEMORY, PAGE, UART, number};
 use crate::random::Random;
-use dcsim_hart::isa::{Extension, INSTRUCTIONS, Opcode, Register, encode};
+use dcsim_hart::isa::{Extension, Opcode, Register, encode};
 use dcsim_hart::op::Op;
-use dcsim_hart::{DataCacheShape, InstructionClass, Privilege, Stop, Timing, TlbShape};
+use dcsim_hart::{DataCacheShape, InstructionClass, IsaProfile, Privilege, Stop, Timing, TlbShape};
 
 /// Bytes of memory of the machine that the programs run on.
 pub const MEMORY_BYTES: u64 = PAGES * PAGE;
@@ -145,7 +145,8 @@ fn handler(cause: u16, pc: u16, back: Opcode) -> Vec<u8> {
 }
 
 fn likely(random: &mut Random) -> u32 {
-    let row = &INSTRUCTIONS[random.below(INSTRUCTIONS.len() as u64) as usize];
+    let rows = IsaProfile::Rv64gc.instructions();
+    let row = &rows[random.below(rows.len() as u64) as usize];
     // A wait mostly ends a run, and a run should get somewhere.
     let is_wait = row.opcode == Opcode::Wfi && !random.once_in(16);
     let opcode = if is_wait { Opcode::Addi } else { row.opcode };

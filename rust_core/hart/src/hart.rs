@@ -4,8 +4,8 @@
 //! through their own metered layer. What belongs to the implementation (modelled and software
 //! TLBs, the data-cache model, the cached interrupt lines) is private to the crate.
 //!
-//! Invariant: the context numbers in `mmu` agree with `privilege`, `mstatus` and `satp` whenever
-//! an instruction executes. Whatever changes those inside the crate refreshes them, and the
+//! Invariant: the context numbers in `mmu` agree with the mode, the status registers, `satp`,
+//! `vsatp` and `hgatp` whenever an instruction executes. Whatever changes those inside the crate refreshes them, and the
 //! beginning of a run does so for changes made from outside.
 
 use crate::bus::{InterruptLines, Ports, Width};
@@ -13,8 +13,10 @@ use crate::cache::DataCache;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::csr::Csrs;
+use crate::float_status::FloatStatus;
 use crate::interrupt::TimerCycles;
 use crate::mmu::{Mmu, Reservation};
+use crate::mode::Mode;
 use crate::profile::{IsaProfile, SecondStage};
 use crate::timing::Timing;
 
@@ -55,7 +57,7 @@ impl Privilege {
 pub struct HostedModes {
     /// Firmware plays machine mode.
     pub machine: bool,
-    /// A monitor plays supervisor mode.
+    /// A monitor plays supervisor mode; with the hypervisor extension HS mode, and never VS mode.
     pub supervisor: bool,
 }
 
@@ -83,6 +85,9 @@ pub struct Hart {
     pub pc: u64,
     /// Current privilege.
     pub privilege: Privilege,
+    /// The virtualisation mode V: the privilege is a guest's. Never set in machine mode, nor
+    /// without the hypervisor extension.
+    pub virtualised: bool,
     /// Control and status registers.
     pub csrs: Csrs,
     /// The cycle clock.
@@ -96,6 +101,7 @@ pub struct Hart {
     /// The instruction at `pc` has begun and stopped for want of room in the page store: it goes on
     /// before anything else happens.
     pub(crate) has_begun: bool,
+    pub(crate) float_status: FloatStatus,
     pub(crate) profile: IsaProfile,
     pub(crate) second_stage: SecondStage,
     pub(crate) timing: Timing,
@@ -115,12 +121,14 @@ impl Hart {
             f: [0; 32],
             pc: 0,
             privilege: Privilege::Machine,
-            csrs: Csrs::new(id),
+            virtualised: false,
+            csrs: Csrs::new(id, profile),
             clock: Clock::new(timing.hz, timing.timebase_hz),
             counters: Counters::default(),
             reservation: None,
             hosted: HostedModes::default(),
             has_begun: false,
+            float_status: FloatStatus::default(),
             profile,
             second_stage: SecondStage::Full,
             lines: InterruptLines::default(),
@@ -171,10 +179,24 @@ impl Hart {
         self.refresh_contexts();
     }
 
-    /// Enters another privilege level.
+    /// Enters another privilege level, in the guest if the hart is in one; but machine mode is
+    /// outside.
     pub fn set_privilege(&mut self, privilege: Privilege) {
-        self.privilege = privilege;
+        self.set_mode(privilege, self.virtualised);
+    }
+
+    /// Enters another mode: of a guest if `virtualised`, which machine mode never is.
+    pub fn set_mode(&mut self, privilege: Privilege, virtualised: bool) {
+        let mode = Mode::new(privilege, virtualised);
+        self.privilege = mode.privilege;
+        self.virtualised = mode.virtualised;
         self.select_contexts();
+    }
+
+    /// The current mode.
+    #[inline]
+    pub(crate) fn mode(&self) -> Mode {
+        Mode { privilege: self.privilege, virtualised: self.virtualised }
     }
 
     /// Ends every software-TLB entry: for a caller that runs the hart over other frames than

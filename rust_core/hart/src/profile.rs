@@ -4,7 +4,7 @@
 //! that do not trap without privilege, and nothing that would let a machine-level monitor keep a
 //! guest kernel in supervisor mode (`mstatus.TVM`, `TW` and `TSR` are read-only 0).
 
-use crate::isa::Extension;
+use crate::isa::{Extension, INSTRUCTIONS, Row};
 
 /// Which instruction set a hart has.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -65,6 +65,12 @@ impl IsaProfile {
         matches!(self, Self::Rv64gcLegacy)
     }
 
+    /// The 32-bit instructions of the profile, a first part of the table.
+    pub fn instructions(self) -> &'static [Row] {
+        let count = INSTRUCTIONS.partition_point(|row| self.includes(row.extension));
+        &INSTRUCTIONS[..count]
+    }
+
     /// Whether the instructions of an extension are there.
     pub const fn includes(self, extension: Extension) -> bool {
         self.has_hypervisor() || !matches!(extension, Extension::H)
@@ -79,4 +85,19 @@ pub enum SecondStage {
     /// Sv39x4 and Sv48x4.
     #[default]
     Full,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_instructions_of_a_profile_are_the_first_of_the_table() {
+        for profile in IsaProfile::ALL {
+            let (own, others) = INSTRUCTIONS.split_at(profile.instructions().len());
+            assert!(own.iter().all(|row| profile.includes(row.extension)));
+            assert!(!others.iter().any(|row| profile.includes(row.extension)));
+        }
+        assert_eq!(IsaProfile::Rv64gch.instructions().len(), INSTRUCTIONS.len());
+    }
 }

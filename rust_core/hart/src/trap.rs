@@ -1,11 +1,8 @@
-//! Traps: what raises them, how they are entered and left.
+//! Traps: what raises them, and what is told of them.
 //!
-//! Privileged architecture, "Machine Cause Register", "Machine Trap Delegation Registers",
-//! "Privilege and Global Interrupt-Enable Stack in mstatus register", "Trap-Return Instructions".
+//! Privileged architecture, "Machine Cause Register"; hypervisor extension, "Trap Cause Codes".
 
-use crate::csr::fields::{interrupt, status};
-use crate::hart::{Hart, Privilege};
-use crate::interrupt::Interrupt;
+use crate::hart::Privilege;
 use dcsim_memory::StoreFull;
 
 /// Synchronous exceptions; the numbers are the codes of `mcause`.
@@ -32,6 +29,8 @@ pub enum Exception {
     EcallFromUser = 8,
     /// ECALL in supervisor mode.
     EcallFromSupervisor = 9,
+    /// ECALL in VS mode.
+    EcallFromVirtualSupervisor = 10,
     /// ECALL in machine mode.
     EcallFromMachine = 11,
     /// A fetch that translation refused.
@@ -40,11 +39,19 @@ pub enum Exception {
     LoadPageFault = 13,
     /// A store or atomic operation that translation refused.
     StorePageFault = 15,
+    /// A fetch that the second stage of translation refused.
+    InstructionGuestPageFault = 20,
+    /// A load that the second stage of translation refused.
+    LoadGuestPageFault = 21,
+    /// An instruction that HS mode could execute, but not the guest.
+    VirtualInstruction = 22,
+    /// A store or atomic operation that the second stage of translation refused.
+    StoreGuestPageFault = 23,
 }
 
 impl Exception {
     /// All exceptions, by code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::InstructionMisaligned,
         Self::InstructionAccessFault,
         Self::IllegalInstruction,
@@ -55,10 +62,15 @@ impl Exception {
         Self::StoreAccessFault,
         Self::EcallFromUser,
         Self::EcallFromSupervisor,
+        Self::EcallFromVirtualSupervisor,
         Self::EcallFromMachine,
         Self::InstructionPageFault,
         Self::LoadPageFault,
         Self::StorePageFault,
+        Self::InstructionGuestPageFault,
+        Self::LoadGuestPageFault,
+        Self::VirtualInstruction,
+        Self::StoreGuestPageFault,
     ];
 
     /// The code in `mcause`.
@@ -66,7 +78,7 @@ impl Exception {
         self as u64
     }
 
-    /// The exception that ECALL raises at this privilege.
+    /// The exception that ECALL raises at this privilege, outside VS mode.
     pub const fn ecall_from(privilege: Privilege) -> Self {
         match privilege {
             Privilege::User => Self::EcallFromUser,
@@ -76,32 +88,52 @@ impl Exception {
     }
 }
 
-/// An exception with the value that goes to `mtval` or `stval`.
+/// An exception with what goes to the trap registers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Trap {
     /// What happened.
     pub cause: Exception,
     /// The faulting address, the bits of the illegal instruction, or 0.
     pub value: u64,
+    /// Of a guest-page fault, the guest physical address shifted right by two: the value of
+    /// `htval` or `mtval2`.
+    pub guest_value: u64,
+    /// Of a guest-page fault that an access to a guest's page tables met, the pseudoinstruction
+    /// for that access: the value of `htinst` or `mtinst`.
+    pub guest_instruction: u64,
+    /// The access was one that HS mode made to a guest's memory, so the value is a guest's address.
+    pub is_guest_access: bool,
 }
 
 impl Trap {
     /// An exception with its value.
     pub const fn new(cause: Exception, value: u64) -> Self {
-        Self { cause, value }
+        Self { cause, value, guest_value: 0, guest_instruction: 0, is_guest_access: false }
     }
 
     /// An illegal-instruction exception whose instruction bits are not known here: the engine adds
     /// them with [`Trap::with_instruction`].
     pub const ILLEGAL: Self = Self::new(Exception::IllegalInstruction, 0);
 
-    /// The trap with the bits of the instruction as its value, if it is an illegal instruction.
+    /// The same for a virtual-instruction exception.
+    pub const VIRTUAL: Self = Self::new(Exception::VirtualInstruction, 0);
+
+    /// The trap with the bits of the instruction as its value, if it is an illegal or virtual
+    /// instruction.
     #[must_use]
     pub const fn with_instruction(self, bits: u32) -> Self {
         match self.cause {
-            Exception::IllegalInstruction => Self::new(self.cause, bits as u64),
+            Exception::IllegalInstruction | Exception::VirtualInstruction => {
+                Self::new(self.cause, bits as u64)
+            }
             _ => self,
         }
+    }
+
+    /// The trap as one of an access that HS mode made to a guest's memory.
+    #[must_use]
+    pub(crate) const fn as_guest_access(self) -> Self {
+        Self { is_guest_access: true, ..self }
     }
 }
 
@@ -136,6 +168,9 @@ pub struct TrapRecord {
     pub to: Privilege,
     /// The mode that the trap was taken from.
     pub from: Privilege,
+    /// That mode was a guest's: VS or VU. What more the trap registers say of a guest (`htval`,
+    /// `htinst`, and so on) can be read there.
+    pub from_virtual: bool,
     /// The value of the cause register, interrupt bit included.
     pub cause: u64,
     /// The value of the trap-value register.
@@ -175,131 +210,4 @@ pub enum Wait {
     Proceed,
     /// Nothing is pending: the hart is idle. The instruction has completed.
     Idle,
-}
-
-impl Hart {
-    /// Takes an exception of the instruction at `pc`: all that the architecture does on trap
-    /// entry, and its hardware latency.
-    pub fn take_trap(&mut self, trap: Trap) -> TrapOutcome {
-        self.counters.exceptions += 1;
-        let delegated = self.csrs.medeleg >> trap.cause.code() & 1 != 0;
-        self.enter_trap(trap.cause.code(), trap.value, delegated)
-    }
-
-    /// Takes an interrupt before the instruction at `pc`.
-    pub fn take_interrupt(&mut self, interrupt: Interrupt) -> TrapOutcome {
-        self.counters.interrupts += 1;
-        let delegated = self.csrs.mideleg & interrupt.bit() != 0;
-        self.enter_trap(interrupt.cause(), 0, delegated)
-    }
-
-    fn enter_trap(&mut self, cause: u64, value: u64, delegated: bool) -> TrapOutcome {
-        let from = self.privilege;
-        let to = if delegated && from != Privilege::Machine {
-            Privilege::Supervisor
-        } else {
-            Privilege::Machine
-        };
-        let record = TrapRecord { to, from, cause, value, pc: self.pc };
-        self.pc = match to {
-            Privilege::Machine => self.enter_machine(&record),
-            _ => self.enter_supervisor(&record),
-        };
-        self.reservation = None;
-        self.has_begun = false;
-        self.charge_transition(self.timing.trap_cycles);
-        self.set_privilege(to);
-        if self.hosted.contains(to) { TrapOutcome::Hosted(record) } else { TrapOutcome::Vectored }
-    }
-
-    /// Fills the machine-level trap registers; returns the address of the handler.
-    fn enter_machine(&mut self, record: &TrapRecord) -> u64 {
-        let csrs = &mut self.csrs;
-        csrs.mepc = record.pc;
-        csrs.mcause = record.cause;
-        csrs.mtval = record.value;
-        let enabled = csrs.mstatus & status::MIE != 0;
-        csrs.mstatus &= !(status::MIE | status::MPIE | status::MPP);
-        csrs.mstatus |= record.from.code() << status::MPP_SHIFT;
-        csrs.mstatus |= if enabled { status::MPIE } else { 0 };
-        vector(csrs.mtvec, record.cause)
-    }
-
-    /// Fills the supervisor-level trap registers; returns the address of the handler.
-    fn enter_supervisor(&mut self, record: &TrapRecord) -> u64 {
-        let csrs = &mut self.csrs;
-        csrs.sepc = record.pc;
-        csrs.scause = record.cause;
-        csrs.stval = record.value;
-        let enabled = csrs.mstatus & status::SIE != 0;
-        let from_supervisor = record.from == Privilege::Supervisor;
-        csrs.mstatus &= !(status::SIE | status::SPIE | status::SPP);
-        csrs.mstatus |= if enabled { status::SPIE } else { 0 };
-        csrs.mstatus |= if from_supervisor { status::SPP } else { 0 };
-        vector(csrs.stvec, record.cause)
-    }
-
-    /// MRET as an instruction.
-    pub fn mret(&mut self) -> Result<(), Trap> {
-        if self.privilege != Privilege::Machine {
-            return Err(Trap::ILLEGAL);
-        }
-        let before = self.csrs.mstatus;
-        let to = status::previous_machine_privilege(before);
-        self.csrs.mstatus &= !(status::MIE | status::MPP);
-        self.csrs.mstatus |= status::MPIE;
-        self.csrs.mstatus |= if before & status::MPIE != 0 { status::MIE } else { 0 };
-        self.finish_return(to, self.csrs.mepc);
-        Ok(())
-    }
-
-    /// SRET as an instruction.
-    pub fn sret(&mut self) -> Result<(), Trap> {
-        let trapped = self.csrs.mstatus & status::TSR != 0;
-        match self.privilege {
-            Privilege::User => return Err(Trap::ILLEGAL),
-            Privilege::Supervisor if trapped => return Err(Trap::ILLEGAL),
-            _ => {}
-        }
-        let before = self.csrs.mstatus;
-        let to = status::previous_supervisor_privilege(before);
-        self.csrs.mstatus &= !(status::SIE | status::SPP);
-        self.csrs.mstatus |= status::SPIE;
-        self.csrs.mstatus |= if before & status::SPIE != 0 { status::SIE } else { 0 };
-        self.finish_return(to, self.csrs.sepc);
-        Ok(())
-    }
-
-    fn finish_return(&mut self, to: Privilege, pc: u64) {
-        if to != Privilege::Machine {
-            self.csrs.mstatus &= !status::MPRV;
-        }
-        self.pc = pc;
-        self.counters.returns += 1;
-        self.charge_transition(self.timing.return_cycles);
-        self.set_privilege(to);
-    }
-
-    /// WFI as an instruction.
-    pub fn wfi(&mut self) -> Result<Wait, Trap> {
-        let trapped = self.csrs.mstatus & status::TW != 0;
-        match self.privilege {
-            Privilege::User => Err(Trap::ILLEGAL),
-            Privilege::Supervisor if trapped => Err(Trap::ILLEGAL),
-            _ if self.is_wakeup_pending() => Ok(Wait::Proceed),
-            _ => Ok(Wait::Idle),
-        }
-    }
-
-    fn charge_transition(&mut self, cycles: u64) {
-        self.clock.cycles += cycles;
-        self.counters.transition_cycles += cycles;
-    }
-}
-
-/// The address of the handler: the base, or in vectored mode for interrupts the entry of the cause.
-fn vector(tvec: u64, cause: u64) -> u64 {
-    let base = tvec & !3;
-    let vectored = tvec & 3 == 1 && cause & interrupt::CAUSE != 0;
-    if vectored { base.wrapping_add(4 * (cause & !interrupt::CAUSE)) } else { base }
 }

@@ -214,6 +214,7 @@ fn the_table_has_every_instruction_of_the_profile() {
         (Extension::Zbb, 24),
         (Extension::Zbs, 8),
         (Extension::Privileged, 4),
+        (Extension::H, 15),
     ];
     for (extension, count) in expected {
         let rows = INSTRUCTIONS.iter().filter(|row| row.extension == extension).count();

@@ -97,6 +97,7 @@ fn a_timer_interrupt_comes_at_its_cycle() {
         let record = TrapRecord {
             to: Privilege::Machine,
             from: Privilege::Machine,
+            from_virtual: false,
             cause: 1 << 63 | 7,
             value: 0,
             pc: CODE + 4 * (number as u64 % 3),

@@ -9,9 +9,10 @@
 //! write of `minstret` or `mcountinhibit` takes effect after the writing instruction: so it is
 //! applied to the number of instructions retired once that one has.
 
+use super::CsrEffect;
 use super::fields::counter;
-use super::{CsrEffect, is_machine};
 use crate::hart::{Hart, Privilege};
+use crate::mode::Mode;
 
 /// A counter as the program sees it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -57,15 +58,16 @@ fn enable_bit(number: u16) -> u64 {
     1 << (number & 0x1f)
 }
 
-/// Whether the counter-enable registers let the current privilege read a user-level counter.
-pub(super) fn is_enabled(hart: &Hart, number: u16) -> bool {
+/// Whether the counter-enable registers let a mode read a user-level counter.
+pub(super) fn is_enabled(hart: &Hart, number: u16, mode: Mode) -> bool {
     let bit = enable_bit(number);
     let by_machine = hart.csrs.mcounteren & bit != 0;
+    let by_hypervisor = !mode.virtualised || hart.csrs.hcounteren & bit != 0;
     let by_supervisor = hart.csrs.scounteren & bit != 0;
-    match hart.privilege {
+    match mode.privilege {
         Privilege::Machine => true,
-        Privilege::Supervisor => by_machine,
-        Privilege::User => by_machine && by_supervisor,
+        Privilege::Supervisor => by_machine && by_hypervisor,
+        Privilege::User => by_machine && by_hypervisor && by_supervisor,
     }
 }
 
@@ -81,6 +83,11 @@ pub(super) fn write_cycle(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
 
 pub(super) fn read_time(hart: &Hart, _: u16) -> u64 {
     hart.clock.time()
+}
+
+/// What a guest reads as `time`.
+pub(super) fn read_guest_time(hart: &Hart, _: u16) -> u64 {
+    hart.clock.time().wrapping_add(hart.csrs.htimedelta)
 }
 
 pub(super) fn read_instret(hart: &Hart, _: u16) -> u64 {
@@ -129,9 +136,24 @@ pub(super) fn write_supervisor_enable(hart: &mut Hart, _: u16, value: u64) -> Cs
     CsrEffect::None
 }
 
-/// `stimecmp` exists below machine mode only if `menvcfg` says so and `time` may be read.
-pub(super) fn may_compare_time(hart: &Hart, _: u16) -> bool {
-    is_machine(hart) || (hart.has_supervisor_timer() && hart.csrs.mcounteren & counter::TIME != 0)
+pub(super) fn read_hypervisor_enable(hart: &Hart, _: u16) -> u64 {
+    hart.csrs.hcounteren
+}
+
+pub(super) fn write_hypervisor_enable(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
+    hart.csrs.hcounteren = legal_enable(value);
+    CsrEffect::None
+}
+
+/// `stimecmp` and `vstimecmp` exist below machine mode only if `menvcfg` says so and `time` may be
+/// read; in a guest, if `henvcfg` and `hcounteren` say so too.
+pub(super) fn may_compare_time(hart: &Hart, _: u16, mode: Mode) -> bool {
+    let by_machine = hart.has_supervisor_timer() && hart.csrs.mcounteren & counter::TIME != 0;
+    let by_hypervisor = hart.has_guest_timer() && hart.csrs.hcounteren & counter::TIME != 0;
+    match mode.privilege {
+        Privilege::Machine => true,
+        _ => by_machine && (by_hypervisor || !mode.virtualised),
+    }
 }
 
 pub(super) fn read_time_compare(hart: &Hart, _: u16) -> u64 {

@@ -35,6 +35,10 @@ pub mod status {
     pub const TW: u64 = 1 << 21;
     /// SRET traps in supervisor mode.
     pub const TSR: u64 = 1 << 22;
+    /// The trap to machine mode wrote a guest virtual address.
+    pub const GVA: u64 = 1 << 38;
+    /// The trap to machine mode came from a guest.
+    pub const MPV: u64 = 1 << 39;
     /// XLEN of user mode: 2 for 64 bits.
     pub const UXL_64: u64 = 2 << 32;
     /// XLEN of supervisor mode.
@@ -46,6 +50,8 @@ pub mod status {
     pub const MACHINE_WRITABLE: u64 = SUPERVISOR_WRITABLE | MIE | MPIE | MPP | MPRV;
     /// The fields with which machine mode has instructions of supervisor mode trap.
     pub const SUPERVISOR_TRAPS: u64 = TVM | TW | TSR;
+    /// The fields that the hypervisor extension adds.
+    pub const HYPERVISOR: u64 = GVA | MPV;
     /// The fields that a write of `sstatus` can change.
     pub const SUPERVISOR_WRITABLE: u64 = SIE | SPIE | SPP | FS | SUM | MXR;
     /// The fields that `sstatus` shows.
@@ -62,6 +68,28 @@ pub mod status {
     }
 }
 
+/// Fields of `hstatus`.
+pub mod hypervisor_status {
+    /// The trap to HS mode wrote a guest virtual address.
+    pub const GVA: u64 = 1 << 6;
+    /// The trap to HS mode came from a guest.
+    pub const SPV: u64 = 1 << 7;
+    /// Privilege of the guest before the trap to HS mode: set for VS.
+    pub const SPVP: u64 = 1 << 8;
+    /// User mode may access a guest's memory.
+    pub const HU: u64 = 1 << 9;
+    /// `satp` and SFENCE.VMA trap in VS mode.
+    pub const VTVM: u64 = 1 << 20;
+    /// WFI traps in VS mode.
+    pub const VTW: u64 = 1 << 21;
+    /// SRET traps in VS mode.
+    pub const VTSR: u64 = 1 << 22;
+    /// XLEN of VS mode: 2 for 64 bits.
+    pub const VSXL_64: u64 = 2 << 32;
+    /// The fields that a write can change.
+    pub const WRITABLE: u64 = GVA | SPV | SPVP | HU | VTVM | VTW | VTSR;
+}
+
 /// Bits of `mip`, `mie`, `mideleg` and their supervisor views; the position is the code of the
 /// cause.
 pub mod interrupt {
@@ -69,17 +97,25 @@ pub mod interrupt {
     pub const SSIP: u64 = 1 << 1;
     /// Machine software.
     pub const MSIP: u64 = 1 << 3;
+    /// Virtual supervisor software.
+    pub const VSSIP: u64 = 1 << 2;
     /// Supervisor timer.
     pub const STIP: u64 = 1 << 5;
+    /// Virtual supervisor timer.
+    pub const VSTIP: u64 = 1 << 6;
     /// Machine timer.
     pub const MTIP: u64 = 1 << 7;
     /// Supervisor external.
     pub const SEIP: u64 = 1 << 9;
+    /// Virtual supervisor external.
+    pub const VSEIP: u64 = 1 << 10;
     /// Machine external.
     pub const MEIP: u64 = 1 << 11;
     /// The interrupts of supervisor level: those that can be delegated.
     pub const SUPERVISOR: u64 = SSIP | STIP | SEIP;
-    /// All of them.
+    /// The interrupts of VS level. In VS mode each has the number of the one below it.
+    pub const VIRTUAL: u64 = VSSIP | VSTIP | VSEIP;
+    /// All but those of VS level.
     pub const ALL: u64 = SUPERVISOR | MSIP | MTIP | MEIP;
     /// The bit of `mcause` that tells interrupts from exceptions.
     pub const CAUSE: u64 = 1 << 63;
@@ -99,6 +135,11 @@ pub mod satp {
         satp >> 60
     }
 
+    /// Whether the mode is one that there is.
+    pub const fn has_mode(satp: u64) -> bool {
+        matches!(mode(satp), BARE | SV39 | SV48)
+    }
+
     /// The address-space identifier.
     pub const fn asid(satp: u64) -> u16 {
         (satp >> 44) as u16
@@ -110,7 +151,20 @@ pub mod satp {
     }
 }
 
-/// Fields of `menvcfg` and `senvcfg`.
+/// Fields of `hgatp`. `MODE` and the place of the root are those of `satp`.
+pub mod hgatp {
+    /// The bits of the virtual-machine identifier.
+    pub const VMID: u64 = 0x3fff << 44;
+    /// The bits of the page number of the root, which is 16 KiB and aligned.
+    pub const ROOT: u64 = ((1 << 44) - 1) & !3;
+
+    /// The virtual-machine identifier.
+    pub const fn vmid(hgatp: u64) -> u16 {
+        ((hgatp & VMID) >> 44) as u16
+    }
+}
+
+/// Fields of `menvcfg`, `henvcfg` and `senvcfg`.
 pub mod environment {
     /// Fences of I/O imply memory.
     pub const FIOM: u64 = 1 << 0;

@@ -7,14 +7,16 @@
 use super::CsrEffect;
 use super::fields::status;
 use crate::hart::Hart;
+use crate::mode::Mode;
 
 const FLAGS: u64 = 0x1f;
 const ROUNDING: u64 = 7;
 const ROUNDING_SHIFT: u32 = 5;
 
-/// Whether the floating-point unit is on.
-pub(super) fn is_on(hart: &Hart, _: u16) -> bool {
-    hart.csrs.mstatus & status::FS != 0
+/// Whether the floating-point unit is on; in a guest, by both status registers.
+pub(super) fn is_on(hart: &Hart, _: u16, _: Mode) -> bool {
+    let for_guest = !hart.virtualised || hart.csrs.vsstatus & status::FS != 0;
+    for_guest && hart.csrs.mstatus & status::FS != 0
 }
 
 pub(super) fn read_flags(hart: &Hart, _: u16) -> u64 {
@@ -46,5 +48,8 @@ pub(super) fn write_all(hart: &mut Hart, number: u16, value: u64) -> CsrEffect {
 
 fn mark_dirty(hart: &mut Hart) -> CsrEffect {
     hart.csrs.mstatus |= status::FS;
+    if hart.virtualised {
+        hart.csrs.vsstatus |= status::FS;
+    }
     CsrEffect::None
 }

@@ -2,7 +2,7 @@
 //!
 //! Not from the architecture: [`IsaProfile`](crate::IsaProfile) says what each profile does.
 
-use super::{CsrOp, table};
+use super::CsrOp;
 use crate::hart::{Hart, Privilege};
 
 const SSTATUS: u16 = 0x100;
@@ -18,7 +18,7 @@ impl Hart {
         }
         if reads {
             let shown = self.profile.shows_state() && matches!(number, SSTATUS | STVEC | SATP);
-            let row = table::row_of(number).filter(|_| shown)?;
+            let row = self.row_of(number).filter(|_| shown)?;
             return Some((row.read)(self, number));
         }
         let dropped = self.profile.drops_writes() && number == SSTATUS && op != CsrOp::Read;

@@ -5,6 +5,7 @@
 use super::CsrEffect;
 use super::fields::{environment, status};
 use crate::hart::{Hart, Privilege};
+use crate::mode::Mode;
 
 /// `misa`: 64 bits, and the letters of RV64GC with supervisor and user mode. The hypervisor
 /// extension has a letter too.
@@ -22,6 +23,10 @@ const MISA: u64 = 2 << 62
 /// The exceptions that can be delegated: all but the environment call from machine mode.
 const DELEGABLE: u64 = 0xb3ff;
 
+/// Those that the hypervisor extension adds: the environment call from VS mode, guest-page faults
+/// and virtual instructions.
+const DELEGABLE_OF_GUESTS: u64 = 0xf0_0400;
+
 const fn letter(letter: u8) -> u64 {
     1 << (letter - b'A')
 }
@@ -34,7 +39,7 @@ pub(super) fn ignore_write(_: &mut Hart, _: u16, _: u64) -> CsrEffect {
     CsrEffect::None
 }
 
-pub(super) fn always(_: &Hart, _: u16) -> bool {
+pub(super) fn always(_: &Hart, _: u16, _: Mode) -> bool {
     true
 }
 
@@ -48,15 +53,23 @@ pub(super) fn read_mhartid(hart: &Hart, _: u16) -> u64 {
 
 /// `SD` is not stored: it says that the floating-point state is dirty.
 pub(super) fn read_mstatus(hart: &Hart, _: u16) -> u64 {
-    let mstatus = hart.csrs.mstatus;
-    if mstatus & status::FS == status::FS { mstatus | status::SD } else { mstatus }
+    with_summary(hart.csrs.mstatus)
+}
+
+/// A status register with its `SD`.
+pub(super) fn with_summary(status: u64) -> u64 {
+    if status & status::FS == status::FS { status | status::SD } else { status }
 }
 
 pub(super) fn write_mstatus(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
     let profile = hart.profile;
     let traps = if profile.can_trap_supervisor() { status::SUPERVISOR_TRAPS } else { 0 };
-    set_status(hart, value, status::MACHINE_WRITABLE | traps)
+    let guests = if profile.has_hypervisor() { status::HYPERVISOR } else { 0 };
+    set_status(hart, value, status::MACHINE_WRITABLE | traps | guests)
 }
+
+/// The fields that translation contexts depend on.
+const TRANSLATION: u64 = status::MPRV | status::MPV | status::MPP | status::SUM | status::MXR;
 
 /// Writes the fields of `writable`. The block goes on unless an interrupt is now to be taken or
 /// the floating-point unit went on or off.
@@ -68,7 +81,7 @@ pub(super) fn set_status(hart: &mut Hart, value: u64, writable: u64) -> CsrEffec
     }
     hart.csrs.mstatus = after;
     let changed = before ^ after;
-    if changed & (status::MPRV | status::MPP | status::SUM | status::MXR) != 0 {
+    if changed & TRANSLATION != 0 {
         hart.refresh_contexts();
     }
     let enabled = changed & after & (status::SIE | status::MIE) != 0;
@@ -85,7 +98,8 @@ pub(super) fn read_medeleg(hart: &Hart, _: u16) -> u64 {
 }
 
 pub(super) fn write_medeleg(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
-    hart.csrs.medeleg = value & DELEGABLE;
+    let of_guests = if hart.profile.has_hypervisor() { DELEGABLE_OF_GUESTS } else { 0 };
+    hart.csrs.medeleg = value & (DELEGABLE | of_guests);
     CsrEffect::None
 }
 

@@ -9,6 +9,8 @@
 mod counters;
 pub mod fields;
 mod float;
+mod guest;
+mod hypervisor;
 mod interrupts;
 mod legacy;
 mod machine;
@@ -19,8 +21,11 @@ pub use counters::EventCounter;
 pub use table::name;
 
 use crate::hart::{Hart, Privilege};
+use crate::mode::Mode;
 use crate::pmp::Pmp;
+use crate::profile::IsaProfile;
 use crate::trap::Trap;
+use table::Row;
 
 /// The storage of the control and status registers.
 ///
@@ -43,6 +48,8 @@ pub struct Csrs {
     pub mepc: u64,
     pub mcause: u64,
     pub mtval: u64,
+    pub mtval2: u64,
+    pub mtinst: u64,
     pub mcounteren: u64,
     pub mcountinhibit: u64,
     pub menvcfg: u64,
@@ -58,6 +65,25 @@ pub struct Csrs {
     pub senvcfg: u64,
     pub stimecmp: u64,
     pub satp: u64,
+    pub hstatus: u64,
+    pub hedeleg: u64,
+    pub hideleg: u64,
+    /// The bits that software can write; see [`Hart::interrupts_pending`].
+    pub hvip: u64,
+    pub hcounteren: u64,
+    pub htimedelta: u64,
+    pub henvcfg: u64,
+    pub htval: u64,
+    pub htinst: u64,
+    pub hgatp: u64,
+    pub vsstatus: u64,
+    pub vstvec: u64,
+    pub vsscratch: u64,
+    pub vsepc: u64,
+    pub vscause: u64,
+    pub vstval: u64,
+    pub vstimecmp: u64,
+    pub vsatp: u64,
     /// Accrued floating-point exceptions, five bits.
     pub fflags: u8,
     /// Dynamic rounding mode, three bits.
@@ -66,12 +92,13 @@ pub struct Csrs {
 
 impl Csrs {
     /// The registers of hart `id` after reset.
-    pub(crate) fn new(id: usize) -> Self {
+    pub(crate) fn new(id: usize, profile: IsaProfile) -> Self {
+        let mideleg = if profile.has_hypervisor() { fields::interrupt::VIRTUAL } else { 0 };
         Self {
             mhartid: id as u64,
             mstatus: fields::status::UXL_64 | fields::status::SXL_64,
             medeleg: 0,
-            mideleg: 0,
+            mideleg,
             mie: 0,
             mip: 0,
             mtvec: 0,
@@ -79,6 +106,8 @@ impl Csrs {
             mepc: 0,
             mcause: 0,
             mtval: 0,
+            mtval2: 0,
+            mtinst: 0,
             mcounteren: 0,
             mcountinhibit: 0,
             menvcfg: 0,
@@ -94,6 +123,24 @@ impl Csrs {
             senvcfg: 0,
             stimecmp: u64::MAX,
             satp: 0,
+            hstatus: fields::hypervisor_status::VSXL_64,
+            hedeleg: 0,
+            hideleg: 0,
+            hvip: 0,
+            hcounteren: 0,
+            htimedelta: 0,
+            henvcfg: 0,
+            htval: 0,
+            htinst: 0,
+            hgatp: 0,
+            vsstatus: fields::status::UXL_64,
+            vstvec: 0,
+            vsscratch: 0,
+            vsepc: 0,
+            vscause: 0,
+            vstval: 0,
+            vstimecmp: u64::MAX,
+            vsatp: 0,
             fflags: 0,
             frm: 0,
         }
@@ -140,14 +187,17 @@ impl Hart {
     /// The engine has charged the instruction's cycles and not yet counted it as retired, so that
     /// counters are read and written as the architecture says.
     pub fn csr_access(&mut self, number: u16, op: CsrOp) -> Result<(u64, CsrEffect), Trap> {
-        let row = table::row_of(number).ok_or(Trap::ILLEGAL)?;
+        self.settle_float_status();
+        let result = self.access_register(number, op);
+        self.lend_float_status();
+        result
+    }
+
+    fn access_register(&mut self, number: u16, op: CsrOp) -> Result<(u64, CsrEffect), Trap> {
+        let row = self.row_of(number).ok_or(Trap::ILLEGAL)?;
         let writes = op != CsrOp::Read;
-        let is_legal = self.privilege.code() >= lowest_privilege(number)
-            && !(writes && is_read_only(number))
-            && (row.accessible)(self, number);
-        if !is_legal {
-            return Err(Trap::ILLEGAL);
-        }
+        self.check_access(row, number, writes)?;
+        let row = if self.virtualised { guest::substitute(number).unwrap_or(row) } else { row };
         let old = (row.read)(self, number);
         let base = if writes { (row.base)(self, number) } else { old };
         let effect = match op.apply(base) {
@@ -157,31 +207,70 @@ impl Hart {
         Ok((old, effect))
     }
 
+    /// Whether the current mode may access a register.
+    ///
+    /// What a guest may not, but HS mode may, is a virtual instruction. `mstatus.TVM` is for HS
+    /// mode only: rows leave it out of account in a guest.
+    fn check_access(&self, row: &Row, number: u16, writes: bool) -> Result<(), Trap> {
+        let is_legal = |mode: Mode| {
+            is_within_reach(mode, number)
+                && !(writes && is_read_only(number))
+                && (row.accessible)(self, number, mode)
+        };
+        if is_legal(self.mode()) {
+            Ok(())
+        } else if self.virtualised && is_legal(Mode::HOST_SUPERVISOR) {
+            Err(Trap::VIRTUAL)
+        } else {
+            Err(Trap::ILLEGAL)
+        }
+    }
+
+    /// The row of a register that the hart has.
+    fn row_of(&self, number: u16) -> Option<&'static Row> {
+        let exists = self.profile.has_hypervisor() || !is_of_hypervisor_extension(number);
+        table::row_of(number).filter(|_| exists)
+    }
+
     /// The value that machine mode reads from a register; `None` if there is no such register.
     pub fn read_csr(&self, number: u16) -> Option<u64> {
-        table::row_of(number).map(|row| (row.read)(self, number))
+        self.row_of(number).map(|row| (row.read)(self, number))
     }
 
     /// Writes a register as machine mode does; `None` if there is no such register or it is
     /// read-only.
     pub fn write_csr(&mut self, number: u16, value: u64) -> Option<CsrEffect> {
-        let row = table::row_of(number).filter(|_| !is_read_only(number))?;
+        let row = self.row_of(number).filter(|_| !is_read_only(number))?;
         Some((row.write)(self, number, value))
     }
 }
 
 /// The code of the lowest privilege that may access a register: two bits of its number.
-fn lowest_privilege(number: u16) -> u64 {
-    u64::from(number >> 8 & 3)
+fn lowest_privilege(number: u16) -> u16 {
+    number >> 8 & 3
+}
+
+/// In place of a privilege: the register is for HS mode, or stands in for another in a guest.
+const HYPERVISOR: u16 = 2;
+
+/// Whether a mode is privileged enough for a register.
+fn is_within_reach(mode: Mode, number: u16) -> bool {
+    match (lowest_privilege(number), mode.privilege) {
+        (0, _) | (_, Privilege::Machine) => true,
+        (1, privilege) => privilege == Privilege::Supervisor,
+        (HYPERVISOR, privilege) => privilege == Privilege::Supervisor && !mode.virtualised,
+        _ => false,
+    }
+}
+
+/// Whether a register is there only with the hypervisor extension.
+fn is_of_hypervisor_extension(number: u16) -> bool {
+    const MTINST: u16 = 0x34a;
+    const MTVAL2: u16 = 0x34b;
+    lowest_privilege(number) == HYPERVISOR || matches!(number, MTINST | MTVAL2)
 }
 
 /// Whether a register is read-only: two bits of its number.
 fn is_read_only(number: u16) -> bool {
     number >> 10 == 3
-}
-
-/// Whether the current privilege may access a register that needs supervisor state: a shorthand
-/// for rows.
-fn is_machine(hart: &Hart) -> bool {
-    hart.privilege == Privilege::Machine
 }

@@ -2,10 +2,11 @@
 //!
 //! Supervisor architecture, "Supervisor CSRs".
 
-use super::fields::{environment, satp, status};
+use super::CsrEffect;
+use super::fields::{environment, hypervisor_status, satp, status};
 use super::machine::{legal_vector, set_status};
-use super::{CsrEffect, is_machine};
-use crate::hart::Hart;
+use crate::hart::{Hart, Privilege};
+use crate::mode::Mode;
 
 pub(super) fn read_sstatus(hart: &Hart, number: u16) -> u64 {
     super::machine::read_mstatus(hart, number) & status::SUPERVISOR_VISIBLE
@@ -15,9 +16,18 @@ pub(super) fn write_sstatus(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
     set_status(hart, value, status::SUPERVISOR_WRITABLE)
 }
 
-/// `mstatus.TVM` takes `satp` away from supervisor mode.
-pub(super) fn may_access_satp(hart: &Hart, _: u16) -> bool {
-    is_machine(hart) || hart.csrs.mstatus & status::TVM == 0
+/// `mstatus.TVM` takes `satp` and `hgatp` away from HS mode; it does not concern a guest.
+pub(super) fn may_access_hgatp(hart: &Hart, _: u16, mode: Mode) -> bool {
+    mode.privilege == Privilege::Machine || hart.virtualised || hart.csrs.mstatus & status::TVM == 0
+}
+
+/// `hstatus.VTVM` takes `satp` away from VS mode.
+pub(super) fn may_access_satp(hart: &Hart, number: u16, mode: Mode) -> bool {
+    if mode.virtualised {
+        hart.csrs.hstatus & hypervisor_status::VTVM == 0
+    } else {
+        may_access_hgatp(hart, number, mode)
+    }
 }
 
 pub(super) fn read_satp(hart: &Hart, _: u16) -> u64 {
@@ -26,7 +36,7 @@ pub(super) fn read_satp(hart: &Hart, _: u16) -> u64 {
 
 /// A write with a mode that is not there has no effect at all.
 pub(super) fn write_satp(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
-    if matches!(satp::mode(value), satp::BARE | satp::SV39 | satp::SV48) {
+    if satp::has_mode(value) {
         hart.csrs.satp = value;
         hart.refresh_contexts();
     }

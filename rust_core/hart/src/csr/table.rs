@@ -1,8 +1,9 @@
 //! The table of control and status registers.
 
 use super::machine::{always, ignore_write, read_zero};
-use super::{CsrEffect, counters, float, interrupts, machine, supervisor};
+use super::{CsrEffect, counters, float, guest, hypervisor, interrupts, machine, supervisor};
 use crate::hart::Hart;
+use crate::mode::Mode;
 
 type Read = fn(&Hart, u16) -> u64;
 type Write = fn(&mut Hart, u16, u64) -> CsrEffect;
@@ -12,8 +13,8 @@ pub(super) struct Row {
     first: u16,
     last: u16,
     name: &'static str,
-    /// Whether an access is legal, beyond what the number says.
-    pub(super) accessible: fn(&Hart, u16) -> bool,
+    /// Whether an access is legal in a mode, beyond what the number says.
+    pub(super) accessible: fn(&Hart, u16, Mode) -> bool,
     /// The value that an instruction reads.
     pub(super) read: Read,
     /// The value that setting and clearing bits start from.
@@ -22,7 +23,7 @@ pub(super) struct Row {
     pub(super) write: Write,
 }
 
-const fn row(number: u16, name: &'static str, read: Read, write: Write) -> Row {
+pub(super) const fn row(number: u16, name: &'static str, read: Read, write: Write) -> Row {
     Row { first: number, last: number, name, accessible: always, read, base: read, write }
 }
 
@@ -32,7 +33,7 @@ impl Row {
         self
     }
 
-    const fn if_accessible(mut self, accessible: fn(&Hart, u16) -> bool) -> Self {
+    const fn if_accessible(mut self, accessible: fn(&Hart, u16, Mode) -> bool) -> Self {
         self.accessible = accessible;
         self
     }
@@ -41,6 +42,21 @@ impl Row {
         self.base = base;
         self
     }
+}
+
+/// The row of a register that holds whatever is written to it.
+macro_rules! holds {
+    ($number:literal, $field:ident) => {
+        row(
+            $number,
+            stringify!($field),
+            |hart, _| hart.csrs.$field,
+            |hart, _, value| {
+                hart.csrs.$field = value;
+                CsrEffect::None
+            },
+        )
+    };
 }
 
 /// All registers, in order of their numbers.
@@ -65,6 +81,18 @@ const TABLE: &[Row] = &[
         .if_accessible(counters::may_compare_time),
     row(0x180, "satp", supervisor::read_satp, supervisor::write_satp)
         .if_accessible(supervisor::may_access_satp),
+    // Those that stand in for supervisor registers in a guest
+    row(0x200, "vsstatus", guest::read_status, guest::write_status),
+    row(0x204, "vsie", guest::read_enabled, guest::write_enabled),
+    row(0x205, "vstvec", guest::read_vector, guest::write_vector),
+    holds!(0x240, vsscratch),
+    row(0x241, "vsepc", guest::read_pc, guest::write_pc),
+    holds!(0x242, vscause),
+    holds!(0x243, vstval),
+    row(0x244, "vsip", guest::read_pending, guest::write_pending),
+    row(0x24d, "vstimecmp", guest::read_time_compare, guest::write_time_compare)
+        .if_accessible(counters::may_compare_time),
+    row(0x280, "vsatp", guest::read_satp, guest::write_satp),
     // Machine
     row(0x300, "mstatus", machine::read_mstatus, machine::write_mstatus),
     row(0x301, "misa", machine::read_misa, ignore_write),
@@ -82,9 +110,27 @@ const TABLE: &[Row] = &[
     row(0x343, "mtval", machine::read_mtval, machine::write_mtval),
     row(0x344, "mip", interrupts::read_mip, interrupts::write_mip)
         .based_on(interrupts::base_mip),
+    holds!(0x34a, mtinst),
+    holds!(0x34b, mtval2),
     row(0x3a0, "pmpcfg", machine::read_pmp_configuration, machine::write_pmp_configuration),
     row(0x3a2, "pmpcfg", machine::read_pmp_configuration, machine::write_pmp_configuration),
     row(0x3b0, "pmpaddr", machine::read_pmp_address, machine::write_pmp_address).to(0x3bf),
+    // Hypervisor
+    row(0x600, "hstatus", hypervisor::read_status, hypervisor::write_status),
+    row(0x602, "hedeleg", hypervisor::read_exceptions, hypervisor::write_exceptions),
+    row(0x603, "hideleg", hypervisor::read_interrupts, hypervisor::write_interrupts),
+    row(0x604, "hie", hypervisor::read_enabled, hypervisor::write_enabled),
+    row(0x605, "htimedelta", hypervisor::read_time_delta, hypervisor::write_time_delta),
+    row(0x606, "hcounteren", counters::read_hypervisor_enable, counters::write_hypervisor_enable),
+    // There are no guest external interrupts: GEILEN is 0.
+    row(0x607, "hgeie", read_zero, ignore_write),
+    row(0x60a, "henvcfg", hypervisor::read_environment, hypervisor::write_environment),
+    holds!(0x643, htval),
+    row(0x644, "hip", hypervisor::read_pending, hypervisor::write_pending),
+    row(0x645, "hvip", hypervisor::read_virtual, hypervisor::write_virtual),
+    holds!(0x64a, htinst),
+    row(0x680, "hgatp", hypervisor::read_hgatp, hypervisor::write_hgatp)
+        .if_accessible(supervisor::may_access_hgatp),
     // Debug triggers: there are none, and `tdata1` says so.
     row(0x7a0, "tselect", read_zero, ignore_write),
     row(0x7a1, "tdata1", read_zero, ignore_write),
@@ -100,6 +146,8 @@ const TABLE: &[Row] = &[
         .if_accessible(counters::is_enabled),
     row(0xc03, "hpmcounter", read_zero, ignore_write).to(0xc1f)
         .if_accessible(counters::is_enabled),
+    // Hypervisor, read-only
+    row(0xe12, "hgeip", read_zero, ignore_write),
     // Machine, read-only
     row(0xf11, "mvendorid", read_zero, ignore_write),
     row(0xf12, "marchid", read_zero, ignore_write),

@@ -1,11 +1,16 @@
-//! What steps cost: exactly, as far as it is known beforehand, and at worst.
+//! What steps are and cost on a kind of hart: exactly, as far as it is known beforehand, and at
+//! worst.
 
-use crate::isa::InstructionClass;
+use crate::isa::{Extension, InstructionClass};
+use crate::profile::IsaProfile;
 use crate::timing::Timing;
 use std::ops::{Add, Sub};
 
-/// Levels of tables in the deepest translation.
+/// Table entries that the deepest translation reads.
 const DEEPEST_WALK: u64 = 4;
+
+/// The same with two stages: each of four entries, and the page, is found by a walk of its own.
+const DEEPEST_WALK_OF_GUEST: u64 = 24;
 
 /// Pages that one access can touch.
 const PAGES_OF_ACCESS: u64 = 2;
@@ -14,17 +19,19 @@ const PAGES_OF_ACCESS: u64 = 2;
 /// which it costs more has runs that end late.
 const MOST_ACCESS_CYCLES: u64 = 1 << 48;
 
-/// The costs that matter to decoded blocks.
+/// The costs that matter to decoded blocks, and which instructions there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Costs {
+    profile: IsaProfile,
     class_cycles: [u32; InstructionClass::COUNT],
     /// The most that a memory access can add to its class cycles.
     access_cycles: u64,
 }
 
 impl Costs {
-    pub(super) fn new(timing: &Timing) -> Self {
-        let walks = (PAGES_OF_ACCESS * DEEPEST_WALK).saturating_mul(timing.walk_reference_cycles);
+    pub(super) fn new(timing: &Timing, profile: IsaProfile) -> Self {
+        let walk = if profile.has_hypervisor() { DEEPEST_WALK_OF_GUEST } else { DEEPEST_WALK };
+        let walks = (PAGES_OF_ACCESS * walk).saturating_mul(timing.walk_reference_cycles);
         let cache = timing.data_cache.map_or(0, |shape| {
             // Eight bytes anywhere touch at most this many lines.
             let lines = 8 / shape.line_bytes.max(1) as u64 + PAGES_OF_ACCESS;
@@ -34,7 +41,12 @@ impl Costs {
         let access_cycles = walks.saturating_add(cache).saturating_add(others);
         // No instruction is free: otherwise a loop could keep a run from its end.
         let class_cycles = timing.class_cycles.map(|cycles| cycles.max(1));
-        Self { class_cycles, access_cycles: access_cycles.min(MOST_ACCESS_CYCLES) }
+        Self { profile, class_cycles, access_cycles: access_cycles.min(MOST_ACCESS_CYCLES) }
+    }
+
+    /// Whether the instructions of an extension are there.
+    pub(super) fn includes(&self, extension: Extension) -> bool {
+        self.profile.includes(extension)
     }
 
     /// The charge of one instruction.

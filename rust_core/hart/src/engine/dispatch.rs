@@ -12,6 +12,7 @@ use crate::bus::{Ports, Width};
 use crate::execute::{atomic, bits, branch, float, integer, memory, multiply, system};
 use crate::float::{Double, Single};
 use crate::hart::Hart;
+use crate::mmu::Right;
 
 /// The bytes that a load reads, if the software TLB knows where they are.
 #[inline(always)]
@@ -145,6 +146,11 @@ pub(super) fn dispatch(
             };
             (Double, $change:path) => {
                 slowly!(amo, (Width::Double, memory::plain), $change)
+            };
+        }
+        macro_rules! guest_load {
+            ($width:ident, $extend:path, $right:path) => {
+                slowly!(guest_load, (Width::$width, $extend), $right)
             };
         }
         match step.operation {
@@ -368,6 +374,22 @@ pub(super) fn dispatch(
             Operation::Mret => system!(system::mret),
             Operation::Wfi => system!(system::wfi),
             Operation::SfenceVma => system!(system::sfence_vma),
+
+            Operation::HlvB => guest_load!(Byte, memory::lb, Right::Read),
+            Operation::HlvBu => guest_load!(Byte, memory::plain, Right::Read),
+            Operation::HlvH => guest_load!(Half, memory::lh, Right::Read),
+            Operation::HlvHu => guest_load!(Half, memory::plain, Right::Read),
+            Operation::HlvxHu => guest_load!(Half, memory::plain, Right::Execute),
+            Operation::HlvW => guest_load!(Word, memory::lw, Right::Read),
+            Operation::HlvWu => guest_load!(Word, memory::plain, Right::Read),
+            Operation::HlvxWu => guest_load!(Word, memory::plain, Right::Execute),
+            Operation::HlvD => guest_load!(Double, memory::plain, Right::Read),
+            Operation::HsvB => slowly!(guest_store, Width::Byte),
+            Operation::HsvH => slowly!(guest_store, Width::Half),
+            Operation::HsvW => slowly!(guest_store, Width::Word),
+            Operation::HsvD => slowly!(guest_store, Width::Double),
+            Operation::HfenceVvma => system!(system::hfence_vvma),
+            Operation::HfenceGvma => system!(system::hfence_gvma),
         }
     }
     Ok(steps.last().map_or(page, |step| page.wrapping_add(step.place.end())))

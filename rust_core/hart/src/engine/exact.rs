@@ -100,7 +100,7 @@ impl Execution<'_> {
     /// Does `action`, all of what step `number` does, with exact clock and counters. The block
     /// goes on if it returns `Ok`.
     #[inline(always)]
-    fn precisely(
+    pub(super) fn precisely(
         &self,
         hart: &mut Hart,
         ports: &mut Ports<'_>,

@@ -56,17 +56,9 @@ impl Engine for Interpreter {
     fn run(&mut self, hart: &mut Hart, ports: &mut Ports<'_>, until_cycles: u64) -> Stop {
         self.begin(hart, ports);
         let _control = HostControl::establish();
-        while hart.has_begun || hart.clock.cycles < until_cycles {
-            let leave = self.go_on(hart, ports).or_else(|| take_interrupt(hart));
-            let leave = leave.unwrap_or_else(|| {
-                let cycles = until_cycles.min(hart.interrupt_deadline());
-                self.run_pages(hart, ports, Limit { cycles, once: false })
-            });
-            if let Leave::Stop(stop) = leave {
-                return stop;
-            }
-        }
-        Stop::Deadline
+        let stop = self.run_until(hart, ports, until_cycles);
+        hart.end_float_status();
+        stop
     }
 }
 
@@ -88,15 +80,32 @@ impl Interpreter {
         self.begin(hart, ports);
         let _control = HostControl::establish();
         let leave = self.go_on(hart, ports).or_else(|| take_interrupt(hart));
-        match leave.unwrap_or_else(|| self.run_pages(hart, ports, ONE)) {
+        let leave = leave.unwrap_or_else(|| self.run_pages(hart, ports, ONE));
+        hart.end_float_status();
+        match leave {
             Leave::Stop(stop) => Some(stop),
             Leave::Fetch | Leave::Look => None,
         }
     }
 
+    fn run_until(&mut self, hart: &mut Hart, ports: &mut Ports<'_>, until_cycles: u64) -> Stop {
+        while hart.has_begun || hart.clock.cycles < until_cycles {
+            let leave = self.go_on(hart, ports).or_else(|| take_interrupt(hart));
+            let leave = leave.unwrap_or_else(|| {
+                let cycles = until_cycles.min(hart.interrupt_deadline());
+                self.run_pages(hart, ports, Limit { cycles, once: false })
+            });
+            if let Leave::Stop(stop) = leave {
+                return stop;
+            }
+        }
+        Stop::Deadline
+    }
+
     fn begin(&mut self, hart: &mut Hart, ports: &Ports<'_>) {
         hart.begin_run(ports);
-        let costs = Costs::new(hart.timing());
+        hart.begin_float_status();
+        let costs = Costs::new(hart.timing(), hart.profile());
         if self.costs != costs {
             self.costs = costs;
             self.cache.clear();

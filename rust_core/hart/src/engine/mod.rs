@@ -23,6 +23,7 @@ mod code_page;
 mod cost;
 mod dispatch;
 mod exact;
+mod guest;
 mod interpreter;
 mod operation;
 

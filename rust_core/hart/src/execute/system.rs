@@ -3,7 +3,7 @@
 
 use crate::csr::{CsrEffect, CsrOp};
 use crate::engine::{After, Step};
-use crate::hart::Hart;
+use crate::hart::{Hart, Privilege};
 use crate::isa::Register;
 use crate::trap::{Abort, Exception, Stop, Trap, Wait};
 
@@ -70,7 +70,11 @@ pub(crate) fn csrrci(hart: &mut Hart, step: &Step) -> Outcome {
 
 /// ECALL: a trap that names the mode it comes from.
 pub(crate) fn ecall(hart: &mut Hart, _: &Step) -> Outcome {
-    Err(Trap::new(Exception::ecall_from(hart.privilege), 0).into())
+    let cause = match (hart.privilege, hart.virtualised) {
+        (Privilege::Supervisor, true) => Exception::EcallFromVirtualSupervisor,
+        (privilege, _) => Exception::ecall_from(privilege),
+    };
+    Err(Trap::new(cause, 0).into())
 }
 
 /// EBREAK: a trap with its own address as the value.
@@ -98,11 +102,30 @@ pub(crate) fn wfi(hart: &mut Hart, _: &Step) -> Outcome {
     })
 }
 
+/// The values of the registers of a fence, where these are not `x0`.
+fn fence_operands(hart: &Hart, step: &Step) -> (Option<u64>, Option<u64>) {
+    let given = |register: Register| (register != Register::R0).then(|| hart.x[register.index()]);
+    (given(step.rs1), given(step.rs2))
+}
+
 /// SFENCE.VMA: translations end, so the next instruction is fetched anew.
 pub(crate) fn sfence_vma(hart: &mut Hart, step: &Step) -> Outcome {
-    let given = |register: Register| (register != Register::R0).then(|| hart.x[register.index()]);
-    let (va, asid) = (given(step.rs1), given(step.rs2));
+    let (va, asid) = fence_operands(hart, step);
     hart.sfence_vma(va, asid)?;
+    Ok(After::Fetch)
+}
+
+/// HFENCE.VVMA: the same for the guest's own tables.
+pub(crate) fn hfence_vvma(hart: &mut Hart, step: &Step) -> Outcome {
+    let (va, asid) = fence_operands(hart, step);
+    hart.hfence_vvma(va, asid)?;
+    Ok(After::Fetch)
+}
+
+/// HFENCE.GVMA: the same for the second stage.
+pub(crate) fn hfence_gvma(hart: &mut Hart, step: &Step) -> Outcome {
+    let (_, vmid) = fence_operands(hart, step);
+    hart.hfence_gvma(vmid)?;
     Ok(After::Fetch)
 }
 

@@ -39,6 +39,10 @@ pub enum Format {
     LoadReserved,
     /// `rs1, rs2`: address and address-space identifier.
     FenceTranslation,
+    /// `rd, (rs1)`: from a guest's memory.
+    GuestLoad,
+    /// `rs2, (rs1)`: to a guest's memory.
+    GuestStore,
     /// `fd, imm(rs1)`.
     FloatLoad,
     /// `fs2, imm(rs1)`.
@@ -130,12 +134,12 @@ impl Format {
             Self::Shift => (X, X, N, N, Imm::Shift),
             Self::ShiftWord => (X, X, N, N, Imm::ShiftWord),
             Self::Register => (X, X, X, N, Imm::None),
-            Self::Unary => (X, X, N, N, Imm::None),
+            Self::Unary | Self::GuestLoad => (X, X, N, N, Imm::None),
             Self::Fence | Self::Csr | Self::CsrImmediate => (X, X, N, N, Imm::Csr),
             Self::None => (N, N, N, N, Imm::None),
             Self::Atomic => (X, X, X, N, Imm::Ordering),
             Self::LoadReserved => (X, X, N, N, Imm::Ordering),
-            Self::FenceTranslation => (N, X, X, N, Imm::None),
+            Self::FenceTranslation | Self::GuestStore => (N, X, X, N, Imm::None),
             Self::FloatLoad => (F, X, N, N, Imm::I),
             Self::FloatStore => (N, X, F, N, Imm::S),
             Self::FloatRounded => (F, F, F, N, Imm::Rounding),

@@ -85,6 +85,11 @@ pub(crate) const fn fence(funct7: u32) -> Pattern {
     Pattern::new(0xfe00_7fff, major::SYSTEM | funct7 << 25)
 }
 
+/// A store to a guest's memory: two source registers, no destination.
+pub(crate) const fn guest_store(funct7: u32) -> Pattern {
+    Pattern::new(0xfe00_7fff, major::SYSTEM | 4 << 12 | funct7 << 25)
+}
+
 /// Format R of the A extension: funct3 is the width, bits 31:27 the operation.
 pub(crate) const fn amo(width: u32, funct5: u32) -> Pattern {
     Pattern::new(0xf800_707f, major::AMO | width << 12 | funct5 << 27)

@@ -1,7 +1,7 @@
 //! The instruction table.
 //!
-//! One row for every instruction of RV64IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs and of the
-//! privileged architecture. `for_each_instruction!` hands all rows to another macro; everything
+//! One row for every instruction of RV64IMAFDC, Zicsr, Zifencei, Zba, Zbb, Zbs, of the privileged
+//! architecture and of the hypervisor extension; a hart has those of its profile. `for_each_instruction!` hands all rows to another macro; everything
 //! that depends on the instruction set is generated in this way or reads the rows through
 //! [`Opcode::row`].
 //!
@@ -261,6 +261,22 @@ macro_rules! for_each_instruction {
                 Mret, "mret", Privileged, None, exact(0x3020_0073), System, End;
                 Wfi, "wfi", Privileged, None, exact(0x1050_0073), System, End;
                 SfenceVma, "sfence.vma", Privileged, FenceTranslation, fence(0x09), Fence, End;
+
+                HlvB, "hlv.b", H, GuestLoad, funct12(SYSTEM, 4, 0x600), Load, Next;
+                HlvBu, "hlv.bu", H, GuestLoad, funct12(SYSTEM, 4, 0x601), Load, Next;
+                HlvH, "hlv.h", H, GuestLoad, funct12(SYSTEM, 4, 0x640), Load, Next;
+                HlvHu, "hlv.hu", H, GuestLoad, funct12(SYSTEM, 4, 0x641), Load, Next;
+                HlvxHu, "hlvx.hu", H, GuestLoad, funct12(SYSTEM, 4, 0x643), Load, Next;
+                HlvW, "hlv.w", H, GuestLoad, funct12(SYSTEM, 4, 0x680), Load, Next;
+                HlvWu, "hlv.wu", H, GuestLoad, funct12(SYSTEM, 4, 0x681), Load, Next;
+                HlvxWu, "hlvx.wu", H, GuestLoad, funct12(SYSTEM, 4, 0x683), Load, Next;
+                HlvD, "hlv.d", H, GuestLoad, funct12(SYSTEM, 4, 0x6c0), Load, Next;
+                HsvB, "hsv.b", H, GuestStore, guest_store(0x31), Store, Next;
+                HsvH, "hsv.h", H, GuestStore, guest_store(0x33), Store, Next;
+                HsvW, "hsv.w", H, GuestStore, guest_store(0x35), Store, Next;
+                HsvD, "hsv.d", H, GuestStore, guest_store(0x37), Store, Next;
+                HfenceVvma, "hfence.vvma", H, FenceTranslation, fence(0x11), Fence, End;
+                HfenceGvma, "hfence.gvma", H, FenceTranslation, fence(0x31), Fence, End;
             }
             compressed {
                 CAddi4spn, "c.addi4spn", AddressOnStack, compressed(0, 0), Addi, ZeroImmediate;

@@ -126,7 +126,7 @@ impl Hart {
         access: Access,
     ) -> Result<u64, Abort> {
         let physical = self.translate(ports, va, access)?;
-        if self.csrs.pmp.allows(physical, length, access, self.access_privilege(access)) {
+        if self.is_allowed(physical, length, access) {
             Ok(physical)
         } else {
             Err(access.access_fault(va).into())
@@ -291,8 +291,17 @@ impl Hart {
     /// the same protection, and no data cache is to be asked about each access.
     fn may_cache_page(&self, physical: u64, access: Access) -> bool {
         let base = physical & !(PAGE - 1);
-        let privilege = self.access_privilege(access);
-        self.data_cache.is_none() && self.csrs.pmp.allows(base, PAGE, access, privilege)
+        self.data_cache.is_none() && self.is_allowed(base, PAGE, access)
+    }
+
+    /// Whether physical memory protection allows an access. A load that needs the right to execute
+    /// must be allowed to read as well.
+    fn is_allowed(&self, physical: u64, length: u64, access: Access) -> bool {
+        let privilege = self.access_mode(access).privilege;
+        let pmp = &self.csrs.pmp;
+        let as_code = access == Access::Load && self.loads_as_code();
+        pmp.allows(physical, length, access, privilege)
+            && (!as_code || pmp.allows(physical, length, Access::Fetch, privilege))
     }
 
     fn charge_misaligned(&mut self) {

@@ -1,10 +1,11 @@
 //! Translation contexts: everything but the address that decides what an access means.
 //!
-//! Each combination of translation mode, ASID, privilege, SUM and MXR that is in use has a small
-//! number, which software-TLB entries carry in their tags. Traps, returns and writes of `satp` then
+//! Each combination of translation modes, address space, privilege, SUM and MXR that is in use has a
+//! small number, which software-TLB entries carry in their tags. Traps, returns and writes of `satp` then
 //! only change the current number and end no entry. Ending *all* entries is giving out new numbers.
 
-use crate::hart::Privilege;
+use super::pte::Accessor;
+use super::space::Space;
 
 /// Numbers must fit between the alignment bits and the page address of a tag.
 const NUMBERS: u16 = 512;
@@ -42,34 +43,42 @@ impl Context {
 /// What a context is made of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ContextKey {
-    /// `satp.MODE`, or 0 where addresses are not translated.
+    /// `MODE` of the only or first stage, or 0 where it does not translate.
     pub(crate) mode: u8,
-    /// `satp.ASID`; 0 where addresses are not translated.
-    pub(crate) asid: u16,
-    /// The privilege that the access is checked for.
-    pub(crate) privilege: Privilege,
-    /// `mstatus.SUM` where it matters.
-    pub(crate) sum: bool,
-    /// `mstatus.MXR` where it matters.
-    pub(crate) mxr: bool,
+    /// The same for the second stage.
+    pub(crate) guest_mode: u8,
+    /// The address space; that of ASID 0 where addresses are not translated.
+    pub(crate) space: Space,
+    /// Who makes the access; what does not matter to it is off.
+    pub(crate) accessor: Accessor,
+    /// MXR where it matters to the second stage.
+    pub(crate) guest_mxr: bool,
 }
 
 impl ContextKey {
     /// All of it in one number that is never 0.
-    fn packed(self) -> u32 {
-        1 << 31
-            | u32::from(self.mode) << 20
-            | u32::from(self.mxr) << 19
-            | u32::from(self.sum) << 18
-            | (self.privilege.code() as u32) << 16
-            | u32::from(self.asid)
+    fn packed(self) -> u64 {
+        let Accessor { privilege, sum, mxr, as_code } = self.accessor;
+        let flags = [sum, mxr, self.guest_mxr, as_code];
+        let flags = flags.into_iter().fold(1, |packed, flag| packed << 1 | u64::from(flag));
+        flags << 48
+            | u64::from(self.guest_mode) << 40
+            | u64::from(self.mode) << 36
+            | privilege.code() << 32
+            | u64::from(self.space.packed())
+    }
+
+    /// Where it is looked for.
+    fn slot(packed: u64) -> usize {
+        let folded = packed ^ packed >> 32;
+        (folded ^ folded >> 16) as usize % SLOTS
     }
 }
 
 /// The numbers in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Contexts {
-    slots: [(u32, Context); SLOTS],
+    slots: [(u64, Context); SLOTS],
     last: u16,
     /// Numbers up to this one are out of use.
     retired: u16,
@@ -90,7 +99,7 @@ impl Contexts {
     /// The number of this context.
     pub(crate) fn number(&mut self, key: ContextKey) -> Context {
         let packed = key.packed();
-        let slot = &mut self.slots[(packed ^ packed >> 16) as usize % SLOTS];
+        let slot = &mut self.slots[ContextKey::slot(packed)];
         if slot.0 != packed || slot.1.number() <= self.retired {
             // The context that had the slot will get a new number: its entries are lost.
             self.last += 1;
@@ -108,9 +117,16 @@ impl Contexts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hart::Privilege;
 
     fn key(asid: u16, privilege: Privilege) -> ContextKey {
-        ContextKey { mode: 8, asid, privilege, sum: false, mxr: false }
+        ContextKey {
+            mode: 8,
+            guest_mode: 0,
+            space: Space::host(asid),
+            accessor: Accessor { privilege, ..Accessor::USER },
+            guest_mxr: false,
+        }
     }
 
     #[test]
@@ -120,8 +136,11 @@ mod tests {
         let supervisor = contexts.number(key(1, Privilege::Supervisor));
         assert_ne!(user, supervisor);
         assert_eq!(contexts.number(key(1, Privilege::User)), user);
-        let mxr = ContextKey { mxr: true, ..key(1, Privilege::User) };
+        let accessor = Accessor { mxr: true, ..Accessor::USER };
+        let mxr = ContextKey { accessor, ..key(1, Privilege::User) };
         assert_ne!(contexts.number(mxr), user);
+        let guest = ContextKey { space: Space::guest(0, 1), ..key(1, Privilege::User) };
+        assert_ne!(contexts.number(guest), user);
     }
 
     #[test]

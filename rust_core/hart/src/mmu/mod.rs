@@ -6,31 +6,38 @@
 //! 2. `modelled_tlb`: the TLBs that the simulated hart has. Their misses cost cycles.
 //! 3. `walk`: the page tables in memory.
 //!
-//! Supervisor architecture, "Sv39", "Sv48" and "Virtual Address Translation Process".
+//! Supervisor architecture, "Sv39", "Sv48" and "Virtual Address Translation Process"; hypervisor
+//! extension, "Two-Stage Address Translation".
 
 mod access;
 mod atomic;
 mod context;
 mod fence;
 mod fetch;
+mod guest;
 mod modelled_tlb;
 mod pte;
+mod regime;
 mod reservation;
 mod soft_tlb;
+mod space;
 mod translate;
 mod walk;
 
 pub(crate) use context::Context;
 pub use fetch::FetchedPage;
+pub use regime::Right;
 pub use reservation::Reservation;
 pub(crate) use soft_tlb::SoftTlb;
 
 use crate::bus::Ports;
-use crate::csr::fields::{satp, status};
-use crate::hart::{Hart, Privilege};
+use crate::csr::fields::status;
+use crate::hart::Hart;
+use crate::mode::Mode;
 use crate::timing::Timing;
 use context::{ContextKey, Contexts};
 use modelled_tlb::ModelledTlb;
+use regime::GuestAccess;
 
 /// What an access does with its bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,9 +61,11 @@ pub(crate) struct Mmu {
     /// The context of fetches now.
     pub(crate) fetch_context: Context,
     contexts: Contexts,
-    /// The contexts of loads and stores and of fetches at each privilege, while MPRV is off and
-    /// nothing else that they depend on changes.
-    by_privilege: [Option<(Context, Context)>; 4],
+    /// The contexts of loads and stores and of fetches in each mode, while MPRV is off and nothing
+    /// else that they depend on changes.
+    by_mode: [Option<(Context, Context)>; Mode::COUNT],
+    /// The access to a guest's memory that HS mode is making.
+    guest_access: Option<GuestAccess>,
     itlb: ModelledTlb,
     dtlb: ModelledTlb,
     /// The frames' generation that the software TLBs were filled under.
@@ -73,7 +82,8 @@ impl Mmu {
             data_context: Context::default(),
             fetch_context: Context::default(),
             contexts: Contexts::new(),
-            by_privilege: [None; 4],
+            by_mode: [None; Mode::COUNT],
+            guest_access: None,
             itlb: ModelledTlb::new(timing.itlb),
             dtlb: ModelledTlb::new(timing.dtlb),
             generation: 0,
@@ -86,37 +96,37 @@ impl Mmu {
             self.write.clear();
             self.execute.clear();
             self.contexts = Contexts::new();
-            self.by_privilege = [None; 4];
+            self.by_mode = [None; Mode::COUNT];
         }
         (self.contexts.number(data), self.contexts.number(fetch))
     }
 }
 
 impl Hart {
-    /// Gives the current contexts their numbers. To be called after every change of `satp`, and of
-    /// MPRV, MPP, SUM and MXR in `mstatus`.
+    /// Gives the current contexts their numbers. To be called after every change of `satp`, `vsatp`
+    /// and `hgatp`, of MPRV, MPP, MPV, SUM and MXR in `mstatus`, and of SUM and MXR in `vsstatus`.
     pub(crate) fn refresh_contexts(&mut self) {
-        self.mmu.by_privilege = [None; 4];
+        self.mmu.by_mode = [None; Mode::COUNT];
         self.select_contexts();
     }
 
-    /// The same after a change of privilege alone.
+    /// The same after a change of the mode alone.
     pub(crate) fn select_contexts(&mut self) {
-        let privilege = self.privilege as usize;
-        let plain = self.csrs.mstatus & status::MPRV == 0;
-        let contexts = match self.mmu.by_privilege[privilege] {
+        let mode = self.mode().index();
+        let plain = self.csrs.mstatus & status::MPRV == 0 && self.mmu.guest_access.is_none();
+        let contexts = match self.mmu.by_mode[mode] {
             Some(known) if plain => known,
             _ => self.number_contexts(),
         };
         if plain {
-            self.mmu.by_privilege[privilege] = Some(contexts);
+            self.mmu.by_mode[mode] = Some(contexts);
         }
         (self.mmu.data_context, self.mmu.fetch_context) = contexts;
     }
 
     fn number_contexts(&mut self) -> (Context, Context) {
-        let data = self.context_key(self.data_privilege(), true);
-        let fetch = self.context_key(self.privilege, false);
+        let data = self.regime(Access::Load).key();
+        let fetch = self.regime(Access::Fetch).key();
         self.mmu.numbers(data, fetch)
     }
 
@@ -132,36 +142,6 @@ impl Hart {
         if generation != self.mmu.generation {
             self.mmu.generation = generation;
             self.end_soft_entries();
-        }
-    }
-
-    /// The privilege that loads and stores are checked for.
-    pub(crate) fn data_privilege(&self) -> Privilege {
-        if self.csrs.mstatus & status::MPRV != 0 {
-            status::previous_machine_privilege(self.csrs.mstatus)
-        } else {
-            self.privilege
-        }
-    }
-
-    fn context_key(&self, privilege: Privilege, data: bool) -> ContextKey {
-        let mode = self.translation_mode(privilege);
-        let translated = mode != satp::BARE;
-        let has = |bit| data && translated && self.csrs.mstatus & bit != 0;
-        ContextKey {
-            mode: mode as u8,
-            asid: if translated { satp::asid(self.csrs.satp) } else { 0 },
-            privilege,
-            sum: privilege == Privilege::Supervisor && has(status::SUM),
-            mxr: has(status::MXR),
-        }
-    }
-
-    /// `satp.MODE` where it applies: machine mode is never translated.
-    pub(crate) fn translation_mode(&self, privilege: Privilege) -> u64 {
-        match privilege {
-            Privilege::Machine => satp::BARE,
-            _ => satp::mode(self.csrs.satp),
         }
     }
 }

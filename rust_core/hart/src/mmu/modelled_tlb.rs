@@ -3,9 +3,13 @@
 //! Set-associative with first-in-first-out replacement. Hits alter nothing, so that a look-up
 //! that the software TLB saves has no effect that could be missed. One entry maps one page of any
 //! size; the set of a page follows from its number in units of its own size. Invalid page-table
-//! entries are never held.
+//! entries are never held. A guest's entry is a translation by both stages: of the smaller page of
+//! the two, with the rights of both.
 
+use super::Access;
 use super::pte::Pte;
+use super::regime::Regime;
+use super::space::Space;
 use crate::timing::TlbShape;
 
 /// Page-table levels of Sv48, hence page sizes.
@@ -16,12 +20,17 @@ const LEVELS: usize = 4;
 pub(crate) struct TlbEntry {
     /// First virtual address of the page, without the bits of the offset.
     pub(crate) base: u64,
-    /// The address space that it belongs to, unless it is global.
-    pub(crate) asid: u16,
+    /// The address space that it belongs to, and all of its machine if it is global.
+    pub(crate) space: Space,
     /// The level of the table that mapped it: 0 for 4 KiB, 1 for 2 MiB, ...
     pub(crate) level: usize,
-    /// The leaf entry; global also if a table above it was.
+    /// The level of the first stage's page, which a fence ends as a whole: not below `level`.
+    pub(crate) fence_level: usize,
+    /// The leaf entry of the only or first stage, global also if a table above it was, with the
+    /// physical page; nothing but that if there is no first stage.
     pub(crate) pte: Pte,
+    /// The leaf entry of the second stage, if there is one.
+    pub(crate) second: Option<Pte>,
 }
 
 impl TlbEntry {
@@ -39,8 +48,22 @@ impl TlbEntry {
         (self.base ^ va) & self.mask() == 0
     }
 
-    fn belongs_to(&self, asid: u16) -> bool {
-        self.pte.is_global() || self.asid == asid
+    /// Whether it permits the access, accessed and dirty bits included.
+    pub(crate) fn answers(&self, access: Access, regime: &Regime) -> bool {
+        let first = self.space.is_direct()
+            || (self.pte.permits(access, regime.accessor) && self.pte.is_marked_for(access));
+        let allows =
+            |pte: Pte| pte.permits(access, regime.guest_accessor) && pte.is_marked_for(access);
+        first && self.second.is_none_or(allows)
+    }
+
+    fn belongs_to(&self, space: Space) -> bool {
+        self.space == space || (self.pte.is_global() && self.space.shares_global(space))
+    }
+
+    /// Whether it is a part of a larger page of the first stage.
+    fn is_part(&self) -> bool {
+        self.level < self.fence_level
     }
 }
 
@@ -57,7 +80,17 @@ struct Way {
     entry: TlbEntry,
 }
 
-const EMPTY: Way = Way { stamp: 0, entry: TlbEntry { base: 0, asid: 0, level: 0, pte: Pte(0) } };
+const EMPTY: Way = Way {
+    stamp: 0,
+    entry: TlbEntry {
+        base: 0,
+        space: Space::host(0),
+        level: 0,
+        fence_level: 0,
+        pte: Pte(0),
+        second: None,
+    },
+};
 
 /// A modelled TLB.
 #[derive(Clone, Debug)]
@@ -71,6 +104,10 @@ pub(crate) struct ModelledTlb {
     oldest_stamp: u64,
     /// Entries held of each level, to skip look-ups for sizes that are not there.
     held: [usize; LEVELS],
+    /// A guest's entry has come in since all were removed.
+    has_guests: bool,
+    /// A part of a larger page has.
+    has_parts: bool,
 }
 
 impl ModelledTlb {
@@ -86,17 +123,19 @@ impl ModelledTlb {
             next_stamp: 1,
             oldest_stamp: 1,
             held: [0; LEVELS],
+            has_guests: false,
+            has_parts: false,
         }
     }
 
     /// The entry that translates `va` in this address space; the smallest page if several do.
-    pub(crate) fn lookup(&self, va: u64, asid: u16) -> Option<&TlbEntry> {
-        self.find(va, asid).map(|position| &self.ways[position].entry)
+    pub(crate) fn lookup(&self, va: u64, space: Space) -> Option<&TlbEntry> {
+        self.find(va, space).map(|position| &self.ways[position].entry)
     }
 
     /// Removes the entry that [`ModelledTlb::lookup`] finds.
-    pub(crate) fn remove(&mut self, va: u64, asid: u16) -> Option<TlbEntry> {
-        let position = self.find(va, asid)?;
+    pub(crate) fn remove(&mut self, va: u64, space: Space) -> Option<TlbEntry> {
+        let position = self.find(va, space)?;
         Some(self.vacate(position))
     }
 
@@ -110,6 +149,8 @@ impl ModelledTlb {
         self.ways[oldest] = Way { stamp: self.next_stamp, entry };
         self.held[entry.level] += 1;
         self.next_stamp += 1;
+        self.has_guests |= entry.space.is_guest();
+        self.has_parts |= entry.is_part();
         leaving
     }
 
@@ -117,25 +158,30 @@ impl ModelledTlb {
     pub(crate) fn clear(&mut self) {
         self.oldest_stamp = self.next_stamp;
         self.held = [0; LEVELS];
+        self.has_guests = false;
+        self.has_parts = false;
     }
 
-    /// Removes all entries of an address space but the global ones.
-    pub(crate) fn clear_asid(&mut self, asid: u16) {
+    /// Whether a guest's entries may be held.
+    pub(crate) fn has_guests(&self) -> bool {
+        self.has_guests
+    }
+
+    /// Removes the chosen entries.
+    pub(crate) fn clear_chosen(&mut self, is_chosen: impl Fn(&TlbEntry) -> bool) {
         for position in 0..self.ways.len() {
-            let entry = &self.ways[position].entry;
-            let chosen = entry.asid == asid && !entry.pte.is_global();
-            if chosen && self.holds(position) {
+            if is_chosen(&self.ways[position].entry) && self.holds(position) {
                 self.vacate(position);
             }
         }
     }
 
-    /// Removes the entries that map `va`: all of them, or those of one address space but the
-    /// global ones. Calls `ended` for each.
+    /// Removes those of the chosen entries that map `va`, and the parts of a page that does. Calls
+    /// `ended` for each.
     pub(crate) fn clear_page(
         &mut self,
         va: u64,
-        asid: Option<u16>,
+        is_chosen: impl Fn(&TlbEntry) -> bool,
         mut ended: impl FnMut(&TlbEntry),
     ) {
         for level in 0..LEVELS {
@@ -144,22 +190,39 @@ impl ModelledTlb {
             }
             for position in self.positions(self.set_of(va, level)) {
                 let entry = &self.ways[position].entry;
-                let chosen = asid.is_none_or(|asid| entry.asid == asid && !entry.pte.is_global());
-                let matches = entry.level == level && entry.covers(va) && chosen;
+                let matches = entry.level == level && entry.covers(va) && is_chosen(entry);
                 if matches && self.holds(position) {
                     ended(&self.vacate(position));
                 }
             }
         }
+        if self.has_parts {
+            self.clear_parts(va, is_chosen, ended);
+        }
     }
 
-    fn find(&self, va: u64, asid: u16) -> Option<usize> {
+    fn clear_parts(
+        &mut self,
+        va: u64,
+        is_chosen: impl Fn(&TlbEntry) -> bool,
+        mut ended: impl FnMut(&TlbEntry),
+    ) {
+        for position in 0..self.ways.len() {
+            let entry = &self.ways[position].entry;
+            let covers = (entry.base ^ va) & page_mask(entry.fence_level) == 0;
+            if entry.is_part() && covers && is_chosen(entry) && self.holds(position) {
+                ended(&self.vacate(position));
+            }
+        }
+    }
+
+    fn find(&self, va: u64, space: Space) -> Option<usize> {
         (0..LEVELS).filter(|level| self.held[*level] != 0).find_map(|level| {
             self.positions(self.set_of(va, level)).find(|position| {
                 let entry = &self.ways[*position].entry;
                 entry.level == level
                     && entry.covers(va)
-                    && entry.belongs_to(asid)
+                    && entry.belongs_to(space)
                     && self.holds(*position)
             })
         })
@@ -179,7 +242,8 @@ impl ModelledTlb {
         for position in self.positions(set) {
             let entry = &self.ways[position].entry;
             let same_page = entry.level == new.level && entry.base == new.base;
-            let same_space = new.pte.is_global() || entry.belongs_to(new.asid);
+            let shared = new.pte.is_global() && new.space.shares_global(entry.space);
+            let same_space = shared || entry.belongs_to(new.space);
             if same_page && same_space && self.holds(position) {
                 self.vacate(position);
             }
@@ -202,7 +266,14 @@ mod tests {
     const GLOBAL: u64 = 1 << 5;
 
     fn entry(page: u64, asid: u16) -> TlbEntry {
-        TlbEntry { base: page << 12, asid, level: 0, pte: Pte(page << 10) }
+        TlbEntry {
+            base: page << 12,
+            space: Space::host(asid),
+            level: 0,
+            fence_level: 0,
+            pte: Pte(page << 10),
+            second: None,
+        }
     }
 
     fn fully_associative(entries: usize) -> ModelledTlb {
@@ -214,7 +285,7 @@ mod tests {
         let mut tlb = fully_associative(2);
         assert_eq!(tlb.insert(entry(1, 0)), None);
         assert_eq!(tlb.insert(entry(2, 0)), None);
-        assert!(tlb.lookup(0x1000, 0).is_some());
+        assert!(tlb.lookup(0x1000, Space::host(0)).is_some());
         assert_eq!(tlb.insert(entry(3, 0)), Some(entry(1, 0)));
         assert_eq!(tlb.insert(entry(1, 0)), Some(entry(2, 0)));
     }
@@ -225,7 +296,7 @@ mod tests {
         for page in 1..=3 {
             tlb.insert(entry(page, 0));
         }
-        tlb.clear_page(0x2000, None, |_| {});
+        tlb.clear_page(0x2000, |_| true, |_| {});
         assert_eq!(tlb.insert(entry(4, 0)), None);
         assert_eq!(tlb.insert(entry(5, 0)), Some(entry(1, 0)));
         assert_eq!(tlb.insert(entry(6, 0)), Some(entry(3, 0)));
@@ -238,7 +309,7 @@ mod tests {
             assert_eq!(tlb.insert(entry(page, 0)), None);
         }
         assert_eq!(tlb.insert(entry(4, 0)), Some(entry(0, 0)));
-        assert!(tlb.lookup(0x1000, 0).is_some());
+        assert!(tlb.lookup(0x1000, Space::host(0)).is_some());
     }
 
     #[test]
@@ -246,16 +317,16 @@ mod tests {
         let mut tlb = fully_associative(4);
         tlb.insert(entry(1, 7));
         tlb.insert(TlbEntry { pte: Pte(GLOBAL), ..entry(2, 7) });
-        assert!(tlb.lookup(0x1000, 8).is_none());
-        assert!(tlb.lookup(0x2000, 8).is_some());
+        assert!(tlb.lookup(0x1000, Space::host(8)).is_none());
+        assert!(tlb.lookup(0x2000, Space::host(8)).is_some());
 
-        tlb.clear_asid(7);
-        assert!(tlb.lookup(0x1000, 7).is_none());
-        assert!(tlb.lookup(0x2000, 7).is_some());
-        tlb.clear_page(0x2000, Some(7), |_| {});
-        assert!(tlb.lookup(0x2000, 7).is_some());
-        tlb.clear_page(0x2000, None, |_| {});
-        assert!(tlb.lookup(0x2000, 7).is_none());
+        tlb.clear_chosen(|entry| entry.space.has_asid(7) && !entry.pte.is_global());
+        assert!(tlb.lookup(0x1000, Space::host(7)).is_none());
+        assert!(tlb.lookup(0x2000, Space::host(7)).is_some());
+        tlb.clear_page(0x2000, |entry| entry.space.has_asid(7) && !entry.pte.is_global(), |_| {});
+        assert!(tlb.lookup(0x2000, Space::host(7)).is_some());
+        tlb.clear_page(0x2000, |_| true, |_| {});
+        assert!(tlb.lookup(0x2000, Space::host(7)).is_none());
     }
 
     #[test]
@@ -267,7 +338,7 @@ mod tests {
         let global = TlbEntry { pte: Pte(GLOBAL), ..entry(1, 4) };
         assert_eq!(tlb.insert(global), None);
         for asid in 1..=4 {
-            assert_eq!(tlb.lookup(0x1000, asid), Some(&global));
+            assert_eq!(tlb.lookup(0x1000, Space::host(asid)), Some(&global));
         }
         assert_eq!(tlb.insert(entry(2, 1)), None);
         assert_eq!(tlb.insert(entry(3, 1)), None);
@@ -276,12 +347,39 @@ mod tests {
     #[test]
     fn a_superpage_is_one_entry_with_its_own_size() {
         let mut tlb = fully_associative(2);
-        let mega = TlbEntry { base: 0x20_0000, asid: 0, level: 1, pte: Pte(0x8_0200 << 10) };
+        let mega = TlbEntry {
+            base: 0x20_0000,
+            level: 1,
+            fence_level: 1,
+            pte: Pte(0x8_0200 << 10),
+            ..entry(0, 0)
+        };
         tlb.insert(mega);
-        let found = tlb.lookup(0x3f_f123, 0).copied();
+        let found = tlb.lookup(0x3f_f123, Space::host(0)).copied();
         assert_eq!(found.map(|entry| entry.physical(0x3f_f123)), Some(0x803f_f123));
-        assert!(tlb.lookup(0x40_0000, 0).is_none());
-        tlb.clear_page(0x3f_f000, None, |_| {});
-        assert!(tlb.lookup(0x20_0000, 0).is_none());
+        assert!(tlb.lookup(0x40_0000, Space::host(0)).is_none());
+        tlb.clear_page(0x3f_f000, |_| true, |_| {});
+        assert!(tlb.lookup(0x20_0000, Space::host(0)).is_none());
+    }
+
+    #[test]
+    fn a_part_leaves_with_every_address_of_its_page() {
+        let mut tlb = fully_associative(4);
+        tlb.insert(TlbEntry { fence_level: 1, ..entry(0x200, 1) });
+        tlb.insert(entry(0x201, 1));
+        tlb.clear_page(0x3f_f000, |_| true, |_| {});
+        assert!(tlb.lookup(0x20_0000, Space::host(1)).is_none());
+        assert!(tlb.lookup(0x20_1000, Space::host(1)).is_some());
+    }
+
+    #[test]
+    fn guests_do_not_find_each_others_entries() {
+        let mut tlb = fully_associative(4);
+        let global = TlbEntry { pte: Pte(GLOBAL), space: Space::guest(1, 5), ..entry(1, 0) };
+        tlb.insert(global);
+        assert_eq!(tlb.lookup(0x1000, Space::guest(1, 6)), Some(&global));
+        for other in [Space::guest(2, 5), Space::host(5), Space::guest_physical(1)] {
+            assert!(tlb.lookup(0x1000, other).is_none());
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Page-table entries of Sv39 and Sv48.
+//! Page-table entries of Sv39 and Sv48, and of Sv39x4 and Sv48x4.
 //!
 //! ```text
 //!  63  62  61 60      54 53                  10 9  8 7 6 5 4 3 2 1 0
@@ -27,7 +27,7 @@ const RESERVED: u64 = 0x3ff << 54;
 const RESERVED_IN_POINTER: u64 = USER | ACCESSED | DIRTY;
 
 /// Who makes an access, as far as permissions depend on it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Accessor {
     /// The privilege that the access is checked for, below machine.
     pub(crate) privilege: Privilege,
@@ -35,6 +35,14 @@ pub(crate) struct Accessor {
     pub(crate) sum: bool,
     /// Loads may read executable pages.
     pub(crate) mxr: bool,
+    /// Loads need the right to execute, and no other.
+    pub(crate) as_code: bool,
+}
+
+impl Accessor {
+    /// User mode with nothing else: who makes accesses to a guest's page tables.
+    pub(crate) const USER: Self =
+        Self { privilege: Privilege::User, sum: false, mxr: false, as_code: false };
 }
 
 /// A page-table entry.
@@ -65,6 +73,11 @@ impl Pte {
         self.0 & GLOBAL != 0
     }
 
+    /// The entry with another physical page number.
+    pub(crate) fn with_page(self, page: u64) -> Self {
+        Self(self.0 & ((1 << 10) - 1) | page << 10)
+    }
+
     /// The entry as one that is in all address spaces.
     pub(crate) fn made_global(self) -> Self {
         Self(self.0 | GLOBAL)
@@ -74,6 +87,7 @@ impl Pte {
     pub(crate) fn permits(self, access: Access, accessor: Accessor) -> bool {
         let right = match access {
             Access::Fetch => EXECUTE,
+            Access::Load if accessor.as_code => EXECUTE,
             Access::Load if accessor.mxr => READ | EXECUTE,
             Access::Load => READ,
             Access::Store => WRITE,

@@ -5,12 +5,12 @@
 //! walk then decides. So a page fault is always the result of a walk, and never of a stale entry.
 
 use super::Access;
-use super::modelled_tlb::{ModelledTlb, TlbEntry, page_mask};
-use super::pte::Accessor;
+use super::modelled_tlb::{ModelledTlb, TlbEntry};
+use super::regime::Regime;
 use super::walk::{WalkFault, levels};
 use crate::bus::Ports;
-use crate::csr::fields::{satp, status};
-use crate::hart::{Hart, Privilege};
+use crate::csr::fields::satp;
+use crate::hart::Hart;
 use crate::trap::{Abort, Exception, Trap};
 
 impl Access {
@@ -22,6 +22,18 @@ impl Access {
             Self::Store => Exception::StorePageFault,
         };
         Trap::new(cause, va)
+    }
+
+    /// The guest-page fault of this access: the second stage did not map the guest-physical
+    /// `address`, which was the access's own or, with a pseudoinstruction, that of a table.
+    pub(crate) fn guest_page_fault(self, va: u64, address: u64, instruction: u64) -> Trap {
+        let cause = match self {
+            Self::Fetch => Exception::InstructionGuestPageFault,
+            Self::Load => Exception::LoadGuestPageFault,
+            Self::Store => Exception::StoreGuestPageFault,
+        };
+        let (guest_value, guest_instruction) = (address >> 2, instruction);
+        Trap { guest_value, guest_instruction, ..Trap::new(cause, va) }
     }
 
     /// The access fault of this access.
@@ -46,14 +58,6 @@ impl Access {
 }
 
 impl Hart {
-    /// The privilege that an access is checked for.
-    pub(crate) fn access_privilege(&self, access: Access) -> Privilege {
-        match access {
-            Access::Fetch => self.privilege,
-            Access::Load | Access::Store => self.data_privilege(),
-        }
-    }
-
     /// The physical address of `va` for this access.
     pub(crate) fn translate(
         &mut self,
@@ -61,22 +65,17 @@ impl Hart {
         va: u64,
         access: Access,
     ) -> Result<u64, Abort> {
-        let privilege = self.access_privilege(access);
-        let mode = self.translation_mode(privilege);
-        if mode == satp::BARE {
+        let regime = self.regime(access);
+        if regime.is_bare() {
             return Ok(va);
         }
-        if !is_canonical(va, mode) {
+        let mode = regime.first_mode();
+        if mode != satp::BARE && !is_canonical(va, mode) {
             return Err(access.page_fault(va).into());
         }
-        let accessor = Accessor {
-            privilege,
-            sum: self.csrs.mstatus & status::SUM != 0,
-            mxr: self.csrs.mstatus & status::MXR != 0,
-        };
-        match self.modelled_hit(va, access, accessor) {
+        match self.modelled_hit(va, access, &regime) {
             Some(physical) => Ok(physical),
-            None => self.translate_by_walk(ports, va, access, accessor),
+            None => self.translate_by_walk(ports, va, access, &regime),
         }
     }
 
@@ -88,14 +87,14 @@ impl Hart {
     }
 
     /// The answer of the modelled TLB; an entry that does not permit the access leaves it.
-    fn modelled_hit(&mut self, va: u64, access: Access, accessor: Accessor) -> Option<u64> {
-        let asid = satp::asid(self.csrs.satp);
+    fn modelled_hit(&mut self, va: u64, access: Access, regime: &Regime) -> Option<u64> {
+        let space = regime.space();
         let tlb = self.modelled_tlb(access);
-        let entry = tlb.lookup(va, asid)?;
-        if entry.pte.permits(access, accessor) && entry.pte.is_marked_for(access) {
+        let entry = tlb.lookup(va, space)?;
+        if entry.answers(access, regime) {
             return Some(entry.physical(va));
         }
-        if let Some(gone) = tlb.remove(va, asid) {
+        if let Some(gone) = tlb.remove(va, space) {
             self.end_soft_entries_of(&gone, access);
         }
         None
@@ -106,19 +105,16 @@ impl Hart {
         ports: &mut Ports<'_>,
         va: u64,
         access: Access,
-        accessor: Accessor,
+        regime: &Regime,
     ) -> Result<u64, Abort> {
-        let leaf = self.walk(ports, va, access, accessor).map_err(|fault| match fault {
+        let entry = self.walk(ports, va, access, regime).map_err(|fault| match fault {
             WalkFault::Page => access.page_fault(va).into(),
+            WalkFault::Guest { address, instruction } => {
+                access.guest_page_fault(va, address, instruction).into()
+            }
             WalkFault::Access => access.access_fault(va).into(),
             WalkFault::StoreFull => Abort::StoreFull,
         })?;
-        let entry = TlbEntry {
-            base: va & page_mask(leaf.level),
-            asid: satp::asid(self.csrs.satp),
-            level: leaf.level,
-            pte: leaf.pte,
-        };
         self.enter(entry, access);
         Ok(entry.physical(va))
     }

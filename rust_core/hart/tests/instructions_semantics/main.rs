@@ -6,6 +6,7 @@ mod bits;
 mod control;
 mod float_arithmetic;
 mod float_convert;
+mod hypervisor;
 mod integer;
 mod memory;
 mod multiply;
@@ -28,6 +29,7 @@ fn every_row_of_the_table_has_a_case() {
         float_arithmetic::opcodes(),
         float_convert::opcodes(),
         system::opcodes(),
+        hypervisor::opcodes(),
     ]
     .concat();
     let rows = INSTRUCTIONS.iter().filter(|row| !covered.contains(&row.opcode));

@@ -5,7 +5,7 @@
 
 use crate::privileged_world::{RAM, World, csr, status};
 use dcsim_hart::isa::{Compressed, Opcode, Register, encode, encode_compressed};
-use dcsim_hart::{Interpreter, Op};
+use dcsim_hart::{Hart, Interpreter, IsaProfile, Op, Timing};
 
 /// Where the instruction is.
 pub const CODE: u64 = RAM + 0x1000;
@@ -33,7 +33,15 @@ pub struct Machine {
 impl Machine {
     /// In machine mode, floating point on and clean.
     pub fn new() -> Self {
-        let mut world = World::new();
+        Self::of(World::new())
+    }
+
+    /// The same on a hart with the hypervisor extension.
+    pub fn with_hypervisor() -> Self {
+        Self::of(World::of(Hart::new(0, IsaProfile::Rv64gch, Timing::uniform())))
+    }
+
+    fn of(mut world: World) -> Self {
         world.write(csr::MTVEC, VECTOR);
         world.write(csr::MSTATUS, status::FS & status::FS << 1);
         world.hart.pc = CODE;

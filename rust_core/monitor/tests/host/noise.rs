@@ -7,7 +7,7 @@
 use crate::assembly::{Assembler, x};
 use crate::support::{Cell, MIB, config, monitored_cells, profile};
 use dcsim_hart::Op;
-use dcsim_hart::isa::{INSTRUCTIONS, Opcode, encode};
+use dcsim_hart::isa::{Opcode, encode};
 use dcsim_machine::DiskImage;
 use dcsim_machine::random::Random;
 use dcsim_memory::PageStore;
@@ -76,7 +76,8 @@ fn prologue(random: &mut Random) -> Vec<u8> {
 }
 
 fn likely(random: &mut Random) -> u32 {
-    let row = &INSTRUCTIONS[random.below(INSTRUCTIONS.len() as u64) as usize];
+    let rows = profile().isa.instructions();
+    let row = &rows[random.below(rows.len() as u64) as usize];
     // A wait mostly ends a guest, and a guest should get somewhere.
     let is_wait = row.opcode == Opcode::Wfi && random.below(16) != 0;
     let opcode = if is_wait { Opcode::Addi } else { row.opcode };
