@@ -20,6 +20,8 @@ __all__ = [
     "VmState",
     "assumptions",
     "build_info",
+    "classify",
+    "isa_names",
 ]
 
 def assumptions() -> list[tuple[str, int, str, str]]:
@@ -31,6 +33,32 @@ def assumptions() -> list[tuple[str, int, str, str]]:
 
 def build_info() -> dict[str, str]:
     """Return what this extension was built as: its version and whether it is optimised."""
+
+def classify(isa: str, seed: int, states: int) -> str:
+    """Find out by execution which instructions are privileged, sensitive or innocuous.
+
+    Parameters
+    ----------
+    isa
+        One of `isa_names`.
+    seed
+        The seed of the machine states.
+    states
+        How many states each instruction is executed in.
+
+    Returns
+    -------
+    str
+        The classification as JSON.
+
+    Raises
+    ------
+    UsageError
+        If there is no such instruction set.
+    """
+
+def isa_names() -> list[str]:
+    """Return the names of the instruction sets that a hart can have."""
 
 @final
 class PageStore:

@@ -21,7 +21,7 @@ __all__ = ["commands", "main", "run_command"]
 
 FAILED = 3
 INTERRUPTED = 130
-_COMMANDS = ("run", "sweep", "boot", "validate", "schema", "doctor")
+_COMMANDS = ("run", "sweep", "boot", "classify", "validate", "schema", "doctor")
 
 
 class _Commands(click.Group):

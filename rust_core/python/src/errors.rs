@@ -2,6 +2,7 @@
 
 use dcsim_machine::DiskError;
 use dcsim_memory::StoreFull;
+use dcsim_monitor::classify::ClassifyError;
 use dcsim_monitor::{HostError, ProfileError};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -58,6 +59,12 @@ impl From<DiskError> for Failure {
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
         Self::Usage(format!("the configuration is not valid: {error}"))
+    }
+}
+
+impl From<ClassifyError> for Failure {
+    fn from(error: ClassifyError) -> Self {
+        Self::Python(InvariantError::new_err(error.to_string()))
     }
 }
 

@@ -7,6 +7,7 @@
 //! Locks are taken in one order: a machine, then the page store.
 
 mod assumed;
+mod classify;
 mod disk;
 mod enter;
 mod errors;
@@ -32,6 +33,8 @@ mod _core {
     use super::assumed::assumptions;
     #[pymodule_export]
     use super::build_info;
+    #[pymodule_export]
+    use super::classify::{classify, isa_names};
     #[pymodule_export]
     use super::disk::PyDiskImage;
     #[pymodule_export]
