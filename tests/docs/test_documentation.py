@@ -25,6 +25,7 @@ GUIDES = [
     ROOT / "docs/quickstart.md",
     ROOT / "docs/measured-and-assumed.md",
     ROOT / "docs/hardware-profiles.md",
+    ROOT / "docs/concepts/sensitive-instructions.md",
 ]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
