@@ -87,6 +87,22 @@ fn privileged_instructions_are_those_of_the_specification() {
     }
 }
 
+/// The hypervisor extension's instructions, and its registers, are for HS mode.
+#[test]
+fn the_hypervisor_extension_is_privileged() {
+    let found = classified(IsaProfile::Rv64gch, 1);
+    let of_extension = found.instructions.iter().filter(|each| each.extension == "H");
+    let of_extension: Vec<_> = of_extension.collect();
+    assert_eq!(of_extension.len(), 15);
+    for each in of_extension {
+        assert_eq!(each.class, Class::Privileged, "{}", each.name);
+        assert!(each.supervisor.completed > 0, "{}", each.name);
+    }
+    for name in on_registers(&["hstatus", "hgatp", "hvip", "vsstatus", "vsatp"]) {
+        assert_eq!(instruction(&found, &name).class, Class::Privileged, "{name}");
+    }
+}
+
 #[test]
 fn only_satp_tells_where_frames_are() {
     let found = classified(IsaProfile::Rv64gc, 1);

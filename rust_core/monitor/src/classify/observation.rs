@@ -70,12 +70,22 @@ pub(super) struct Visible {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Control {
     pub(super) privilege: Privilege,
+    /// The mode is one of a guest.
+    pub(super) virtualised: bool,
     /// Values of [`Registers::privileged`].
     pub(super) registers: Vec<u64>,
     /// The processor is given up until an interrupt.
     pub(super) waits: bool,
     /// The TLB still holds what it held.
     pub(super) keeps_translation: bool,
+}
+
+impl Control {
+    /// The mode, in words.
+    fn mode(&self) -> String {
+        let guest = if self.virtualised { "guest " } else { "" };
+        format!("{guest}{:?}", self.privilege).to_lowercase()
+    }
 }
 
 /// One execution.
@@ -168,10 +178,9 @@ pub(super) fn control_differences(
         let name = csr::name(number).unwrap_or_else(|| format!("{number:#x}"));
         Difference::of_values(name, *values.0, *values.1)
     });
-    let mode = |control: &Control| format!("{:?}", control.privilege).to_lowercase();
     let others = [
-        (before.privilege != after.privilege)
-            .then(|| Difference::new("mode", mode(before), mode(after))),
+        (before.mode() != after.mode())
+            .then(|| Difference::new("mode", before.mode(), after.mode())),
         (before.waits != after.waits)
             .then(|| Difference::new("processor", "executes", "waits for an interrupt")),
         (before.keeps_translation != after.keeps_translation)

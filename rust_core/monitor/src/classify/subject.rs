@@ -3,8 +3,8 @@
 
 use super::registers::Registers;
 use dcsim_hart::isa::{
-    COMPRESSED, CompressedRow, Extension, Fields, Format, INSTRUCTIONS, RegisterField, Row,
-    decode_compressed, find,
+    COMPRESSED, CompressedRow, Extension, Fields, Format, RegisterField, Row, decode_compressed,
+    find,
 };
 use dcsim_hart::{Hart, csr};
 use dcsim_machine::random::Random;
@@ -49,7 +49,7 @@ enum Encoding {
 
 /// All instructions of a hart, in the order of the table.
 pub(super) fn subjects(hart: &Hart, registers: &Registers) -> Vec<Subject> {
-    let rows = INSTRUCTIONS.iter().filter(|row| hart.profile().includes(row.extension));
+    let rows = hart.profile().instructions().iter();
     let whole = rows.flat_map(|row| subjects_of(row, registers));
     whole.chain(COMPRESSED.iter().map(short)).collect()
 }
@@ -139,7 +139,7 @@ mod tests {
             assert!(names.iter().any(|name| name == expected), "{expected}");
         }
         assert!(!names.iter().any(|name| name.ends_with("mstatus") || name == "csrrw"));
-        let rows = INSTRUCTIONS.iter().filter(|row| row.extension != Extension::H).count();
+        let rows = IsaProfile::Rv64gc.instructions().len();
         let csr = names.iter().filter(|name| name.starts_with("csrr")).count();
         assert_eq!(names.len() - csr, rows - 6 + COMPRESSED.len());
     }

@@ -158,14 +158,15 @@ fn enter(hart: &mut Hart, mode: Privilege, initial: &Csrs) {
     hart.csrs = initial.clone();
     hart.clock.cycles = BEGIN_CYCLES;
     hart.counters.instructions = 0;
-    hart.set_privilege(mode);
+    hart.set_mode(mode, false);
     hart.flush_translations(None, None);
+    hart.flush_second_stage(None);
 }
 
 /// Enters a mode with the registers of before, and whatever the TLBs hold.
 fn enter_again(hart: &mut Hart, mode: Privilege, csrs: Csrs) {
     hart.csrs = csrs;
-    hart.set_privilege(mode);
+    hart.set_mode(mode, false);
 }
 
 /// Gives the hart the registers of a state. No interrupt is both pending and enabled.
@@ -201,7 +202,8 @@ fn holds_stale(hart: &mut Hart, ports: &mut Ports<'_>) -> bool {
 fn control(hart: &Hart, registers: &Registers, keeps_translation: bool) -> Control {
     let read = |&number: &u16| hart.read_csr(number).unwrap_or(0) & !ignored(number);
     let registers = registers.privileged.iter().map(read).collect();
-    Control { privilege: hart.privilege, registers, waits: false, keeps_translation }
+    let (privilege, virtualised) = (hart.privilege, hart.virtualised);
+    Control { privilege, virtualised, registers, waits: false, keeps_translation }
 }
 
 fn visible(hart: &Hart, memory: &Memory<'_>, place: Place) -> Result<Visible, MemoryError> {
