@@ -152,6 +152,11 @@ impl FrameAllocator {
         self.owners.get(usize::try_from(number).ok()?).copied().flatten()
     }
 
+    /// Who holds the frame that begins at an address.
+    pub fn owner_of(&self, address: PhysicalAddress) -> Option<FrameOwner> {
+        self.owners[self.index_of(address)?]
+    }
+
     /// Makes every `every`-th reservation fail once; 0 ends that.
     pub fn fail_every(&mut self, every: u64) {
         self.injection =

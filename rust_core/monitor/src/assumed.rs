@@ -19,6 +19,16 @@ dcsim_machine::assumptions! {
         "The most pages that a fence of a range ends one by one; a longer one ends everything.";
     ADDRESS_SPACES: "monitor.address_spaces" = 16 spaces,
         "The most whose shadow tables a VM keeps; the one used longest ago gives way.";
+    FLOODED_WRITES: "monitor.flooded_writes" = 3 stores,
+        "The stores to a traced page without a walk after which it is opened until the next fence.";
+    NODE_RECORD: "monitor.node_record" = 128 bytes,
+        "What is kept about a shadow table that follows a page of the guest: key, frame, state, a \
+         bit for each entry in use.";
+    TABLE_RECORD: "monitor.table_record" = 32 bytes,
+        "What is kept about a traced page.";
+    LINK_RECORD: "monitor.link_record" = 16 bytes,
+        "One element of a list of entries: those that point to a shadow table, or that let the \
+         guest write to a page.";
     PAGE_NUMBER: "migration.page_number" = 8 bytes,
         "What a page of memory takes on a link beside its content.";
 }

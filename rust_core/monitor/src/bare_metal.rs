@@ -231,7 +231,7 @@ impl Technique for BareMetal {
     }
 
     fn guest_memory<'a>(
-        &'a self,
+        &'a mut self,
         _: VmId,
         memory: Memory<'a>,
         _: &'a mut FrameAllocator,

@@ -21,7 +21,9 @@ impl TechniqueKind {
     pub const fn pagings(self) -> &'static [PagingKind] {
         match self {
             Self::BareMetal => &[PagingKind::None],
-            Self::TrapAndEmulate | Self::FourRings => &[PagingKind::ShadowTlb],
+            Self::TrapAndEmulate | Self::FourRings => {
+                &[PagingKind::ShadowTlb, PagingKind::ShadowTraced]
+            }
         }
     }
 
@@ -65,6 +67,8 @@ pub enum PagingKind {
     None,
     /// Shadow page tables as a TLB of the guest: filled on demand, emptied by its fences.
     ShadowTlb,
+    /// Shadow page tables that are kept in step with the guest's, whose stores to them trap.
+    ShadowTraced,
 }
 
 impl PagingKind {
@@ -73,6 +77,7 @@ impl PagingKind {
         match self {
             Self::None => "none",
             Self::ShadowTlb => "shadow-tlb",
+            Self::ShadowTraced => "shadow-traced",
         }
     }
 }

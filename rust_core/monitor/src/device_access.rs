@@ -4,9 +4,10 @@
 //! ([`crate::instruction::device_access`]) and has it made here.
 
 use crate::assumed;
-use crate::guest_pages::{GuestPages, PageMap};
+use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::instruction::{DeviceAccess, Transfer, extend};
 use crate::reason::ExitReason;
+use crate::shadow::traced::tables::TracedTables;
 use crate::technique::Site;
 use dcsim_hart::isa::Register;
 use dcsim_hart::{BusError, Width};
@@ -22,10 +23,12 @@ pub struct Done {
     pub float_written: bool,
 }
 
-/// Makes an access at guest-physical `target`, which is no memory. `None`: the board refuses it.
+/// Makes an access at guest-physical `target`, which is no memory; what it makes the device write
+/// to the guest's memory is noted in `tables`. `None`: the board refuses it.
 pub fn carry_out(
     site: &mut Site<'_>,
     map: &PageMap,
+    tables: Option<&mut TracedTables>,
     access: &DeviceAccess,
     target: u64,
 ) -> Option<Done> {
@@ -44,11 +47,11 @@ pub fn carry_out(
         }
         Transfer::Store { from } => {
             let value = meter.read_register(from);
-            store(site, map, target, access.width, value).ok()?;
+            store(site, map, tables, target, access.width, value).ok()?;
         }
         Transfer::FloatStore { from } => {
             let value = meter.read_float_register(from);
-            store(site, map, target, access.width, value).ok()?;
+            store(site, map, tables, target, access.width, value).ok()?;
         }
     }
     Some(Done { float_written: false })
@@ -67,12 +70,14 @@ fn load(site: &mut Site<'_>, target: u64, width: Width) -> Result<u64, BusError>
 fn store(
     site: &mut Site<'_>,
     map: &PageMap,
+    tables: Option<&mut TracedTables>,
     target: u64,
     width: Width,
     value: u64,
 ) -> Result<(), BusError> {
-    let mut pages =
-        GuestPages { memory: site.memory.reborrow(), allocator: site.allocator, map, vm: site.vm };
+    let memory = site.memory.reborrow();
+    let pages = GuestPages { memory, allocator: site.allocator, map, vm: site.vm };
+    let mut pages = WatchedPages { pages, tables };
     site.board.store(&mut pages, target, width, value & width.value_mask()).map(|_| ())
 }
 

@@ -39,6 +39,9 @@ pub enum HostError {
     /// A handler took a frame that it had not reserved: a bug in this crate.
     #[error("a handler took a frame that it had not reserved")]
     FrameNotReserved,
+    /// A guest can reach a frame that is not its own: a bug in this crate.
+    #[error("a guest can reach a frame that is not its own: {0}")]
+    ForeignFrame(String),
     /// A handler reached outside the host's memory: a bug in this crate.
     #[error("a handler reached outside the host's memory: {0}")]
     OutsideMemory(MemoryError),

@@ -63,6 +63,9 @@ pub trait GuestPort {
         frames: &mut TableFrames<'_>,
         scope: FenceScope,
     ) -> Result<(), HostError>;
+
+    /// The call wrote to the guest's memory, in the page that holds this address.
+    fn memory_written(&mut self, address: u64);
 }
 
 /// Serves the call in the guest's registers, and answers it there if the guest goes on behind it.
@@ -184,6 +187,7 @@ impl VirtualMachine<'_> {
 
     fn write_part(&mut self, page: u64, offset: u64, bytes: &[u8]) -> Result<(), HostError> {
         let frame = provide(&mut self.meter, &mut self.frames, self.map, page)?;
+        self.port.memory_written(self.map.base() + page * PAGE);
         Ok(self.meter.write_bytes(PhysicalAddress(frame.0 + offset), bytes)?)
     }
 }

@@ -8,6 +8,7 @@
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::error::HostError;
 use crate::ids::VmId;
+use crate::shadow::traced::tables::TracedTables;
 use crate::shadow::tree::TableFrames;
 use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Meter, Unavailable};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
@@ -189,6 +190,36 @@ impl GuestMemory for GuestPages<'_> {
             self.memory.writable_offset(frame).map_err(|_| self.unavailable(page))?;
         }
         Ok(())
+    }
+}
+
+/// A guest's memory as its devices reach it, where writes to the guest's page tables are noted.
+#[derive(Debug)]
+pub struct WatchedPages<'a> {
+    /// The memory.
+    pub pages: GuestPages<'a>,
+    /// The pages that are traced, if any can be.
+    pub tables: Option<&'a mut TracedTables>,
+}
+
+impl GuestMemory for WatchedPages<'_> {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), GuestMemoryError> {
+        self.pages.read(address, buffer)
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), GuestMemoryError> {
+        self.pages.write(address, bytes)?;
+        if let Some(tables) = &mut self.tables {
+            let end = address + bytes.len() as u64;
+            (address..end).step_by(PAGE_BYTES).chain(end.checked_sub(1)).for_each(|part| {
+                tables.open(part);
+            });
+        }
+        Ok(())
+    }
+
+    fn reserve(&mut self, ranges: &[GuestRange]) -> Result<(), GuestMemoryError> {
+        self.pages.reserve(ranges)
     }
 }
 

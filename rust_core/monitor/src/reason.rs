@@ -45,6 +45,8 @@ reasons! {
     GuestPageFault = "guest_page_fault",
     /// The shadow page tables had no entry for a page that the guest has mapped.
     ShadowFill = "shadow_fill",
+    /// The guest wrote to a page table of its own that is traced.
+    TracedWrite = "traced_write",
     /// A device register of the interrupt controllers or the timer.
     MmioInterrupt = "mmio_interrupt",
     /// A device register of the serial console.

@@ -193,7 +193,7 @@ pub trait Technique: std::fmt::Debug + Send {
 
     /// The guest's memory, for devices.
     fn guest_memory<'a>(
-        &'a self,
+        &'a mut self,
         vm: VmId,
         memory: Memory<'a>,
         allocator: &'a mut FrameAllocator,
@@ -201,6 +201,12 @@ pub trait Technique: std::fmt::Debug + Send {
 
     /// Where the guest's pages are; `None` if they are the host's own frames.
     fn page_map(&self) -> Option<&PageMap>;
+
+    /// Compares everything by which the guest reaches memory with who holds the host's frames; says
+    /// what is wrong.
+    fn audit(&self, _: &Memory<'_>, _: &FrameAllocator, _: VmId) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Gives up what it can of the frames that a VM on no pCPU does not need, until `wanted` are
     /// free; the handler behind the meter pays. Tells whether it gave any.

@@ -36,6 +36,10 @@ impl GuestPort for Port<'_> {
     ) -> Result<(), HostError> {
         self.spaces.fence(meter, frames, scope)
     }
+
+    fn memory_written(&mut self, address: u64) {
+        self.spaces.traced_tables().into_iter().for_each(|tables| tables.open(address));
+    }
 }
 
 impl FourRings {

@@ -23,6 +23,7 @@ use crate::ids::VmId;
 use crate::ledger::Ledger;
 use crate::pcpu::Pcpu;
 use crate::profile::HardwareProfile;
+use crate::shadow::Shadow;
 use crate::shadow::asid::AsidAllocator;
 use crate::technique::{Site, Technique};
 use crate::trap_and_emulate::TrapAndEmulate;
@@ -61,6 +62,8 @@ pub struct Host {
     deferred: VecDeque<Deferred>,
     /// Pages written since the log of their VM was last taken.
     dirty: BTreeMap<VmId, BTreeSet<u64>>,
+    /// What VMs reach is compared with who holds the frames after each step.
+    audited: bool,
 }
 
 /// Where a host's memory begins.
@@ -103,6 +106,7 @@ impl Host {
             owner: None,
             deferred: VecDeque::new(),
             dirty: BTreeMap::new(),
+            audited: false,
         })
     }
 
@@ -119,6 +123,22 @@ impl Host {
     /// The number of frames that nobody holds.
     pub fn free_frame_count(&self) -> u64 {
         self.frame_count - self.allocator.count() + self.allocator.free_count()
+    }
+
+    /// Compares what every VM reaches with who holds the frames, after each step of any: from now
+    /// on, or no more. For tests.
+    pub fn audit_steps(&mut self, audited: bool) {
+        self.audited = audited;
+    }
+
+    /// Compares what every VM reaches with who holds the frames.
+    pub fn audit(&mut self, store: &mut PageStore) -> Result<(), HostError> {
+        let memory = Memory { store, frames: &mut self.frames };
+        for vm in self.vms.values() {
+            let checked = vm.technique.audit(&memory, &self.allocator, vm.id);
+            checked.map_err(HostError::ForeignFrame)?;
+        }
+        Ok(())
     }
 
     /// Makes every `every`-th reservation of frames fail once; 0 ends that. For tests.
@@ -265,10 +285,12 @@ impl Host {
                 let allocator = &mut self.allocator;
                 let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
                 let state = fill(&mut guest, config.memory_bytes)?;
-                let firmware = config.firmware();
+                let (shadow, firmware) = (Shadow::new(config.paging), config.firmware());
                 Ok(match kind {
-                    TechniqueKind::FourRings => Box::new(FourRings::new(state, map, firmware)),
-                    _ => Box::new(TrapAndEmulate::new(state, map, firmware)),
+                    TechniqueKind::FourRings => {
+                        Box::new(FourRings::new(state, map, shadow, firmware))
+                    }
+                    _ => Box::new(TrapAndEmulate::new(state, map, shadow, firmware)),
                 })
             }
         }

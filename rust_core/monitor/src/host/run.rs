@@ -45,7 +45,11 @@ impl Host {
                 return Ok(self.exit(vm, kind));
             }
             let horizon = self.horizon(pcpu, until_cycles);
-            if let Some(kind) = self.advance(store, pcpu, vm, &horizon)? {
+            let kind = self.advance(store, pcpu, vm, &horizon)?;
+            if self.audited {
+                self.audit(store)?;
+            }
+            if let Some(kind) = kind {
                 return Ok(self.exit(vm, kind));
             }
         }
@@ -84,6 +88,7 @@ impl Host {
         horizon: &Horizon,
     ) -> Result<Option<ExitKind>, HostError> {
         let stopped = self.vm(vm)?.stopped;
+        let audited = self.audited;
         let (mut site, technique) = self.site(store, pcpu, vm)?;
         if stopped {
             site.wait_until(horizon.guest);
@@ -91,6 +96,7 @@ impl Host {
         }
         let mut step = technique.step(&mut site, horizon.guest)?;
         while step == Step::Done
+            && !audited
             && site.now_cycles() < horizon.steps
             && !site.board.wants_attention()
         {

@@ -59,9 +59,15 @@ pub struct GuestLeaf {
     pub address: u64,
     /// The flags of the leaf entry, as they are after the walk.
     pub flags: u64,
-    /// The level of the leaf entry: 0 for a 4 KiB page.
+    /// The level of the leaf entry: 0 for a 4 KiB page. Without translation it is above all
+    /// levels.
     pub level: u32,
+    /// The tables that led there, by the level of their entries.
+    pub tables: [u64; LEVELS],
 }
+
+/// The most levels of tables.
+const LEVELS: usize = 4;
 
 /// How the walk deals with accessed and dirty bits, and whose tables it reads.
 #[derive(Copy, Clone, Debug)]
@@ -87,8 +93,10 @@ impl GuestWalker<'_> {
         if !is_canonical(target, levels) {
             return Ok(Err(GuestFault::Page));
         }
+        let mut tables = [0; LEVELS];
         let mut table = PhysicalAddress(satp::root(guest.translation));
         for level in (0..levels).rev() {
+            tables[level as usize] = table.0;
             let Some(slot) = self.slot(meter, table, index(target, level))? else {
                 return Ok(Err(GuestFault::Access));
             };
@@ -97,7 +105,11 @@ impl GuestWalker<'_> {
                 return Ok(Err(GuestFault::Page));
             }
             if is_leaf(entry) {
-                return self.accept(meter, guest, &Leaf { slot, entry, level, target, access });
+                return self.accept(
+                    meter,
+                    guest,
+                    &Leaf { slot, entry, level, target, access, tables },
+                );
             }
             table = address(entry);
         }
@@ -137,7 +149,8 @@ impl GuestWalker<'_> {
             leaf.slot.write(meter, marked)?;
         }
         let within = leaf.target & (span(leaf.level) - 1);
-        Ok(Ok(GuestLeaf { address: base | within, flags: marked & 0xff, level: leaf.level }))
+        let (flags, level, tables) = (marked & 0xff, leaf.level, leaf.tables);
+        Ok(Ok(GuestLeaf { address: base | within, flags, level, tables }))
     }
 }
 
@@ -148,6 +161,7 @@ struct Leaf {
     level: u32,
     target: u64,
     access: Access,
+    tables: [u64; LEVELS],
 }
 
 /// Where an entry of a guest's table is; nowhere while its page has no frame.
@@ -181,7 +195,7 @@ pub fn levels(translation: u64) -> Option<u32> {
 
 fn untranslated(target: u64) -> GuestLeaf {
     let flags = READ | WRITE | EXECUTE | ACCESSED | DIRTY;
-    GuestLeaf { address: target, flags, level: 0 }
+    GuestLeaf { address: target, flags, level: LEVELS as u32, tables: [0; LEVELS] }
 }
 
 /// Whether a leaf's rights and the guest's privilege allow an access.

@@ -5,17 +5,23 @@
 //! * [`guest_walk`]: what the guest's own tables say;
 //! * [`tree`]: the tables of one view;
 //! * [`spaces`]: the trees of a VM, used as a TLB of the guest;
+//! * [`traced`]: tables that are kept in step with the guest's, whose stores to them are traced;
+//! * [`Shadow`]: either of these;
 //! * [`asid`]: identifiers that keep trees apart in the pCPU's TLB;
 //! * [`active`]: making a pCPU translate through a tree;
 //! * [`resolve`]: what a page fault means, and what is done about it.
 
 pub mod active;
 pub mod asid;
+mod audit;
 pub mod entry;
 pub mod guest_walk;
+mod of_vm;
 pub mod resolve;
 pub mod spaces;
+pub mod traced;
+mod traced_store;
 pub mod tree;
 pub mod view;
 
-pub use spaces::Spaces as Shadow;
+pub use of_vm::Shadow;

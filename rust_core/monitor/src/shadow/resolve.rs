@@ -7,6 +7,7 @@
 use super::Shadow;
 use super::guest_walk::{Access, GuestFault, GuestLeaf, GuestWalker};
 use super::spaces::Mapping;
+use super::traced::tables::page_address;
 use super::tree::TableFrames;
 use super::view::View;
 use crate::assumed;
@@ -32,6 +33,20 @@ pub struct Fault {
     pub access: Access,
     /// The address of the instruction.
     pub pc: u64,
+}
+
+impl Fault {
+    /// What the guest takes for it, if its tables are the cause.
+    pub(super) fn exception(&self, cause: GuestFault) -> Resolution {
+        match cause {
+            GuestFault::Page => Resolution::Exception {
+                cause: self.access.page_fault().code(),
+                value: self.address,
+                reason: ExitReason::GuestPageFault,
+            },
+            GuestFault::Access => refusal(self),
+        }
+    }
 }
 
 /// What came of it.
@@ -78,21 +93,38 @@ impl Resolver<'_> {
     /// Resolves a fault. Needs [`Shadow::fill_frames`] reserved frames.
     pub fn resolve(&mut self, site: &mut Site<'_>, fault: &Fault) -> Result<Resolution, HostError> {
         match self.walk(site, fault.address, fault.access)? {
-            Err(GuestFault::Page) => Ok(Resolution::Exception {
-                cause: fault.access.page_fault().code(),
-                value: fault.address,
-                reason: ExitReason::GuestPageFault,
-            }),
-            Err(GuestFault::Access) => Ok(refusal(fault)),
+            Err(cause) => Ok(fault.exception(cause)),
             Ok(leaf) => match self.map.page_of(leaf.address) {
-                Some(page) => self.fill(site, fault.address, &leaf, page),
+                Some(page) => self.reach_memory(site, fault, &leaf, page),
                 None => self.access_device(site, fault, leaf.address),
             },
         }
     }
 
+    /// The guest may access a page of its memory: the shadow lacks the translation, or the page is
+    /// a table of the guest's whose stores are traced.
+    fn reach_memory(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        leaf: &GuestLeaf,
+        page: u64,
+    ) -> Result<Resolution, HostError> {
+        let protected = match self.shadow {
+            Shadow::Traced(traced) if fault.access == Access::Store => {
+                traced.is_protected(&mut site.meter(), page_address(leaf.address))
+            }
+            _ => false,
+        };
+        if protected {
+            return self.store_traced(site, fault, leaf, page);
+        }
+        self.fill(site, fault.address, leaf, page)?;
+        Ok(Resolution::Retry(ExitReason::ShadowFill))
+    }
+
     /// Walks the guest's tables; the ledger keeps the cycles of walks apart.
-    fn walk(
+    pub(super) fn walk(
         &self,
         site: &mut Site<'_>,
         address: u64,
@@ -106,20 +138,19 @@ impl Resolver<'_> {
     }
 
     /// Puts the translation of an address into the shadow tree.
-    fn fill(
+    pub(super) fn fill(
         &mut self,
         site: &mut Site<'_>,
         address: u64,
         leaf: &GuestLeaf,
         page: u64,
-    ) -> Result<Resolution, HostError> {
+    ) -> Result<(), HostError> {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         let frame = provide(&mut meter, &mut frames, self.map, page)?;
         let mapping =
             Mapping { translation: self.guest.translation, view: self.view, address, leaf, frame };
-        self.shadow.map(&mut meter, &mut frames, &mapping)?;
-        Ok(Resolution::Retry(ExitReason::ShadowFill))
+        self.shadow.map(&mut meter, &mut frames, &mapping)
     }
 
     /// Carries out an access to guest-physical `target`, which is no memory.
@@ -133,15 +164,15 @@ impl Resolver<'_> {
             return Ok(refusal(fault));
         }
         let Some(bits) = self.fetch(site, fault.pc)? else {
-            // The code's translation is gone: let the guest fault it in again.
-            return Ok(Resolution::Retry(ExitReason::ShadowFill));
+            return Ok(fetch_again(site, fault.pc));
         };
         site.meter().assume(assumed::DECODE_ACCESS);
         let Some(access) = instruction::device_access(bits) else { return Ok(refusal(fault)) };
         if fault.address & access.width.alignment_mask() != 0 {
             return Ok(refusal(fault));
         }
-        let Some(done) = device_access::carry_out(site, self.map, &access, target) else {
+        let tables = self.shadow.traced_tables();
+        let Some(done) = device_access::carry_out(site, self.map, tables, &access, target) else {
             return Ok(refusal(fault));
         };
         site.counters.emulated_instructions += 1;
@@ -154,7 +185,7 @@ impl Resolver<'_> {
 
     /// Fetches the guest's instruction through the shadow tree that the hardware just fetched it
     /// through.
-    fn fetch(&mut self, site: &mut Site<'_>, pc: u64) -> Result<Option<u32>, HostError> {
+    pub(super) fn fetch(&mut self, site: &mut Site<'_>, pc: u64) -> Result<Option<u32>, HostError> {
         let started = site.reading();
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let bits = self.fetch_word(&mut meter, pc);
@@ -188,7 +219,7 @@ impl Resolver<'_> {
 }
 
 /// The guest takes an access fault.
-fn refusal(fault: &Fault) -> Resolution {
+pub(super) fn refusal(fault: &Fault) -> Resolution {
     let exception = match fault.access {
         Access::Fetch => Exception::InstructionAccessFault,
         Access::Load => Exception::LoadAccessFault,
@@ -199,4 +230,13 @@ fn refusal(fault: &Fault) -> Resolution {
         value: fault.address,
         reason: ExitReason::OtherException,
     }
+}
+
+/// The translation of the guest's code is gone, and only the TLB still had it: the guest is to
+/// fault it in again.
+pub(super) fn fetch_again(site: &mut Site<'_>, pc: u64) -> Resolution {
+    let mut meter = site.meter();
+    meter.flush_tlb_address(pc);
+    meter.flush_tlb_address(pc.wrapping_add(2));
+    Resolution::Retry(ExitReason::ShadowFill)
 }

@@ -17,7 +17,7 @@ use dcsim_machine::Meter;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 
 /// Levels of the tree for a guest without translation: its memory lies below 256 GiB.
-const BARE_LEVELS: u32 = 3;
+pub(super) const BARE_LEVELS: u32 = 3;
 
 /// The root of a shadow tree.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ pub struct Spaces {
 }
 
 /// All values of `satp` without translation mean the same.
-fn key(translation: u64) -> u64 {
+pub(super) fn key(translation: u64) -> u64 {
     if satp::mode(translation) == satp::BARE { 0 } else { translation }
 }
 
@@ -291,6 +291,12 @@ impl Spaces {
         let wanted = key(translation);
         let space = self.spaces.iter().find(|space| space.translation == wanted);
         space.is_some_and(|space| space.trees[view as usize].is_some())
+    }
+
+    /// The root tables with their levels, for a look from outside.
+    pub fn roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        let trees = self.spaces.iter().flat_map(|space| space.trees.iter().flatten());
+        trees.map(|tree| (tree.root(), tree.levels())).collect()
     }
 
     /// Frames that all trees hold.

@@ -11,7 +11,7 @@ use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::{satp, status};
 
 /// One way to see an address space.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[derive(Copy, Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[repr(u8)]
 pub enum View {
     /// Guest-physical addresses: the guest has no translation.

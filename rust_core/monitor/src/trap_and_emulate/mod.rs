@@ -23,7 +23,7 @@ use crate::allocator::{FrameAllocator, Shortage};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
-use crate::guest_pages::{GuestPages, PageMap};
+use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::pcpu::MonitorLevel;
 use crate::reason::ExitReason;
 use crate::resident::{extract_user, install_user};
@@ -118,12 +118,22 @@ impl Technique for TrapAndEmulate {
     }
 
     fn guest_memory<'a>(
-        &'a self,
+        &'a mut self,
         vm: crate::VmId,
         memory: Memory<'a>,
         allocator: &'a mut FrameAllocator,
     ) -> Box<dyn GuestMemory + 'a> {
-        Box::new(GuestPages { memory, allocator, map: &self.map, vm })
+        let pages = GuestPages { memory, allocator, map: &self.map, vm };
+        Box::new(WatchedPages { pages, tables: self.spaces.traced_tables() })
+    }
+
+    fn audit(
+        &self,
+        memory: &Memory<'_>,
+        owners: &FrameAllocator,
+        vm: crate::VmId,
+    ) -> Result<(), String> {
+        self.spaces.audit(memory, owners, vm)
     }
 
     fn page_map(&self) -> Option<&PageMap> {

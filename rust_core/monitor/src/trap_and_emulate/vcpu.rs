@@ -49,16 +49,16 @@ pub struct TrapAndEmulate {
 }
 
 impl TrapAndEmulate {
-    /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
-    /// be set up like this.
-    pub fn new(state: CpuState, map: PageMap, firmware: FirmwareConfig) -> Self {
+    /// A vCPU with these registers, its guest's pages at `map`, shadow tables that are empty, on a
+    /// machine whose firmware would be set up like this.
+    pub fn new(state: CpuState, map: PageMap, shadow: Shadow, firmware: FirmwareConfig) -> Self {
         Self {
             guest: state.supervisor.clone(),
             pc: state.pc,
             phase: if state.waiting { Phase::Wait } else { Phase::Enter },
             reason: ExitReason::VcpuLoad,
             map,
-            spaces: Shadow::default(),
+            spaces: shadow,
             installed: Installed::default(),
             updates_marks: firmware.updates_dirty_bits,
             resume: state.resume,

@@ -3,7 +3,7 @@
 use crate::support::{Cell, LIMIT_NS, MIB, Model, cause, config, monitored_cells};
 use dcsim_machine::DiskImage;
 use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, TrapAndEmulate};
-use dcsim_monitor::{ExitKind, FrameUsage, HostError};
+use dcsim_monitor::{ExitKind, FrameUsage, HostError, PagingKind};
 
 fn busy(cell: Cell, every: u64) -> Model {
     let mut model = Model::new(2, 64 * MIB);
@@ -52,7 +52,9 @@ fn assert_tables_are_reclaimed(cell: Cell) {
     let tight = run(roomy.usage.guest + roomy.usage.monitor + 16);
     assert_eq!(tight.console, roomy.console);
     assert!(tight.usage.total() < most);
-    assert!(cause(&tight, "handler:shadow_fill") > cause(&roomy, "handler:shadow_fill"));
+    // Of tables that follow the guest's own, those of processes that have ended go first.
+    let again = cause(&tight, "handler:shadow_fill") > cause(&roomy, "handler:shadow_fill");
+    assert!(again || cell.paging == PagingKind::ShadowTraced, "{cell:?}");
 }
 
 #[test]

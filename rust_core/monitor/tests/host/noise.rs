@@ -141,6 +141,7 @@ fn play(store: &mut PageStore, cell: Cell, seed: u64) -> u64 {
     let config = VmConfig { network: true, ..config(cell, MEMORY_BYTES, "") };
     let disk = Some(DiskImage::new(64 * 1024));
     let vm = host.create_vm(store, config, &image(seed), disk).unwrap();
+    host.audit_steps(true);
     run(&mut host, store, vm);
     host.ledger(vm).unwrap().verify().unwrap();
     let instructions = host.counters(vm).unwrap().instructions();

@@ -1,0 +1,425 @@
+//! Shadow tables that are kept in step with the guest's own: the guest's tables are traced.
+//!
+//! From the moment a walk uses a page of the guest's as a table, no shadow entry lets the guest
+//! write to it. A store to it faults, the monitor carries it out and drops the shadow entries that
+//! came from the entry that was overwritten. They are not filled again at once: most changes (a
+//! fork that takes away rights, tables being built, pages being unmapped) are not followed by an
+//! access before the next change, and dropping needs no frame. A fence of the guest's then has
+//! only TLB entries to end, and shadow tables outlive changes of `satp`.
+//!
+//! What is written without the monitor seeing each store makes the page *open*
+//! ([`tables::TracedTables`]): what came from it is dropped at the guest's next fence. Until then
+//! it is like a TLB that still holds it, which the architecture allows. A page that no shadow table
+//! follows is an ordinary one again.
+//!
+//! * [`tables`]: traced pages;
+//! * `node`: shadow tables and their links; `graph`: all of it together, with the entries that let
+//!   the guest write; `records`: the frames that this takes.
+
+mod graph;
+mod node;
+mod records;
+pub mod tables;
+
+use super::asid::Asid;
+use super::audit;
+use super::entry::{self, DIRTY, READ, VALID, WRITE};
+use super::guest_walk::levels;
+use super::spaces::{BARE_LEVELS, FenceScope, Mapping, Root, flush, key};
+use super::tree::{Removed, TableFrames};
+use super::view::View;
+use crate::allocator::{FrameAllocator, FrameOwner};
+use crate::assumed;
+use crate::error::HostError;
+use dcsim_hart::csr::fields::satp;
+use dcsim_machine::Meter;
+use dcsim_machine::board::map::MEMORY_BASE;
+use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
+use graph::{Dropped, Graph};
+use node::{Entry, Key, NodeId, Source};
+use records::Records;
+use tables::{TracedTables, page_address};
+
+/// The root of a space in one view.
+#[derive(Debug)]
+struct SpaceRoot {
+    node: NodeId,
+    asid: Option<Asid>,
+}
+
+#[derive(Debug)]
+struct Space {
+    translation: u64,
+    last_use: u64,
+    roots: [Option<SpaceRoot>; View::COUNT],
+}
+
+impl Space {
+    fn is_in(&self, asid: Option<u16>) -> bool {
+        let bare = satp::mode(self.translation) == satp::BARE;
+        !bare && asid.is_none_or(|wanted| wanted == satp::asid(self.translation))
+    }
+}
+
+/// The traced shadow of one VM.
+#[derive(Debug, Default)]
+pub struct Traced {
+    graph: Graph,
+    spaces: Vec<Space>,
+    uses: u64,
+}
+
+/// Address spaces.
+impl Traced {
+    /// Frames that [`Self::enter`] may take: a root, and records.
+    pub const ENTRY_FRAMES: u64 = 1 + Records::FILL_FRAMES;
+
+    /// Frames that a fill may take: a root that was dropped meanwhile, tables, records, and the
+    /// page itself. Carrying out a store takes at most two pages.
+    pub const FILL_FRAMES: u64 = 1 + 3 + Records::FILL_FRAMES + 1;
+
+    /// Whether there is a root for a view. A look ahead of the simulator: it costs nothing.
+    pub fn has_tree(&self, translation: u64, view: View) -> bool {
+        let wanted = key(translation);
+        let space = self.spaces.iter().find(|space| space.translation == wanted);
+        space.is_some_and(|space| space.roots[view as usize].is_some())
+    }
+
+    /// The root of a view, made if there is none; its space counts as used.
+    pub fn enter(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        translation: u64,
+        view: View,
+    ) -> Result<Root<'_>, HostError> {
+        let space = match self.find(meter, translation) {
+            Some(space) => space,
+            None => self.add(meter, frames, translation),
+        };
+        self.uses += 1;
+        self.spaces[space].last_use = self.uses;
+        let levels = levels(translation).unwrap_or(BARE_LEVELS);
+        if self.spaces[space].roots[view as usize].is_none() {
+            let node = self.graph.table(meter, frames, root_key(translation, levels, view))?;
+            if let Some(node) = self.graph.nodes.get_mut(node) {
+                node.roots += 1;
+            }
+            self.spaces[space].roots[view as usize] = Some(SpaceRoot { node, asid: None });
+        }
+        let root = self.spaces[space].roots[view as usize].as_mut();
+        let root = root.ok_or(HostError::FrameNotReserved)?;
+        Ok(Root { table: self.graph.frame(root.node)?, levels, asid: &mut root.asid })
+    }
+
+    fn find(&self, meter: &mut Meter<'_>, translation: u64) -> Option<usize> {
+        let wanted = key(translation);
+        let found = self.spaces.iter().position(|space| space.translation == wanted);
+        meter.lookup(found.map_or(self.spaces.len(), |index| index + 1) as u64);
+        found
+    }
+
+    fn add(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        translation: u64,
+    ) -> usize {
+        if self.spaces.len() as u64 >= assumed::ADDRESS_SPACES.value {
+            self.free_oldest(meter, frames, None);
+        }
+        let roots = [const { None }; View::COUNT];
+        self.spaces.push(Space { translation: key(translation), last_use: 0, roots });
+        self.spaces.len() - 1
+    }
+
+    /// Frees the space used longest ago, but for one. Tells whether there was another.
+    fn free_oldest(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        kept: Option<u64>,
+    ) -> bool {
+        meter.lookup(self.spaces.len() as u64);
+        let others =
+            (0..self.spaces.len()).filter(|space| Some(self.spaces[*space].translation) != kept);
+        let Some(oldest) = others.min_by_key(|space| self.spaces[*space].last_use) else {
+            return false;
+        };
+        let space = self.spaces.remove(oldest);
+        for root in space.roots.into_iter().flatten() {
+            self.free_root(meter, frames, root.node);
+        }
+        true
+    }
+
+    /// A space has this root no longer. Its identifier is not used again, so the TLB needs no
+    /// flush.
+    fn free_root(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, node: NodeId) {
+        if let Some(node) = self.graph.nodes.get_mut(node) {
+            node.roots -= 1;
+        }
+        self.graph.free_orphan(meter, frames, node);
+    }
+
+    /// Frees roots until `wanted` frames are free: whole spaces, those used longest ago first, then
+    /// other views of the space in use. The tree in use, if there is one, stays.
+    pub fn reclaim(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        wanted: u64,
+        in_use: Option<(u64, View)>,
+    ) {
+        let kept = in_use.map(|(translation, _)| key(translation));
+        while frames.allocator.free_count() < wanted && self.free_oldest(meter, frames, kept) {}
+        let space = self.spaces.iter_mut().find(|space| Some(space.translation) == kept);
+        let Some(space) = space else { return };
+        let used = in_use.map(|(_, view)| view as usize);
+        let others = space.roots.iter_mut().enumerate().filter(|(view, _)| Some(*view) != used);
+        let others: Vec<_> = others.filter_map(|(_, root)| root.take()).collect();
+        for root in others {
+            self.free_root(meter, frames, root.node);
+        }
+    }
+
+    /// Lets every root take a new identifier at its next use.
+    pub fn forget_asids(&mut self) {
+        for root in self.spaces.iter_mut().flat_map(|space| space.roots.iter_mut().flatten()) {
+            root.asid = None;
+        }
+    }
+
+    /// Frames that tables and records hold.
+    pub fn frame_count(&self) -> u64 {
+        self.graph.nodes.count() + self.graph.records.frame_count()
+    }
+
+    /// The root tables, for a look from outside.
+    pub fn roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        let roots = self.spaces.iter().flat_map(|space| space.roots.iter().flatten());
+        let nodes = roots.filter_map(|root| self.graph.nodes.get(root.node));
+        nodes.map(|node| (node.frame, node.key.level + 1)).collect()
+    }
+}
+
+/// Translations.
+impl Traced {
+    /// Puts a translation into the tree of its view.
+    pub fn map(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        mapping: &Mapping<'_>,
+    ) -> Result<(), HostError> {
+        let Mapping { translation, view, address, leaf, frame } = *mapping;
+        let root = self.enter(meter, frames, translation, view)?;
+        let (asid, levels) = (*root.asid, root.levels);
+        let mut node = self.root_node(translation, view)?;
+        for level in (1..levels).rev() {
+            let key = self.graph.node(node)?.child_key(address, leaf);
+            if let Source::Table(page) = self.graph.node(node)?.key.source {
+                self.graph.tables.walked(page);
+            }
+            let index = entry::index(address, level);
+            node = self.graph.descend(meter, frames, node, index, key)?;
+        }
+        if let Source::Table(page) = self.graph.node(node)?.key.source {
+            self.graph.tables.walked(page);
+        }
+        let page = page_address(leaf.address);
+        meter.lookup(1);
+        let mut flags = view.leaf_flags(leaf.flags).unwrap_or(0);
+        if self.graph.tables.is_protected(page) {
+            flags &= !(WRITE | DIRTY);
+        }
+        let place = (node, entry::index(address, 0));
+        let shadow = entry::compose(frame, flags);
+        if self.graph.set_leaf(meter, frames, place, shadow, page)? {
+            flush(meter, asid, Removed::Page, address & !(PAGE_BYTES as u64 - 1));
+        }
+        Ok(())
+    }
+
+    fn root_node(&self, translation: u64, view: View) -> Result<NodeId, HostError> {
+        let wanted = key(translation);
+        let space = self.spaces.iter().find(|space| space.translation == wanted);
+        let root = space.and_then(|space| space.roots[view as usize].as_ref());
+        root.map(|root| root.node).ok_or(HostError::FrameNotReserved)
+    }
+
+    /// The leaf of an address in a view, as hardware finds it; 0 if there is none.
+    pub fn leaf(
+        &mut self,
+        meter: &mut Meter<'_>,
+        translation: u64,
+        view: View,
+        address: u64,
+    ) -> Result<u64, HostError> {
+        self.find(meter, translation);
+        let Ok(root) = self.root_node(translation, view) else { return Ok(0) };
+        let mut table = self.graph.frame(root)?;
+        let levels = levels(translation).unwrap_or(BARE_LEVELS);
+        for level in (0..levels).rev() {
+            let slot = PhysicalAddress(table.0 + entry::index(address, level) * 8);
+            let present = meter.read_pte(slot)?;
+            if level == 0 || present & VALID == 0 {
+                return Ok(if present & VALID == 0 { 0 } else { present });
+            }
+            table = entry::address(present);
+        }
+        Ok(0)
+    }
+}
+
+/// Keeping in step.
+impl Traced {
+    /// The traced pages, for those who write to the guest's memory.
+    pub fn tables(&mut self) -> &mut TracedTables {
+        &mut self.graph.tables
+    }
+
+    /// Whether a store of the guest's to a page has to be carried out by the monitor.
+    pub fn is_protected(&self, meter: &mut Meter<'_>, page: u64) -> bool {
+        meter.lookup(1);
+        self.graph.tables.is_protected(page)
+    }
+
+    /// The monitor wrote `length` bytes for the guest within one page: what came from there is
+    /// dropped.
+    pub fn stored(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        address: u64,
+        length: u64,
+    ) -> Result<(), HostError> {
+        let page = page_address(address);
+        meter.lookup(1);
+        let (first, last) = ((address - page) / 8, (address + (length - 1) - page) / 8);
+        let mut tables_dropped = false;
+        for node in self.graph.tables.nodes(page) {
+            for index in first..=last {
+                let dropped = self.graph.drop_entry(meter, frames, node, index)?;
+                tables_dropped |= dropped == Dropped::Tables;
+            }
+        }
+        if tables_dropped {
+            // A fence of one address would not reach all that was below.
+            self.graph.empty_tlb(meter);
+        }
+        meter.store_state(1);
+        self.graph.tables.stored(page);
+        Ok(())
+    }
+
+    /// Does what the guest's SFENCE.VMA asks for.
+    pub fn fence(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        scope: FenceScope,
+    ) -> Result<(), HostError> {
+        meter.lookup(1);
+        let whole = self.drop_open(meter, frames)?;
+        match scope {
+            _ if whole => self.graph.empty_tlb(meter),
+            FenceScope { address: None, asid: None } => self.graph.empty_tlb(meter),
+            FenceScope { address: Some(address), asid: None } => meter.flush_tlb_address(address),
+            FenceScope { address, asid } => {
+                let removed = if address.is_some() { Removed::Page } else { Removed::Range };
+                meter.lookup(self.spaces.len() as u64);
+                let spaces = self.spaces.iter().filter(|space| space.is_in(asid));
+                for root in spaces.flat_map(|space| space.roots.iter().flatten()) {
+                    flush(meter, root.asid, removed, address.unwrap_or(0));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops all that came from open pages. Tells whether there were any.
+    fn drop_open(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+    ) -> Result<bool, HostError> {
+        let open = self.graph.tables.open_pages();
+        meter.lookup(open.len() as u64);
+        for page in &open {
+            for node in self.graph.tables.nodes(*page) {
+                self.drop_roots(meter, node);
+                self.graph.drop_table(meter, frames, node)?;
+            }
+        }
+        Ok(!open.is_empty())
+    }
+
+    /// No space has this table as its root any more.
+    fn drop_roots(&mut self, meter: &mut Meter<'_>, id: NodeId) {
+        let Some(node) = self.graph.nodes.get_mut(id).filter(|node| node.roots > 0) else { return };
+        node.roots = 0;
+        meter.lookup(self.spaces.len() as u64);
+        for slot in self.spaces.iter_mut().flat_map(|space| space.roots.iter_mut()) {
+            if slot.as_ref().is_some_and(|root| root.node == id) {
+                *slot = None;
+            }
+        }
+    }
+}
+
+/// A look from outside.
+impl Traced {
+    /// Checks that no entry lets the guest write to a protected page, and that the records are
+    /// those of the tables; says what is wrong.
+    pub fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator) -> Result<(), String> {
+        for (id, node) in self.graph.nodes.iter() {
+            let found: Vec<_> = audit::entries(memory, node.frame).collect();
+            if found.len() != node.entries.len() {
+                return Err(format!("{id:?} has {} entries: {found:x?}", node.entries.len()));
+            }
+            for (index, value) in found {
+                let recorded = node.entries.get(&(index as u64)).copied();
+                self.audit_entry(owners, value, recorded)
+                    .map_err(|what| format!("{id:?}, entry {index}, {value:#x}: {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn audit_entry(
+        &self,
+        owners: &FrameAllocator,
+        value: u64,
+        recorded: Option<Entry>,
+    ) -> Result<(), &'static str> {
+        match recorded {
+            Some(Entry::Leaf) if value & WRITE == 0 => Ok(()),
+            Some(Entry::Table(child)) => match self.graph.frame(child) {
+                Ok(frame) if frame == entry::address(value) => Ok(()),
+                _ => Err("it points to another table than is recorded"),
+            },
+            Some(Entry::Writable(page)) if value & WRITE != 0 => {
+                if self.graph.tables.is_protected(page) {
+                    return Err("it lets the guest write to a traced page");
+                }
+                let number = page.wrapping_sub(MEMORY_BASE) / PAGE_BYTES as u64;
+                match owners.owner_of(entry::address(value)) {
+                    Some(FrameOwner::Guest { page, .. }) if page == number => Ok(()),
+                    _ => Err("it lets the guest write to another page than is recorded"),
+                }
+            }
+            _ => Err("it is not what is recorded"),
+        }
+    }
+}
+
+/// What the root table of a view shows.
+fn root_key(translation: u64, levels: u32, view: View) -> Key {
+    let source = if satp::mode(translation) == satp::BARE {
+        Source::Range { base: 0, flags: READ | WRITE | entry::EXECUTE | entry::ACCESSED | DIRTY }
+    } else {
+        Source::Table(satp::root(translation))
+    };
+    Key { source, level: levels - 1, view }
+}
