@@ -14,3 +14,4 @@ mod noise;
 mod privileged;
 mod processors;
 mod support;
+mod traced;
