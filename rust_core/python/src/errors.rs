@@ -89,9 +89,10 @@ fn host_error(error: &HostError) -> PyErr {
     match error {
         HostError::Image(_) => GuestImageError::new_err(message),
         HostError::StoreFull(_) => StoreFullError::new_err(message),
-        HostError::Ledger(_) | HostError::FrameNotReserved | HostError::OutsideMemory(_) => {
-            InvariantError::new_err(message)
-        }
+        HostError::Ledger(_)
+        | HostError::FrameNotReserved
+        | HostError::ForeignFrame(_)
+        | HostError::OutsideMemory(_) => InvariantError::new_err(message),
         HostError::Refused(_)
         | HostError::NoSuchVm(_)
         | HostError::NoSuchPcpu(_)
