@@ -129,6 +129,8 @@ impl Walk<'_, '_> {
             satp::BARE => None,
             mode => Some(self.first_stage(mode)?),
         };
+        // The first stage is over, whatever the second says of the page that it has led to.
+        self.apply_marks()?;
         let address = first.map_or(self.va, |leaf| leaf.translate(self.va));
         let second = match self.regime.second_mode() {
             satp::BARE => None,
@@ -276,14 +278,14 @@ impl Walk<'_, '_> {
         Ok(marked)
     }
 
-    /// Writes the marks, once there is room for all of them.
+    /// Writes the marks so far, once there is room for all of them.
     fn apply_marks(&mut self) -> Result<(), WalkFault> {
         let memory = &mut self.ports.memory;
         for (address, _) in &self.marks {
             memory.writable_offset(PhysicalAddress(*address))?;
         }
-        for (address, marked) in &self.marks {
-            let address = PhysicalAddress(*address);
+        for (address, marked) in std::mem::take(&mut self.marks) {
+            let address = PhysicalAddress(address);
             // One entry can have been met twice, and needs the marks of both.
             let before = memory.read_u64(address)?;
             memory.write_u64(address, before | marked.0)?;
