@@ -209,6 +209,29 @@ impl FrameAllocator {
         self.base.checked_add(((word * 64 + bit) * PAGE_BYTES) as u64)
     }
 
+    /// Gives `count` frames in a row, the first of them aligned to `count`, a power of two; `owner`
+    /// tells whose each is. The lowest such run is given, or none if there is none.
+    pub fn allocate_run(
+        &mut self,
+        count: u64,
+        owner: impl Fn(u64) -> FrameOwner,
+    ) -> Option<PhysicalAddress> {
+        let length = usize::try_from(count).ok()?;
+        let first_frame = usize::try_from(self.base.0 / PAGE_BYTES as u64).ok()?;
+        let offset = first_frame.next_multiple_of(length) - first_frame;
+        let is_free = |index: usize| self.free[index / 64] >> (index % 64) & 1 != 0;
+        let mut starts = (offset..self.owners.len().saturating_sub(length - 1)).step_by(length);
+        let start = starts.find(|start| (*start..start + length).all(is_free))?;
+        for index in start..start + length {
+            let owner = owner((index - start) as u64);
+            self.free[index / 64] &= !(1 << (index % 64));
+            self.owners[index] = Some(owner);
+            *self.usage.entry(owner.vm()).or_default().slot(owner) += 1;
+        }
+        self.free_count -= count;
+        self.base.checked_add((start * PAGE_BYTES) as u64)
+    }
+
     /// Takes a frame back. A free frame, or one outside the host, stays as it is.
     pub fn release(&mut self, address: PhysicalAddress) {
         let Some(index) = self.index_of(address) else { return };

@@ -12,7 +12,7 @@ use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
-use crate::resident::{extract_supervisor, extract_user, install_supervisor, install_user};
+use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::Inputs;
 use crate::technique::{Site, Step, Technique};
@@ -131,7 +131,7 @@ impl BareMetal {
         let privilege = privilege.min(Privilege::Supervisor);
         let mut state = CpuState {
             pc,
-            supervisor: extract_supervisor(hart, privilege),
+            supervisor: extract_supervisor(hart, privilege, Bank::Host),
             instructions: hart.csrs.minstret.value(hart.counters.instructions),
             waiting,
             resume: self.resume,
@@ -255,7 +255,7 @@ impl Technique for BareMetal {
 /// Puts registers into a hart that the firmware has set up.
 fn install(hart: &mut Hart, state: &CpuState) {
     install_user(hart, state);
-    install_supervisor(hart, &state.supervisor);
+    install_supervisor(hart, &state.supervisor, Bank::Host);
     let retired = hart.counters.instructions;
     hart.csrs.minstret.set(retired, state.instructions);
     hart.pc = state.pc;

@@ -1,6 +1,6 @@
 //! What a VM is created from.
 
-use dcsim_hart::IsaProfile;
+use dcsim_hart::{IsaProfile, SecondStage};
 use dcsim_machine::firmware::FirmwareConfig;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub enum TechniqueKind {
     TrapAndEmulate,
     /// The guest kernel keeps the supervisor mode, under a monitor in machine mode.
     FourRings,
+    /// The guest runs in the modes that the hypervisor extension has for guests.
+    HardwareAssisted,
 }
 
 impl TechniqueKind {
@@ -24,25 +26,47 @@ impl TechniqueKind {
             Self::TrapAndEmulate | Self::FourRings => {
                 &[PagingKind::ShadowTlb, PagingKind::ShadowTraced]
             }
+            Self::HardwareAssisted => &[PagingKind::Nested],
         }
     }
 
     /// All techniques.
-    pub const ALL: [Self; 3] = [Self::BareMetal, Self::TrapAndEmulate, Self::FourRings];
+    pub const ALL: [Self; 4] =
+        [Self::BareMetal, Self::TrapAndEmulate, Self::FourRings, Self::HardwareAssisted];
 
     /// Refuses a kind of pCPU on which the technique cannot work.
     pub fn check_isa(self, isa: IsaProfile) -> Result<(), String> {
-        if self != Self::FourRings || isa.can_trap_supervisor() {
-            return Ok(());
+        match self {
+            Self::FourRings if !isa.can_trap_supervisor() => Err(self.lacks_traps(isa)),
+            Self::HardwareAssisted if !isa.has_hypervisor() => Err(format!(
+                "the technique `{}` needs the hypervisor extension, which the profile `{}` lacks: \
+                 choose another technique, or a profile that has it, such as `rv64gch`",
+                self.name(),
+                isa.name()
+            )),
+            _ => Ok(()),
         }
-        Err(format!(
+    }
+
+    /// The instruction set of the machine that a guest finds, on a pCPU with this one. Monitors
+    /// give their guests no hypervisor extension.
+    pub const fn guest_isa(self, isa: IsaProfile) -> IsaProfile {
+        match (self, isa) {
+            (Self::BareMetal, isa) => isa,
+            (_, IsaProfile::Rv64gch) => IsaProfile::Rv64gc,
+            (_, isa) => isa,
+        }
+    }
+
+    fn lacks_traps(self, isa: IsaProfile) -> String {
+        format!(
             "the technique `{}` keeps the guest kernel in supervisor mode and needs `mstatus` to \
              trap its translation, waits and returns (TVM, TW and TSR), which the profile `{}` \
              has hard-wired to 0: choose a technique that runs the kernel in user mode, such as \
              `trap-and-emulate`, or another profile",
             self.name(),
             isa.name()
-        ))
+        )
     }
 
     /// The name in configurations.
@@ -51,6 +75,7 @@ impl TechniqueKind {
             Self::BareMetal => "bare-metal",
             Self::TrapAndEmulate => "trap-and-emulate",
             Self::FourRings => "four-rings",
+            Self::HardwareAssisted => "hardware-assisted",
         }
     }
 
@@ -69,6 +94,8 @@ pub enum PagingKind {
     ShadowTlb,
     /// Shadow page tables that are kept in step with the guest's, whose stores to them trap.
     ShadowTraced,
+    /// By two stages of tables: the guest's own, and those of the monitor.
+    Nested,
 }
 
 impl PagingKind {
@@ -78,7 +105,20 @@ impl PagingKind {
             Self::None => "none",
             Self::ShadowTlb => "shadow-tlb",
             Self::ShadowTraced => "shadow-traced",
+            Self::Nested => "nested",
         }
+    }
+
+    /// Refuses a kind of pCPU that cannot translate in this way.
+    pub fn check_second_stage(self, second_stage: SecondStage) -> Result<(), String> {
+        if self == Self::Nested && second_stage == SecondStage::BareOnly {
+            return Err(format!(
+                "`{}` paging needs a second stage of translation, which this hardware lacks: \
+                 choose another technique, or hardware that has one",
+                self.name()
+            ));
+        }
+        Ok(())
     }
 }
 

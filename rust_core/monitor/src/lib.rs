@@ -22,6 +22,7 @@ pub mod exit;
 pub mod four_rings;
 pub mod guest_firmware;
 pub mod guest_pages;
+pub mod hardware_assisted;
 pub mod host;
 mod ids;
 pub mod instruction;

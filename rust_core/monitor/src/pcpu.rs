@@ -16,6 +16,8 @@ pub struct Pcpu {
     pub loaded: Option<VmId>,
     /// The generation of identifiers that its TLB was last emptied for.
     pub asid_generation: u64,
+    /// The same for the identifiers of guests of the hypervisor extension.
+    pub vmid_generation: u64,
     /// No guest instruction has started at or after this cycle.
     pub executed_cycles: u64,
     /// The mode that the monitor plays on it.
@@ -69,6 +71,7 @@ impl Pcpu {
             hart,
             loaded: None,
             asid_generation: 0,
+            vmid_generation: 0,
             executed_cycles: 0,
             level: MonitorLevel::default(),
             bus: HostBus::default(),
@@ -110,7 +113,7 @@ impl Pcpu {
         };
         let common = [
             (csr::MIDELEG, u64::MAX),
-            (csr::MENVCFG, environment::STCE),
+            (csr::MENVCFG, environment::STCE | environment::ADUE),
             (csr::MIP, 0),
             (csr::PMPADDR0, u64::MAX),
             (csr::PMPCFG0, PMP_ALL),

@@ -47,6 +47,8 @@ reasons! {
     ShadowFill = "shadow_fill",
     /// The guest wrote to a page table of its own that is traced.
     TracedWrite = "traced_write",
+    /// The second stage of translation had no entry for a page of the guest's memory.
+    SecondStageFill = "second_stage_fill",
     /// A device register of the interrupt controllers or the timer.
     MmioInterrupt = "mmio_interrupt",
     /// A device register of the serial console.

@@ -36,6 +36,8 @@ pub struct Site<'a> {
     pub allocator: &'a mut FrameAllocator,
     /// Identifiers for shadow trees.
     pub asids: &'a mut AsidAllocator,
+    /// Identifiers for guests of the hypervisor extension.
+    pub vmids: &'a mut AsidAllocator,
     /// The VM's devices.
     pub board: &'a mut Board,
     /// Where its cycles go.

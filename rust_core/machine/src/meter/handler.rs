@@ -3,7 +3,9 @@
 use super::{Assumption, Primitive};
 use crate::assumed;
 use dcsim_hart::isa::Register;
-use dcsim_hart::{Bus, BusError, CsrOp, Hart, Privilege, Width};
+use dcsim_hart::{
+    Bus, BusError, CsrOp, Hart, InterruptLines, Ports, Privilege, Right, Signal, Width,
+};
 use dcsim_memory::{Memory, MemoryError, PAGE_BYTES, PhysicalAddress};
 
 /// A handler's access to the hart it plays a mode of, and to that hart's machine.
@@ -156,6 +158,29 @@ impl<'a> Meter<'a> {
         self.hart.flush_translations(None, Some(asid));
     }
 
+    /// Ends the cached translations of the current guest, as HFENCE.VVMA: all of them, or those of
+    /// an address, of an address space, or of both.
+    pub fn flush_guest(&mut self, address: Option<u64>, asid: Option<u16>) {
+        self.charge(Primitive::TlbFlush, 1);
+        self.hart.flush_guest_translations(address, asid);
+    }
+
+    /// Ends the cached translations of all guests, as HFENCE.GVMA.
+    pub fn flush_second_stage(&mut self) {
+        self.charge(Primitive::TlbFlush, 1);
+        self.hart.flush_second_stage(None);
+    }
+
+    /// Loads two bytes of the current guest's code, as HLVX.HU: translated as the guest's fetch
+    /// would be, walks included. `None` if the guest could not fetch them.
+    pub fn load_guest_code(&mut self, address: u64) -> Option<u16> {
+        self.charge(Primitive::Load, 1);
+        let mut ports = Ports { memory: self.memory.reborrow(), bus: &mut NoDevices };
+        self.hart.begin_run(&ports);
+        let loaded = self.hart.load_from_guest(&mut ports, address, Width::Half, Right::Execute);
+        loaded.ok().map(|half| half as u16)
+    }
+
     /// Makes code that was written before visible to fetches. Engines see new code at once, so
     /// only the cost is left.
     pub fn flush_instructions(&mut self) {
@@ -267,6 +292,31 @@ impl Meter<'_> {
     pub fn assume(&mut self, assumption: Assumption) {
         debug_assert_eq!(assumption.unit, "instructions", "{}", assumption.name);
         self.charge(Primitive::Alu, assumption.value);
+    }
+}
+
+/// What a handler's look at its guest's code finds where there is no memory.
+struct NoDevices;
+
+impl Bus for NoDevices {
+    fn load(&mut self, _: &mut Memory<'_>, _: u64, _: Width, _: u64) -> Result<u64, BusError> {
+        Err(BusError)
+    }
+
+    fn store(
+        &mut self,
+        _: &mut Memory<'_>,
+        _: u64,
+        _: Width,
+        _: u64,
+        _: u64,
+    ) -> Result<Signal, BusError> {
+        Err(BusError)
+    }
+
+    /// The hart reads its lines anew when it goes on.
+    fn interrupt_lines(&self, _: usize) -> InterruptLines {
+        InterruptLines::default()
     }
 }
 

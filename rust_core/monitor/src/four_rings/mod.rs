@@ -29,7 +29,7 @@ use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::pcpu::MonitorLevel;
 use crate::reason::ExitReason;
-use crate::resident::{extract_supervisor, extract_user, install_supervisor, install_user};
+use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::shadow::view::View;
 use crate::supervisor::{Inputs, Supervisor};
@@ -65,7 +65,8 @@ impl Technique for FourRings {
         }
         install_user(hart, &self.resting);
         // The guest's own `satp` never gets into the hart.
-        install_supervisor(hart, &Supervisor { translation: 0, ..self.guest.clone() });
+        let guest = Supervisor { translation: 0, ..self.guest.clone() };
+        install_supervisor(hart, &guest, Bank::Host);
         self.installed = Installed::default();
         self.reason = ExitReason::VcpuLoad;
         site.counters.count_exit(ExitReason::VcpuLoad);
@@ -80,7 +81,7 @@ impl Technique for FourRings {
             _ => (self.pc, self.guest.privilege),
         };
         let in_hart = matches!(self.phase, Phase::Guest | Phase::Trapped(_));
-        let registers = extract_supervisor(hart, privilege);
+        let registers = extract_supervisor(hart, privilege, Bank::Host);
         // In the other phases the record is newer than the pCPU's register.
         let status = if in_hart { registers.status } else { self.guest.status };
         self.guest = Supervisor { status, translation: self.guest.translation, ..registers };

@@ -19,6 +19,8 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::four_rings::FourRings;
 use crate::guest_pages::{GuestPages, PageMap, map_frames};
+use crate::hardware_assisted::HardwareAssisted;
+use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
 use crate::pcpu::Pcpu;
@@ -52,6 +54,7 @@ pub struct Host {
     frames: Frames,
     allocator: FrameAllocator,
     asids: AsidAllocator,
+    vmids: AsidAllocator,
     pcpus: Vec<Pcpu>,
     interpreter: Interpreter,
     vms: BTreeMap<VmId, Vm>,
@@ -98,7 +101,8 @@ impl Host {
             frame_count,
             frames,
             allocator,
-            asids: AsidAllocator::default(),
+            asids: AsidAllocator::for_spaces(),
+            vmids: AsidAllocator::for_machines(),
             pcpus,
             interpreter: Interpreter::new(),
             vms: BTreeMap::new(),
@@ -248,6 +252,7 @@ impl Host {
     fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
         config.check_paging().map_err(HostError::Refused)?;
         config.technique.check_isa(self.profile.isa).map_err(HostError::Refused)?;
+        config.paging.check_second_stage(self.profile.second_stage).map_err(HostError::Refused)?;
         let bytes = config.memory_bytes;
         if bytes == 0 || !bytes.is_multiple_of(PAGE) || bytes / PAGE > MOST_GUEST_PAGES {
             return Err(HostError::Refused(format!(
@@ -289,6 +294,12 @@ impl Host {
                 Ok(match kind {
                     TechniqueKind::FourRings => {
                         Box::new(FourRings::new(state, map, shadow, firmware))
+                    }
+                    TechniqueKind::HardwareAssisted => {
+                        let stage =
+                            SecondStage::new(store, &mut self.frames, &mut self.allocator, id)
+                                .ok_or(self.too_little(ROOT_FRAMES))?;
+                        Box::new(HardwareAssisted::new(state, map, stage, firmware))
                     }
                     _ => Box::new(TrapAndEmulate::new(state, map, shadow, firmware)),
                 })
@@ -367,7 +378,7 @@ impl Host {
             console: config.console,
             entropy_seed: config.entropy_seed,
             bootargs: config.bootargs.clone(),
-            isa: self.profile.isa,
+            isa: config.technique.guest_isa(self.profile.isa),
             hz: self.profile.timing.hz,
             timebase_hz: self.profile.timing.timebase_hz,
             ..BoardConfig::default()
@@ -427,6 +438,7 @@ impl Host {
             interpreter: &mut self.interpreter,
             allocator: &mut self.allocator,
             asids: &mut self.asids,
+            vmids: &mut self.vmids,
             board: &mut vm.board,
             ledger: &mut vm.ledger,
             counters: &mut vm.counters,

@@ -5,8 +5,11 @@
 //! up a new generation begins: every tree takes a new identifier at its next use, and every pCPU
 //! empties its TLB before it runs under the new generation.
 
-/// The last identifier; 0 is left to the monitor itself.
-const LAST: u16 = u16::MAX;
+/// The last address-space identifier.
+const LAST_ASID: u16 = u16::MAX;
+
+/// The last virtual-machine identifier: they have 14 bits.
+const LAST_VMID: u16 = 0x3fff;
 
 /// An identifier with the generation that it belongs to.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -21,16 +24,21 @@ pub struct Asid {
 #[derive(Clone, Debug)]
 pub struct AsidAllocator {
     next: u16,
+    last: u16,
     generation: u64,
 }
 
-impl Default for AsidAllocator {
-    fn default() -> Self {
-        Self { next: 1, generation: 0 }
-    }
-}
-
 impl AsidAllocator {
+    /// Identifiers for address spaces; 0 is left to the monitor itself.
+    pub fn for_spaces() -> Self {
+        Self { next: 1, last: LAST_ASID, generation: 0 }
+    }
+
+    /// Identifiers for virtual machines under the hypervisor extension.
+    pub fn for_machines() -> Self {
+        Self { next: 1, last: LAST_VMID, generation: 0 }
+    }
+
     /// The generation that pCPUs have to be in.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -44,7 +52,7 @@ impl AsidAllocator {
     /// Gives an identifier that no tree has had in this generation.
     pub fn take(&mut self) -> Asid {
         let asid = Asid { number: self.next, generation: self.generation };
-        if self.next == LAST {
+        if self.next == self.last {
             self.next = 1;
             self.generation += 1;
             return self.take();
@@ -60,8 +68,8 @@ mod tests {
 
     #[test]
     fn identifiers_are_never_used_twice_in_a_generation() {
-        let mut allocator = AsidAllocator::default();
-        let first: Vec<_> = (1..LAST).map(|_| allocator.take()).collect();
+        let mut allocator = AsidAllocator::for_machines();
+        let first: Vec<_> = (1..LAST_VMID).map(|_| allocator.take()).collect();
         assert!(first.iter().zip(1..).all(|(asid, number)| asid.number == number));
         let next = allocator.take();
         assert_eq!((next.number, next.generation), (1, 1));

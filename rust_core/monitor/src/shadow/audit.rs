@@ -21,7 +21,7 @@ pub(super) fn entries<'a>(
 }
 
 /// Checks a table at a level, and all below it.
-pub(super) fn check_tree(
+pub(crate) fn check_tree(
     memory: &Memory<'_>,
     owners: &FrameAllocator,
     vm: VmId,

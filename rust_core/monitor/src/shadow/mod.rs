@@ -13,7 +13,7 @@
 
 pub mod active;
 pub mod asid;
-mod audit;
+pub(crate) mod audit;
 pub mod entry;
 pub mod guest_walk;
 mod of_vm;

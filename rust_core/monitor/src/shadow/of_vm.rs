@@ -33,7 +33,7 @@ impl Shadow {
     pub fn new(kind: PagingKind) -> Self {
         match kind {
             PagingKind::ShadowTraced => Self::Traced(Box::default()),
-            PagingKind::None | PagingKind::ShadowTlb => Self::default(),
+            PagingKind::None | PagingKind::ShadowTlb | PagingKind::Nested => Self::default(),
         }
     }
 

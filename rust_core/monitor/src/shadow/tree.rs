@@ -23,14 +23,15 @@ pub struct TableFrames<'a> {
 
 impl TableFrames<'_> {
     /// Takes a frame that was reserved before, and clears it.
-    pub(super) fn take(&mut self, meter: &mut Meter<'_>) -> Result<PhysicalAddress, HostError> {
+    pub(crate) fn take(&mut self, meter: &mut Meter<'_>) -> Result<PhysicalAddress, HostError> {
         let owner = FrameOwner::Shadow { vm: self.vm };
         let frame = self.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
         meter.clear_page(frame)?;
         Ok(frame)
     }
 
-    pub(super) fn give_back(&mut self, meter: &mut Meter<'_>, frame: PhysicalAddress) {
+    /// Takes the frame of a table back.
+    pub(crate) fn give_back(&mut self, meter: &mut Meter<'_>, frame: PhysicalAddress) {
         meter.assume(assumed::FREE_LIST);
         self.allocator.release(frame);
     }

@@ -7,7 +7,7 @@ use dcsim_monitor::TechniqueKind::BareMetal;
 
 /// Three VMs that take turns on two pCPUs, every millisecond.
 fn crowd(cell: Cell) -> Model {
-    let mut model = Model::new(2, 64 * MIB);
+    let mut model = Model::of(cell.technique, 2, 64 * MIB);
     model.turn_ns = 1_000_000;
     model.add(config(cell, 8 * MIB, "init=forkwait n=4 pages=4"), None);
     let files = config(cell, 8 * MIB, "init=files files=2 size=5000");

@@ -6,7 +6,7 @@ use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, TrapAndEmulate};
 use dcsim_monitor::{ExitKind, FrameUsage, HostError, PagingKind};
 
 fn busy(cell: Cell, every: u64) -> Model {
-    let mut model = Model::new(2, 64 * MIB);
+    let mut model = Model::of(cell.technique, 2, 64 * MIB);
     model.turn_ns = 700_000;
     model.add(config(cell, 8 * MIB, "init=faults n=2 pages=16"), None);
     let files = config(cell, 8 * MIB, "init=files files=2 size=5000");
@@ -34,13 +34,15 @@ fn failing_every_nth_allocation_changes_no_result() {
 
 #[test]
 fn shadow_tables_are_reclaimed_when_frames_are_short() {
-    monitored_cells().into_iter().for_each(assert_tables_are_reclaimed);
+    // A second stage is small, and only one: there is nothing to be reclaimed from a guest that runs.
+    let shadows = monitored_cells().into_iter().filter(|cell| cell.paging != PagingKind::Nested);
+    shadows.for_each(assert_tables_are_reclaimed);
 }
 
 fn assert_tables_are_reclaimed(cell: Cell) {
     let bootargs = "init=forkwait n=6 pages=16";
     let run = |frames: u64| {
-        let mut model = Model::new(1, frames * 4096);
+        let mut model = Model::of(cell.technique, 1, frames * 4096);
         model.add(config(cell, 8 * MIB, bootargs), None);
         model.play();
         assert_eq!(model.memory_exits, 0);
@@ -64,7 +66,7 @@ fn a_vm_on_no_pcpu_gives_its_shadow_tables_up() {
 
 fn assert_tables_are_given_up(cell: Cell) {
     let play = |frames: u64| {
-        let mut model = Model::new(1, frames * 4096);
+        let mut model = Model::of(cell.technique, 1, frames * 4096);
         model.turn_ns = 400_000;
         for _ in 0..2 {
             model.add(config(cell, 8 * MIB, "init=forkwait n=3 pages=8"), None);
@@ -129,7 +131,7 @@ fn a_host_without_frames_says_so_and_goes_on_when_there_are_some() {
 #[test]
 fn everything_is_given_back() {
     for cell in monitored_cells() {
-        let mut model = Model::new(1, 64 * MIB);
+        let mut model = Model::of(cell.technique, 1, 64 * MIB);
         let vm = model.add(config(cell, 8 * MIB, "init=forkwait n=2"), None);
         model.play();
         model.host.destroy_vm(&mut model.store, vm).unwrap();

@@ -1,6 +1,6 @@
 //! VMs that are saved, moved and restored.
 
-use crate::support::{Cell, LIMIT_NS, MIB, Model, config, monitored_cells};
+use crate::support::{Cell, LIMIT_NS, MIB, Model, assisted_profile, config, monitored_cells};
 use dcsim_machine::DiskImage;
 use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
 use dcsim_monitor::{Host, VmState};
@@ -30,7 +30,7 @@ fn play_and_save(model: &mut Model, at_ns: u64, console: &mut String) -> Option<
 
 /// Runs the suite under each technique of the list in turn, for a while each.
 fn relay(cells: &[Cell]) -> String {
-    let mut model = Model::new(1, 64 * MIB);
+    let mut model = Model::with_profile(assisted_profile(), 1, 64 * MIB);
     model.add(config(cells[0], 16 * MIB, BOOTARGS), Some(DiskImage::new(4 * MIB)));
     let mut console = String::new();
     for cell in &cells[1..] {
@@ -50,7 +50,7 @@ fn relay(cells: &[Cell]) -> String {
 
 /// Restores a state on a new host and compares every byte.
 fn move_to(from: Model, mut state: VmState, cell: Cell) -> Model {
-    let mut model = Model::with_profile(crate::support::profile(), 1, 64 * MIB);
+    let mut model = Model::with_profile(assisted_profile(), 1, 64 * MIB);
     model.store = from.store;
     model.now_ns = from.now_ns;
     let target = config(cell, 16 * MIB, BOOTARGS);

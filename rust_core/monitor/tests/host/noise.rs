@@ -5,7 +5,7 @@
 //! noise: plain bytes in half of the guests, mostly valid instructions in the others.
 
 use crate::assembly::{Assembler, x};
-use crate::support::{Cell, MIB, config, monitored_cells, profile};
+use crate::support::{Cell, MIB, config, monitored_cells, profile, profile_for};
 use dcsim_hart::Op;
 use dcsim_hart::isa::{Opcode, encode};
 use dcsim_machine::DiskImage;
@@ -137,7 +137,7 @@ fn run(host: &mut Host, store: &mut PageStore, vm: VmId) {
 
 /// The number of instructions that the guest of this seed executed.
 fn play(store: &mut PageStore, cell: Cell, seed: u64) -> u64 {
-    let mut host = Host::new(profile(), 1, HOST_BYTES).unwrap();
+    let mut host = Host::new(profile_for(cell.technique), 1, HOST_BYTES).unwrap();
     let config = VmConfig { network: true, ..config(cell, MEMORY_BYTES, "") };
     let disk = Some(DiskImage::new(64 * 1024));
     let vm = host.create_vm(store, config, &image(seed), disk).unwrap();

@@ -11,7 +11,7 @@ use crate::support::{Cell, MIB, Model, cells, config, monitored_cells};
 use dcsim_hart::isa::{Opcode, Register};
 use dcsim_machine::random::Random;
 use dcsim_memory::PageStore;
-use dcsim_monitor::TechniqueKind::{BareMetal, FourRings};
+use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, HardwareAssisted};
 use dcsim_monitor::{ExitReason, MarkUpdates, PagingKind, VmConfig, VmState};
 use std::collections::BTreeSet;
 
@@ -544,7 +544,7 @@ fn run(
     image: &[u8],
     audited: bool,
 ) -> (VmState, BTreeSet<ExitReason>) {
-    let mut model = Model::new(1, 16 * MIB);
+    let mut model = Model::of(config.technique, 1, 16 * MIB);
     std::mem::swap(&mut model.store, store);
     model.limit_ns = 100_000_000;
     model.host.audit_steps(audited);
@@ -597,18 +597,32 @@ fn words(record: &[u8]) -> Vec<String> {
     words.map(|word| format!("{word:x}")).collect()
 }
 
+/// What a guest of the hypervisor extension does without its monitor, beside what comes from outside.
+const OWN_AFFAIRS: [ExitReason; 5] = [
+    ExitReason::SupervisorReturn,
+    ExitReason::AddressFence,
+    ExitReason::SystemCall,
+    ExitReason::GuestPageFault,
+    ExitReason::ShadowFill,
+];
+
 #[test]
 fn generated_kernels_behave_alike_under_all_techniques() {
-    use ExitReason::{ExternalInterrupt, FirmwareTrap, SystemCall, Timer, TracedWrite};
+    use ExitReason::{
+        ExternalInterrupt, FirmwareTrap, SecondStageFill, SystemCall, Timer, TracedWrite,
+    };
     for cell in monitored_cells() {
         let seen: BTreeSet<_> = (0..120).flat_map(|seed| assert_alike(cell, seed)).collect();
         // The others belong to interrupts that come from outside and to bare metal, and to what a
         // kernel with a supervisor mode of its own handles itself.
         let missing: Vec<_> =
             ExitReason::ALL.into_iter().filter(|reason| !seen.contains(reason)).collect();
-        let mut expected = vec![Timer, ExternalInterrupt, FirmwareTrap];
+        let mut expected = vec![Timer, ExternalInterrupt, FirmwareTrap, TracedWrite];
         expected.extend((cell.technique == FourRings).then_some(SystemCall));
-        expected.extend((cell.paging == PagingKind::ShadowTlb).then_some(TracedWrite));
+        expected
+            .extend((cell.technique == HardwareAssisted).then_some(OWN_AFFAIRS).iter().flatten());
+        expected.extend((cell.paging != PagingKind::Nested).then_some(SecondStageFill));
+        expected.retain(|reason| cell.paging != PagingKind::ShadowTraced || *reason != TracedWrite);
         expected.sort_unstable();
         assert_eq!(missing, expected, "{cell:?}");
     }
@@ -621,7 +635,7 @@ fn random_bytes_as_a_kernel_harm_nobody() {
     for seed in 0..300 {
         Random::new(seed).fill(&mut image);
         for cell in cells() {
-            let mut model = Model::new(1, 4 * MIB);
+            let mut model = Model::of(cell.technique, 1, 4 * MIB);
             let vm = model.add_image(config(cell, 4 * MIB - 65536, ""), &image, None);
             model.take_turns();
             model.play_until(200_000);

@@ -22,11 +22,23 @@ pub fn profile() -> HardwareProfile {
     let mut timing = Timing::uniform();
     timing.trap_cycles = 30;
     timing.return_cycles = 15;
+    timing.world_switch_cycles = 70;
+    timing.world_return_cycles = 55;
     timing.walk_reference_cycles = 8;
     timing.device_access_cycles = 40;
     timing.misaligned_cycles = 3;
     timing.ipi_cycles = 2000;
     HardwareProfile { isa: IsaProfile::Rv64gc, second_stage: SecondStage::Full, timing }
+}
+
+/// The same with the hypervisor extension: every technique works on it.
+pub fn assisted_profile() -> HardwareProfile {
+    HardwareProfile { isa: IsaProfile::Rv64gch, ..profile() }
+}
+
+/// The plainest of them that a technique works on: a guest that owns a machine would see more.
+pub fn profile_for(technique: TechniqueKind) -> HardwareProfile {
+    if technique == TechniqueKind::HardwareAssisted { assisted_profile() } else { profile() }
 }
 
 /// A technique with a way of paging: what every guest has to behave alike under.
@@ -109,6 +121,11 @@ pub struct Model {
 impl Model {
     pub fn new(pcpus: usize, memory_bytes: u64) -> Self {
         Self::with_profile(profile(), pcpus, memory_bytes)
+    }
+
+    /// A host for guests of one technique.
+    pub fn of(technique: TechniqueKind, pcpus: usize, memory_bytes: u64) -> Self {
+        Self::with_profile(profile_for(technique), pcpus, memory_bytes)
     }
 
     pub fn with_profile(profile: HardwareProfile, pcpus: usize, memory_bytes: u64) -> Self {
@@ -264,7 +281,7 @@ impl Model {
 
 /// Runs one guest to its end and returns what can be seen.
 pub fn run_alone(config: VmConfig, disk: Option<DiskImage>) -> Outcome {
-    let mut model = Model::new(1, 64 * MIB);
+    let mut model = Model::of(config.technique, 1, 64 * MIB);
     model.add(config, disk);
     model.play();
     model.outcomes().remove(0)

@@ -1,0 +1,77 @@
+//! Calls of the guest kernel to its firmware.
+
+use super::vcpu::{HardwareAssisted, register};
+use crate::error::HostError;
+use crate::guest_firmware::{Departure, ECALL_BYTES, GuestPort, serve_call};
+use crate::shadow::spaces::FenceScope;
+use crate::shadow::tree::TableFrames;
+use crate::supervisor::csr;
+use crate::technique::{Phase, Site};
+use dcsim_hart::Privilege;
+use dcsim_hart::csr::fields::{interrupt, status};
+use dcsim_hart::isa::Register;
+use dcsim_machine::Meter;
+use dcsim_machine::firmware::StartPoint;
+
+/// A guest whose timer, interrupts and translations are the hart's own of VS mode.
+struct Port;
+
+impl GuestPort for Port {
+    fn set_timer(&mut self, meter: &mut Meter<'_>, time: u64) {
+        meter.write_csr(register::VSTIMECMP, time);
+    }
+
+    fn raise_software_interrupt(&mut self, meter: &mut Meter<'_>) {
+        meter.set_csr(register::HVIP, interrupt::VSSIP);
+    }
+
+    fn fence(
+        &mut self,
+        meter: &mut Meter<'_>,
+        _: &mut TableFrames<'_>,
+        scope: FenceScope,
+    ) -> Result<(), HostError> {
+        meter.flush_guest(scope.address, scope.asid);
+        Ok(())
+    }
+
+    /// Nothing was made of what the memory held.
+    fn memory_written(&mut self, _: u64) {}
+}
+
+impl HardwareAssisted {
+    /// Serves the call in the guest's registers. Tells how the guest goes on.
+    pub(super) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
+        let departure = serve_call(site, &self.map, &mut Port)?;
+        self.pc = self.pc.wrapping_add(ECALL_BYTES);
+        if let Departure::SuspendAndResume(start) = departure {
+            self.resume = Some(start);
+        }
+        Ok(match departure {
+            Departure::Return => Phase::Enter,
+            Departure::Stop => Phase::Stopped,
+            Departure::Suspend | Departure::SuspendAndResume(_) => {
+                self.read_wakers(&mut site.meter());
+                Phase::Wait
+            }
+        })
+    }
+
+    /// The state in which firmware enters a kernel.
+    pub(super) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
+        for (number, value) in [
+            (register::VSSTATUS, status::FS),
+            (register::VSIE, 0),
+            (register::VSTVEC, start.address & !3),
+            (register::VSSCRATCH, 0),
+            (register::VSATP, 0),
+            (csr::SENVCFG, 0),
+        ] {
+            meter.write_csr(number, value);
+        }
+        self.guest.privilege = Privilege::Supervisor;
+        self.pc = start.address;
+        meter.write_register(Register::R10, 0);
+        meter.write_register(Register::R11, start.opaque);
+    }
+}

@@ -1,0 +1,147 @@
+//! Handling a trap out of the guest: find the reason, do what it asks for.
+
+use super::second_stage::FILL_FRAMES;
+use super::vcpu::{GUEST, HardwareAssisted, register};
+use crate::allocator::Shortage;
+use crate::assumed;
+use crate::error::HostError;
+use crate::guest_firmware::frames_for_call;
+use crate::guest_pages::provide;
+use crate::ledger::Activity;
+use crate::reason::ExitReason;
+use crate::shadow::guest_walk::Access;
+use crate::shadow::tree::TableFrames;
+use crate::supervisor::csr;
+use crate::technique::{Handled, Phase, Site, Step};
+use dcsim_hart::csr::fields::{hypervisor_status, interrupt};
+use dcsim_hart::{Exception, Privilege, TrapRecord};
+use dcsim_machine::Meter;
+
+/// An access of the guest that its second stage does not translate.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct GuestPageFault {
+    /// What the guest wanted to do.
+    pub(super) access: Access,
+    /// The guest-physical address that has no translation.
+    pub(super) target: u64,
+    /// The guest-virtual address that it came from.
+    pub(super) address: u64,
+    /// The address is not that of the access but of one of the guest's page tables.
+    pub(super) in_walk: bool,
+}
+
+impl HardwareAssisted {
+    /// One step: from the trap to the point where the guest can be entered again.
+    pub(super) fn handle(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Step, HostError> {
+        let access = guest_page_fault(record.cause);
+        let call = record.cause == Exception::EcallFromVirtualSupervisor.code();
+        let frames = match access {
+            Some(_) => FILL_FRAMES,
+            None if call => frames_for_call(&site.pcpu.hart),
+            None => 0,
+        };
+        self.guest.privilege = record.from;
+        match site.allocator.reserve(frames) {
+            Ok(()) => {}
+            Err(Shortage::Injected | Shortage::Frames { .. }) => return Ok(Step::Memory(frames)),
+        }
+        self.begin(&mut site.meter(), record);
+        let handled = if record.cause & interrupt::CAUSE != 0 {
+            // Entering the guest mirrors the line.
+            site.pcpu.bus.interrupted = false;
+            site.meter().store_state(1);
+            Handled::Resume(ExitReason::ExternalInterrupt)
+        } else if let Some(access) = access {
+            self.handle_fault(site, record, access)?
+        } else if call {
+            Handled::Turn(ExitReason::FirmwareCall, self.call_firmware(site)?)
+        } else if record.cause == Exception::VirtualInstruction.code() {
+            self.handle_virtual(site, record)
+        } else {
+            self.inject(&mut site.meter(), record.cause, record.value);
+            Handled::Resume(ExitReason::OtherException)
+        };
+        Ok(self.finish(site, handled))
+    }
+
+    /// What every handler starts with: save the guest's registers, find out what happened. The
+    /// trap has left in `hstatus`, `sstatus` and `sepc` what would lead back to where it was.
+    fn begin(&mut self, meter: &mut Meter<'_>, record: &TrapRecord) {
+        meter.enter();
+        meter.read_csr(csr::SCAUSE);
+        meter.read_csr(csr::SEPC);
+        meter.assume(assumed::DISPATCH);
+        self.pc = record.pc;
+        let supervisor = record.from == Privilege::Supervisor;
+        let privilege = if supervisor { hypervisor_status::SPVP } else { 0 };
+        self.installed.hypervisor = Some(GUEST | privilege);
+        // The trap has cleared `SIE` into `SPIE`, which only `sret` looks at.
+        self.installed.status = None;
+        self.installed.pc = Some(self.pc);
+    }
+
+    /// Counts the exit and books its cycles.
+    fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
+        let (reason, phase) = handled.parts();
+        self.reason = reason;
+        self.phase = phase;
+        site.counters.count_exit(reason);
+        site.book(Activity::Handler(reason));
+        match phase {
+            Phase::Wait => Step::Wait(self.wake_cycle(site)),
+            Phase::Stopped => Step::Wait(None),
+            _ => Step::Done,
+        }
+    }
+
+    /// The cycle at which the guest's timer ends its wait.
+    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
+        let clock = &site.pcpu.hart.clock;
+        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+    }
+
+    /// A guest-physical address without translation: a page to be mapped, or no memory.
+    fn handle_fault(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+        access: Access,
+    ) -> Result<Handled, HostError> {
+        let mut meter = site.meter();
+        let address = meter.read_csr(csr::STVAL);
+        let instruction = meter.read_csr(register::HTINST);
+        // Bits 1:0 are not in `htval`; they are those of the address that was accessed.
+        let target = meter.read_csr(register::HTVAL) << 2 | address & 3;
+        let fault = GuestPageFault { access, target, address, in_walk: instruction != 0 };
+        debug_assert_eq!(address, record.value, "stval is what the trap said");
+        match self.map.page_of(target) {
+            Some(page) => self.fill(site, target, page),
+            None => Ok(self.access_device(site, &fault)),
+        }
+    }
+
+    /// Gives a page of the guest its frame, and the frame its place in the second stage.
+    fn fill(&mut self, site: &mut Site<'_>, target: u64, page: u64) -> Result<Handled, HostError> {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let frame = provide(&mut meter, &mut frames, &self.map, page)?;
+        self.second_stage.map(&mut meter, &mut frames, target, frame)?;
+        Ok(Handled::Resume(ExitReason::SecondStageFill))
+    }
+}
+
+/// The access of a guest-page fault.
+fn guest_page_fault(cause: u64) -> Option<Access> {
+    [
+        (Exception::InstructionGuestPageFault, Access::Fetch),
+        (Exception::LoadGuestPageFault, Access::Load),
+        (Exception::StoreGuestPageFault, Access::Store),
+    ]
+    .into_iter()
+    .find(|(exception, _)| exception.code() == cause)
+    .map(|(_, access)| access)
+}

@@ -1,0 +1,119 @@
+//! The tables that translate guest-physical to host-physical addresses.
+//!
+//! Hypervisor extension, "Two-Stage Address Translation": Sv39x4, whose root table is four times as
+//! large as another and aligned to its size. Every leaf allows everything, as the guest may do what
+//! it likes with its own pages, and has its accessed and dirty bits set, so that no walk writes.
+
+use crate::allocator::{FrameAllocator, FrameOwner};
+use crate::error::HostError;
+use crate::ids::VmId;
+use crate::shadow::audit;
+use crate::shadow::entry::{self, ACCESSED, DIRTY, EXECUTE, READ, USER, VALID, WRITE};
+use crate::shadow::tree::TableFrames;
+use dcsim_machine::Meter;
+use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageId, PageStore, PhysicalAddress};
+
+/// Frames of the root table.
+pub const ROOT_FRAMES: u64 = 4;
+
+/// The most frames that mapping a page takes: two tables and the page itself.
+pub const FILL_FRAMES: u64 = 3;
+
+/// The level of the root table.
+const ROOT_LEVEL: u32 = 2;
+
+/// The second stage treats every access as one of user mode.
+const LEAF: u64 = VALID | READ | WRITE | EXECUTE | USER | ACCESSED | DIRTY;
+
+/// The second stage of one VM.
+#[derive(Debug)]
+pub struct SecondStage {
+    root: PhysicalAddress,
+    tables: Vec<PhysicalAddress>,
+}
+
+impl SecondStage {
+    /// A second stage that maps nothing, if there is room for its root.
+    pub fn new(
+        store: &mut PageStore,
+        frames: &mut Frames,
+        allocator: &mut FrameAllocator,
+        vm: VmId,
+    ) -> Option<Self> {
+        let root = allocator.allocate_run(ROOT_FRAMES, |_| FrameOwner::Shadow { vm })?;
+        for number in 0..ROOT_FRAMES {
+            let frame = PhysicalAddress(root.0 + number * PAGE_BYTES as u64);
+            // It may have been a table of another guest.
+            frames.replace(store, frame, PageId::ZERO);
+        }
+        Some(Self { root, tables: Vec::new() })
+    }
+
+    /// The root table.
+    pub fn root(&self) -> PhysicalAddress {
+        self.root
+    }
+
+    /// Maps the page of guest-physical `address` to a frame. Needs [`FILL_FRAMES`] reserved frames,
+    /// of which one is meant for the page. The entry was not valid, which TLBs do not hold: nothing
+    /// has to be flushed.
+    pub fn map(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        address: u64,
+        frame: PhysicalAddress,
+    ) -> Result<(), HostError> {
+        let mut table = self.root;
+        for level in (1..=ROOT_LEVEL).rev() {
+            let slot = slot(table, address, level);
+            let present = meter.read_pte(slot)?;
+            table = if present & VALID == 0 {
+                let below = frames.take(meter)?;
+                self.tables.push(below);
+                meter.write_pte(slot, entry::compose(below, VALID))?;
+                below
+            } else {
+                entry::address(present)
+            };
+        }
+        Ok(meter.write_pte(slot(table, address, 0), entry::compose(frame, LEAF))?)
+    }
+
+    /// Compares what is mapped with who holds the host's frames; says what is wrong.
+    pub fn audit(
+        &self,
+        memory: &Memory<'_>,
+        owners: &FrameAllocator,
+        vm: VmId,
+    ) -> Result<(), String> {
+        (0..ROOT_FRAMES).try_for_each(|number| {
+            let part = PhysicalAddress(self.root.0 + number * PAGE_BYTES as u64);
+            audit::check_tree(memory, owners, vm, part, ROOT_LEVEL)
+        })
+    }
+
+    /// Gives up all tables below the root, for a guest on no pCPU. Tells whether there were any.
+    pub fn clear(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) -> bool {
+        let had_tables = !self.tables.is_empty();
+        for table in std::mem::take(&mut self.tables) {
+            frames.give_back(meter, table);
+        }
+        for number in 0..ROOT_FRAMES {
+            // The root is the VM's own memory: clearing it cannot fail for want of it.
+            let _ = meter.clear_page(PhysicalAddress(self.root.0 + number * PAGE_BYTES as u64));
+        }
+        had_tables
+    }
+}
+
+/// Where the entry for an address is in a table of this level. Addresses of the root have two more
+/// bits, which lead into its other three frames.
+fn slot(table: PhysicalAddress, address: u64, level: u32) -> PhysicalAddress {
+    let index = if level == ROOT_LEVEL {
+        address >> (12 + 9 * ROOT_LEVEL) & 0x7ff
+    } else {
+        entry::index(address, level)
+    };
+    PhysicalAddress(table.0 + index * 8)
+}

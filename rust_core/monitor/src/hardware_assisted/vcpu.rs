@@ -1,0 +1,185 @@
+//! The vCPU of a guest that the hypervisor extension runs.
+
+use super::second_stage::SecondStage;
+use crate::cpu_state::CpuState;
+use crate::guest_pages::PageMap;
+use crate::reason::ExitReason;
+use crate::shadow::asid::Asid;
+use crate::supervisor::{Supervisor, csr};
+use crate::technique::Phase;
+use dcsim_hart::csr::fields::{counter, environment, hypervisor_status, interrupt, status};
+use dcsim_hart::{Exception, Hart, Privilege};
+use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
+
+/// Numbers of the registers by which HS mode controls a guest, and of those of VS mode.
+pub mod register {
+    /// `vsstatus`.
+    pub const VSSTATUS: u16 = 0x200;
+    /// `vsie`.
+    pub const VSIE: u16 = 0x204;
+    /// `vstvec`.
+    pub const VSTVEC: u16 = 0x205;
+    /// `vsscratch`.
+    pub const VSSCRATCH: u16 = 0x240;
+    /// `vsepc`.
+    pub const VSEPC: u16 = 0x241;
+    /// `vscause`.
+    pub const VSCAUSE: u16 = 0x242;
+    /// `vstval`.
+    pub const VSTVAL: u16 = 0x243;
+    /// `vstimecmp`.
+    pub const VSTIMECMP: u16 = 0x24d;
+    /// `vsatp`.
+    pub const VSATP: u16 = 0x280;
+    /// `hstatus`.
+    pub const HSTATUS: u16 = 0x600;
+    /// `hedeleg`.
+    pub const HEDELEG: u16 = 0x602;
+    /// `hideleg`.
+    pub const HIDELEG: u16 = 0x603;
+    /// `hcounteren`.
+    pub const HCOUNTEREN: u16 = 0x606;
+    /// `henvcfg`.
+    pub const HENVCFG: u16 = 0x60a;
+    /// `htval`.
+    pub const HTVAL: u16 = 0x643;
+    /// `hvip`.
+    pub const HVIP: u16 = 0x645;
+    /// `htinst`.
+    pub const HTINST: u16 = 0x64a;
+    /// `hgatp`.
+    pub const HGATP: u16 = 0x680;
+}
+
+/// What the guest's kernel handles without the monitor.
+const GUEST_EXCEPTIONS: [Exception; 12] = [
+    Exception::InstructionMisaligned,
+    Exception::InstructionAccessFault,
+    Exception::IllegalInstruction,
+    Exception::Breakpoint,
+    Exception::LoadMisaligned,
+    Exception::LoadAccessFault,
+    Exception::StoreMisaligned,
+    Exception::StoreAccessFault,
+    Exception::EcallFromUser,
+    Exception::InstructionPageFault,
+    Exception::LoadPageFault,
+    Exception::StorePageFault,
+];
+
+/// `hstatus` with which the guest is entered, beside its privilege: its waits are the monitor's.
+pub(super) const GUEST: u64 = hypervisor_status::SPV | hypervisor_status::VTW;
+
+/// Registers of the pCPU that the monitor sets for the guest, as they are known to be: writing one
+/// again with the same value is left out.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Installed {
+    /// `hgatp`.
+    pub second_stage: Option<u64>,
+    /// `hstatus`.
+    pub hypervisor: Option<u64>,
+    /// `sstatus`.
+    pub status: Option<u64>,
+    /// `sepc`.
+    pub pc: Option<u64>,
+    /// The external interrupt in `hvip`.
+    pub external: Option<bool>,
+}
+
+/// A vCPU whose guest runs in VS and VU mode.
+#[derive(Debug)]
+pub struct HardwareAssisted {
+    /// The guest's supervisor mode. Its privilege is true outside [`Phase::Guest`]; the rest is in
+    /// the hart while the vCPU is on a pCPU, and here only as far as a handler read it.
+    pub guest: Supervisor,
+    /// Where the guest goes on; valid outside [`Phase::Guest`].
+    pub pc: u64,
+    /// What comes next.
+    pub phase: Phase,
+    /// Why the guest last left; the entry that follows is part of that exit's cost.
+    pub reason: ExitReason,
+    /// Where the guest's pages are.
+    pub map: PageMap,
+    /// The tables that the hart walks for guest-physical addresses.
+    pub second_stage: SecondStage,
+    /// The identifier of the guest's translations (VMID), if it has one.
+    pub identifier: Option<Asid>,
+    /// What the pCPU holds.
+    pub installed: Installed,
+    /// Accessed and dirty bits are set by the walk, as the firmware of a bare machine chooses.
+    pub updates_marks: bool,
+    /// Integer and floating-point registers while the vCPU is on no pCPU.
+    pub resting: CpuState,
+    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
+    pub resume: Option<StartPoint>,
+    /// The pCPU whose TLB may hold what the tables say.
+    pub last_pcpu: Option<usize>,
+}
+
+impl HardwareAssisted {
+    /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
+    /// be set up like this.
+    pub fn new(
+        state: CpuState,
+        map: PageMap,
+        second_stage: SecondStage,
+        firmware: FirmwareConfig,
+    ) -> Self {
+        Self {
+            guest: state.supervisor.clone(),
+            pc: state.pc,
+            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
+            reason: ExitReason::VcpuLoad,
+            map,
+            second_stage,
+            identifier: None,
+            installed: Installed::default(),
+            updates_marks: firmware.updates_dirty_bits,
+            resume: state.resume,
+            resting: state,
+            last_pcpu: None,
+        }
+    }
+
+    /// Sets up what the guest may do by itself. It counts no cycles and instructions: the hart's
+    /// counters count for all guests and for the monitor.
+    pub(super) fn assist(&self, hart: &mut Hart) {
+        let marks = if self.updates_marks { environment::ADUE } else { 0 };
+        let settings = [
+            (
+                register::HEDELEG,
+                GUEST_EXCEPTIONS.iter().fold(0, |set, each| set | 1 << each.code()),
+            ),
+            (register::HIDELEG, interrupt::VIRTUAL),
+            (register::HCOUNTEREN, counter::TIME),
+            (register::HENVCFG, environment::STCE | marks),
+            (register::HVIP, 0),
+            // No timer of another guest's stays behind.
+            (csr::STIMECMP, u64::MAX),
+        ];
+        for (number, value) in settings {
+            hart.write_csr(number, value);
+        }
+    }
+
+    /// `sstatus` with which the guest is entered. The unit for floating point is on: whether the
+    /// guest may use it is in its own `vsstatus`.
+    pub(super) fn status(&self) -> u64 {
+        let from_supervisor = self.guest.privilege == Privilege::Supervisor;
+        status::FS | status::SPIE | if from_supervisor { status::SPP } else { 0 }
+    }
+}
+
+/// Leaves nothing of a guest in a hart that could disturb the next one.
+pub(super) fn dismiss(hart: &mut Hart) {
+    hart.set_mode(Privilege::Supervisor, false);
+    for (number, value) in [
+        (register::VSIE, 0),
+        (register::VSTIMECMP, u64::MAX),
+        (register::HVIP, 0),
+        (register::HGATP, 0),
+        (register::HSTATUS, 0),
+    ] {
+        hart.write_csr(number, value);
+    }
+}
