@@ -10,7 +10,7 @@ from dcsim.errors import UnknownNameError
 
 __all__ = ["DEFAULT_STATES", "classify", "instruction_sets"]
 
-DEFAULT_STATES = 64
+DEFAULT_STATES = 32
 """Machine states that each instruction is executed in."""
 
 

@@ -38,6 +38,17 @@ _COUNTS = {
     "resource_sensitive": "resource-sensitive",
     "user_sensitive": "user-sensitive",
 }
+_GUEST_COUNTS = {
+    "instructions": "all",
+    "innocuous": "complete, and act on the guest alone",
+    "privileged": "trap in VU; in VS complete, and act on the guest alone",
+    "traps_in_both": "trap in both",
+    "sensitive_unprivileged": "change or show what is the host's",
+}
+_GUEST_CLASSES = {
+    "privileged": "Complete in VS alone",
+    "traps-in-both": "Trap in a guest",
+}
 _KINDS = ("control", "mode", "location", "resource")
 _MODES = {"user": "U", "supervisor": "S"}
 _CSR = re.compile(r"(csrr(?:wi|si|ci|w|s|c)) (.+)")
@@ -52,8 +63,10 @@ def classification_parts(classification: Part) -> Iterator[RenderableType]:
     yield _counts(classification)
     yield _instructions(classification["instructions"])
     yield from _listed(classification["instructions"])
-    yield _exclusions(classification["exclusions"])
-    yield from _offenders(classification)
+    yield _exclusions("Left out", classification["exclusions"])
+    yield from _offenders(classification["instructions"], seed)
+    if classification["guest"] is not None:
+        yield from _guest_parts(classification["guest"], seed)
     yield _verdicts(classification)
 
 
@@ -159,29 +172,42 @@ def _run(numbered: tuple[int, str]) -> tuple[str | None, int]:
     return (None, 0) if match is None else (match[1], int(match[2]) - position)
 
 
-def _exclusions(exclusions: list[Part]) -> Table:
-    table = _table("Left out", ("what", "why, and how"))
+def _exclusions(title: str, exclusions: list[Part]) -> Table:
+    table = _table(title, ("what", "why, and how"))
     for each in exclusions:
         table.add_row(each["name"], each["reason"])
     return table
 
 
-def _offenders(classification: Part) -> Iterator[RenderableType]:
+def _guest_parts(guest: Part, seed: int) -> Iterator[RenderableType]:
+    """Yield what instructions do in a guest: in its user mode and in its supervisor mode."""
+    table = _table("In a guest (VU, VS)", ("instructions", ""))
+    table.columns[1].justify = "right"
+    for key, words in _GUEST_COUNTS.items():
+        table.add_row(words, str(guest["counts"][key]))
+    yield table
+    for key, words in _GUEST_CLASSES.items():
+        names = [each["name"] for each in guest["instructions"] if each["class"] == key]
+        yield Text.assemble((f"{words}: ", "bold"), ", ".join(_without_runs(_merged(names))))
+    yield _exclusions("Left out in a guest", guest["exclusions"])
+    yield from _offenders(guest["instructions"], seed, "guest ")
+
+
+def _offenders(instructions: list[Part], seed: int, whose: str = "") -> Iterator[RenderableType]:
     """Yield each offender with a state that proves it."""
-    seed = classification["seed"]
-    for each in classification["instructions"]:
+    for each in instructions:
         if each["class"] == "sensitive":
             proofs = each["proofs"]
             in_user_mode = [proof for proof in proofs if proof["sensitivity"]["mode"] == "user"]
-            yield _proof(each["name"], (in_user_mode or proofs)[0], seed)
+            yield _proof(each["name"], (in_user_mode or proofs)[0], seed, whose)
 
 
-def _proof(name: str, proof: Part, seed: int) -> Table:
+def _proof(name: str, proof: Part, seed: int, whose: str) -> Table:
     sensitivity = proof["sensitivity"]
     kind, mode = sensitivity["kind"], sensitivity["mode"]
     registers = {key: proof["registers"][key] for key in proof["operands"]}
     table = Table(
-        title=f"Offender: {name}, {kind}-sensitive in {mode} mode",
+        title=f"Offender: {name}, {kind}-sensitive in {whose}{mode} mode",
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -219,4 +245,9 @@ def _verdicts(classification: Part) -> Table:
         offenders = _merged(each["offenders"])
         broken = "" if each["holds"] else f"; broken by {', '.join(offenders)}"
         table.add_row(str(each["theorem"]), verdict, each["condition"] + broken)
+    guest = classification["guest"]
+    if guest is not None:
+        broken = "" if guest["holds"] else f"; broken by {', '.join(_merged(guest['offenders']))}"
+        verdict = "guests are contained" if guest["holds"] else "guests are not contained"
+        table.add_row("", verdict, guest["condition"] + broken)
     return table

@@ -87,6 +87,26 @@ def test_a_verdict_that_fails_is_no_error(capsys: pytest.CaptureFixture[str]) ->
     assert "broken by csrr* sstatus, sfence.vma" in output
 
 
+def test_guests_of_the_hypervisor_extension_have_a_table_of_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = classify("rv64gch", states=8)
+
+    guest = found["guest"]
+    assert guest["holds"]
+    assert guest["offenders"] == []
+    names = [each["name"] for each in found["instructions"]]
+    assert [each["name"] for each in guest["instructions"]] == names
+    assert classify("rv64gc", states=1)["guest"] is None
+
+    assert run_command(["classify", "--isa", "rv64gch", "--states", "8"]) == 0
+    output = capsys.readouterr().out
+    assert re.search(
+        r"^ +guests are contained +in a guest, every instruction traps or", output, re.M
+    )
+    assert re.search(r"^Trap in a guest: .*csrr\* hgatp", output, re.M | re.S)
+
+
 def test_tables_hold_every_instruction() -> None:
     """Rows and lists together name each instruction, however names are merged."""
     found = classify("rv64gc", states=8)

@@ -28,7 +28,7 @@ const SUPERVISOR: [(&str, u16); 12] = [
 ];
 
 fn classified(isa: IsaProfile, seed: u64) -> Classification {
-    classify(Request { isa, seed, states: 32 }, Interpreter::new()).unwrap()
+    classify(Request { isa, seed, states: 24 }, Interpreter::new()).unwrap()
 }
 
 /// The CSR instructions on these registers, in the order of the table.
@@ -166,6 +166,7 @@ struct Before {
     pc: u64,
     x: [u64; 32],
     privilege: Privilege,
+    virtualised: bool,
     csrs: Csrs,
 }
 
@@ -179,8 +180,9 @@ impl Engine for Changed {
     fn run(&mut self, hart: &mut Hart, ports: &mut Ports<'_>, until_cycles: u64) -> Stop {
         hart.begin_run(ports);
         let word = hart.load(ports, hart.pc, Width::Word).unwrap();
-        let (pc, x, privilege) = (hart.pc, hart.x, hart.privilege);
-        let before = Before { pc, x, privilege, csrs: hart.csrs.clone() };
+        let (pc, x, csrs) = (hart.pc, hart.x, hart.csrs.clone());
+        let (privilege, virtualised) = (hart.privilege, hart.virtualised);
+        let before = Before { pc, x, privilege, virtualised, csrs };
         let stop = self.interpreter.run(hart, ports, until_cycles);
         match decode(word as u32) {
             Some(op) => (self.change)(&op, &before, hart, stop),
@@ -191,8 +193,15 @@ impl Engine for Changed {
 
 /// What a hart with this change on top of `rv64gc` is found to be.
 fn changed(change: impl Fn(&Op, &Before, &mut Hart, Stop) -> Stop + 'static) -> Classification {
+    changed_from(IsaProfile::Rv64gc, change)
+}
+
+fn changed_from(
+    isa: IsaProfile,
+    change: impl Fn(&Op, &Before, &mut Hart, Stop) -> Stop + 'static,
+) -> Classification {
     let engine = Changed { interpreter: Interpreter::new(), change: Box::new(change) };
-    classify(Request { isa: IsaProfile::Rv64gc, seed: 1, states: 16 }, engine).unwrap()
+    classify(Request { isa, seed: 1, states: 16 }, engine).unwrap()
 }
 
 /// Takes back a trap of user mode: the instruction completes and does nothing.
@@ -313,4 +322,108 @@ fn an_instruction_that_shows_its_frame_is_found() {
     assert_eq!(offenders(&found, 1), ["auipc"]);
     let auipc = instruction(&found, "auipc");
     assert!(auipc.has(Kind::Location) && !auipc.has(Kind::Mode) && !auipc.has(Kind::Resource));
+}
+
+/// What guests of a hart with this change do to their host.
+fn guest_offenders(change: impl Fn(&Op, &mut Hart) + 'static) -> Vec<String> {
+    let found = changed_from(IsaProfile::Rv64gch, move |op, before, hart, stop| {
+        if before.virtualised && !matches!(stop, Stop::Trap(_)) {
+            change(op, hart);
+        }
+        stop
+    });
+    assert_eq!(offenders(&found, 1), &[] as &[String], "outside guests nothing is changed");
+    let guest = found.guest.unwrap();
+    assert_eq!(guest.holds, guest.offenders.is_empty());
+    for name in &guest.offenders {
+        let offender = guest.instructions.iter().find(|each| each.name == *name).unwrap();
+        assert!(!offender.proofs.is_empty());
+    }
+    guest.offenders
+}
+
+#[test]
+fn guests_act_on_their_own_state() {
+    for seed in [1, 7] {
+        let guest = classified(IsaProfile::Rv64gch, seed).guest.unwrap();
+        assert_eq!((guest.holds, &guest.offenders[..]), (true, &[] as &[String]));
+        assert_eq!(guest.counts.unobserved, 0);
+        for each in &guest.instructions {
+            let completes = each.supervisor.completed > 0;
+            assert_eq!(completes, each.class != Class::TrapsInBoth, "{}", each.name);
+        }
+    }
+    assert!(classified(IsaProfile::Rv64gc, 1).guest.is_none());
+}
+
+/// What a guest may do of itself: all that a kernel does with its own registers.
+#[test]
+fn a_guest_kernel_does_without_its_host() {
+    let guest = classified(IsaProfile::Rv64gch, 1).guest.unwrap();
+    let class =
+        |name: &str| guest.instructions.iter().find(|each| each.name == name).unwrap().class;
+    for (register, _) in SUPERVISOR {
+        for name in on_registers(&[register]) {
+            assert_eq!(class(&name), Class::Privileged, "{name}");
+        }
+    }
+    for name in ["sret", "wfi", "sfence.vma"] {
+        assert_eq!(class(name), Class::Privileged, "{name}");
+    }
+    for name in ["hfence.vvma", "hfence.gvma", "hlv.d", "hsv.b", "csrrs hgatp", "csrrw vsatp"] {
+        assert_eq!(class(name), Class::TrapsInBoth, "{name}");
+    }
+}
+
+#[test]
+fn a_guest_that_reads_a_register_of_its_host_is_found() {
+    let found = guest_offenders(|op, hart| {
+        let is_it = op.opcode == Opcode::Csrrs && op.imm == 0x140;
+        if is_it && op.rd != Register::R0 {
+            hart.x[op.rd.index()] = hart.read_csr(0x140).unwrap();
+        }
+    });
+    assert_eq!(found, ["csrrs sscratch"]);
+}
+
+#[test]
+fn a_guest_that_writes_a_register_of_its_host_is_found() {
+    let found = guest_offenders(|op, hart| {
+        if op.opcode == Opcode::Csrrw && op.imm == 0x105 {
+            hart.write_csr(0x105, 0x5550);
+        }
+    });
+    assert_eq!(found, ["csrrw stvec"]);
+}
+
+#[test]
+fn a_guest_that_flushes_translations_of_its_host_is_found() {
+    let found = guest_offenders(|op, hart| {
+        if op.opcode == Opcode::SfenceVma {
+            hart.set_mode(Privilege::Supervisor, false);
+            hart.flush_translations(None, None);
+            hart.set_mode(Privilege::Supervisor, true);
+        }
+    });
+    assert_eq!(found, ["sfence.vma"]);
+}
+
+#[test]
+fn a_guest_that_leaves_without_a_trap_is_found() {
+    let found = guest_offenders(|op, hart| {
+        if op.opcode == Opcode::Sret {
+            hart.set_mode(Privilege::User, false);
+        }
+    });
+    assert_eq!(found, ["sret"]);
+}
+
+#[test]
+fn a_guest_that_sees_where_its_frames_are_is_found() {
+    let found = guest_offenders(|op, hart| {
+        if op.opcode == Opcode::Lui && op.rd != Register::R0 {
+            hart.x[op.rd.index()] ^= hart.read_csr(0x680).unwrap();
+        }
+    });
+    assert_eq!(found, ["lui", "c.lui"]);
 }

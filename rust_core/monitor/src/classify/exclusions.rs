@@ -5,7 +5,7 @@
 //! choose, or that software grants. Where a register field stands for it, states keep the field
 //! at a fixed value or in both states of a pair the same; or its changes are not looked at.
 
-use dcsim_hart::csr::fields::{counter, satp, status};
+use dcsim_hart::csr::fields::{counter, hypervisor_status, satp, status};
 use serde::Serialize;
 
 /// Something that is left out.
@@ -54,9 +54,33 @@ const WITH_HYPERVISOR: &[Exclusion] = &[
     },
     Exclusion {
         name: "second stage of translation",
-        reason: "loads and stores of guest memory go through vsatp alone: hgatp.MODE is Bare",
+        reason: "outside guests, loads and stores of guest memory go through vsatp alone: \
+                 hgatp.MODE is Bare",
     },
 ];
+
+/// What is left out of the classification of what guests do.
+const OF_GUESTS: &[Exclusion] = &[
+    Exclusion {
+        name: "configuration",
+        reason: "hedeleg, hideleg, hcounteren, henvcfg, htimedelta and hgatp are what HS mode grants: \
+                 each has one value; VTVM, VTW and VTSR are 0, so that the guest's own instructions \
+                 complete",
+    },
+    Exclusion {
+        name: "registers without a replica",
+        reason: "scounteren and senvcfg are exchanged when guests change: they count as the guest's",
+    },
+    Exclusion {
+        name: "waiting",
+        reason: "WFI stops the hart until an interrupt, which HS mode gets; VTW would have it trap",
+    },
+];
+
+/// What is left out of the classification of what guests do, besides the rest.
+pub(super) fn guest_exclusions() -> Vec<Exclusion> {
+    OF_GUESTS.to_vec()
+}
 
 /// What is left out of the classification of a hart.
 pub(super) fn exclusions(has_hypervisor: bool) -> Vec<Exclusion> {
@@ -73,11 +97,6 @@ const MSTATUS: u16 = 0x300;
 const HSTATUS: u16 = 0x600;
 const HGATP: u16 = 0x680;
 
-/// `hstatus.HU`.
-const HU: u64 = 1 << 9;
-/// `hstatus.SPVP`: the privilege of loads and stores of guest memory.
-const SPVP: u64 = 1 << 8;
-
 /// Fields of a register that states do not choose freely.
 pub(super) struct Pin {
     number: u16,
@@ -86,10 +105,18 @@ pub(super) struct Pin {
     value: Option<u64>,
 }
 
+/// Fields of `hstatus` that say what user mode and guests may do, and in which mode HS mode accesses
+/// a guest's memory.
+const GUEST_GRANTS: u64 = hypervisor_status::HU
+    | hypervisor_status::SPVP
+    | hypervisor_status::VTVM
+    | hypervisor_status::VTW
+    | hypervisor_status::VTSR;
+
 const PINS: &[Pin] = &[
     Pin { number: SSTATUS, mask: status::FS, value: None },
     Pin { number: SCOUNTEREN, mask: counter::TIME, value: Some(0) },
-    Pin { number: HSTATUS, mask: HU | SPVP, value: Some(SPVP) },
+    Pin { number: HSTATUS, mask: GUEST_GRANTS, value: Some(hypervisor_status::SPVP) },
     Pin { number: HGATP, mask: 0xf << 60, value: Some(satp::BARE) },
 ];
 
@@ -118,7 +145,8 @@ mod tests {
     fn pinned_fields_have_their_value_or_that_of_the_other_state() {
         assert_eq!(Pin::apply(SCOUNTEREN, 7, 7), 5);
         assert_eq!(Pin::apply(SSTATUS, status::FS | status::SIE, 0), status::SIE);
-        assert_eq!(Pin::apply(HSTATUS, HU, HU), SPVP);
+        let (granted, supervisor) = (hypervisor_status::HU, hypervisor_status::SPVP);
+        assert_eq!(Pin::apply(HSTATUS, granted, granted), supervisor);
         assert_eq!(Pin::apply(0x140, 9, 1), 9);
     }
 }

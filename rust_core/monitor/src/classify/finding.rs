@@ -35,13 +35,19 @@ struct Witness {
 }
 
 /// What has been found about one instruction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Findings {
+    in_guest: bool,
     trials: [Trials; 2],
     witnesses: Vec<Witness>,
 }
 
 impl Findings {
+    /// Nothing yet; of an instruction in a guest of the hypervisor extension, or outside.
+    pub(super) fn new(in_guest: bool) -> Self {
+        Self { in_guest, trials: [Trials::default(); 2], witnesses: Vec::new() }
+    }
+
     /// Takes up the executions of one state.
     pub(super) fn add(&mut self, state: &State, runs: &Runs, registers: &Registers) {
         for mode in Mode::ALL {
@@ -49,8 +55,12 @@ impl Findings {
         }
         let is_complete = runs.plain[Mode::User as usize].outcome == Outcome::Retired;
         for sensitivity in Sensitivity::ALL {
+            // A guest's modes are its own, and so is what tells them apart.
+            if self.in_guest && sensitivity.kind == Kind::Mode {
+                continue;
+            }
             if self.wants(sensitivity, is_complete) && is_shown(runs, sensitivity) {
-                let proof = prove(state, runs, sensitivity, registers);
+                let proof = self.prove(state, runs, sensitivity, registers);
                 self.witnesses.retain(|witness| witness.sensitivity != sensitivity);
                 self.witnesses.push(Witness { sensitivity, proof, is_complete });
             }
@@ -83,11 +93,31 @@ impl Findings {
         }
     }
 
+    fn prove(
+        &self,
+        state: &State,
+        runs: &Runs,
+        sensitivity: Sensitivity,
+        registers: &Registers,
+    ) -> Proof {
+        let watched = registers.watched(self.in_guest);
+        let (first, second) = compared(runs, sensitivity);
+        let differences: Vec<Difference> = match sensitivity.kind {
+            Kind::Control => control_differences(first, watched),
+            _ => visible_differences(first, second, &registers.guest),
+        };
+        let in_user_mode = runs.plain[Mode::User as usize].outcome.words();
+        Proof::new(sensitivity, state, first, in_user_mode, differences, watched)
+    }
+
     fn class(&self) -> Class {
         let [user, supervisor] = self.trials;
+        let is_observed = |trials: Trials| trials.completed + trials.trapped > 0;
         match (user.completed, supervisor.completed) {
-            (0, 0) if user.trapped == 0 => Class::Unobserved,
+            _ if !is_observed(user) || !is_observed(supervisor) => Class::Unobserved,
             (0, 0) => Class::TrapsInBoth,
+            // No monitor stands between a guest's supervisor mode and the hart.
+            _ if self.in_guest && !self.witnesses.is_empty() => Class::Sensitive,
             (0, _) => Class::Privileged,
             _ if self.witnesses.is_empty() => Class::Innocuous,
             _ => Class::Sensitive,
@@ -121,14 +151,4 @@ fn is_shown(runs: &Runs, sensitivity: Sensitivity) -> bool {
 fn shows_mode(user: &Observation, supervisor: &Observation) -> bool {
     let controls = user.controls() || supervisor.controls();
     user.outcome == Outcome::Retired && !controls && user.is_told_from(supervisor)
-}
-
-fn prove(state: &State, runs: &Runs, sensitivity: Sensitivity, registers: &Registers) -> Proof {
-    let (first, second) = compared(runs, sensitivity);
-    let differences: Vec<Difference> = match sensitivity.kind {
-        Kind::Control => control_differences(first, registers),
-        _ => visible_differences(first, second),
-    };
-    let in_user_mode = runs.plain[Mode::User as usize].outcome.words();
-    Proof::new(sensitivity, state, first, in_user_mode, differences, registers)
 }

@@ -9,6 +9,10 @@
 //!
 //! A state has the same effective memory map in every execution: the page tables map the same
 //! virtual pages with the same contents, for the mode in question.
+//!
+//! With the hypervisor extension there is a second table: every instruction in a guest, in its user
+//! and in its supervisor mode, with the guest's frames in two places and with two sets of values in
+//! the registers of HS mode and machine mode. There, nothing of these may change or show.
 
 mod exclusions;
 mod finding;
@@ -23,25 +27,23 @@ mod world;
 pub use exclusions::Exclusion;
 pub use observation::Difference;
 pub use report::{
-    Class, Classification, Counts, Instruction, Kind, Mode, Proof, Sensitivity, Trials, Verdict,
+    Class, Classification, Counts, GuestTable, Instruction, Kind, Mode, Proof, Sensitivity, Trials,
+    Verdict,
 };
 
 use dcsim_hart::{Engine, IsaProfile, Privilege};
 use dcsim_memory::{MemoryError, PAGE_BYTES, PageStore};
-use exclusions::exclusions;
+use exclusions::{exclusions, guest_exclusions};
 use finding::{Findings, Runs};
 use layout::{FRAMES, Place};
 use observation::Observation;
 use registers::Registers;
 use state::State;
 use subject::{Subject, subjects};
-use world::{Shared, Values, World};
-
-/// States for each instruction, unless the caller says otherwise.
-pub const STATES: u32 = 32;
+use world::{Shared, Values, World, WorldMode};
 
 /// What the frames of all worlds take at most, and as much again.
-const STORE_BYTES: u64 = 8 * FRAMES * PAGE_BYTES as u64;
+const STORE_BYTES: u64 = 16 * FRAMES * PAGE_BYTES as u64;
 
 /// Why a classification did not come about: a bug in this crate.
 #[derive(Debug, thiserror::Error)]
@@ -65,77 +67,116 @@ pub struct Request {
     pub states: u32,
 }
 
+/// User mode and supervisor mode in one place, and both in another.
+type Worlds = [[World; 2]; 2];
+
+/// One table under way: all instructions outside guests, or in one.
+#[derive(Debug)]
+struct Table {
+    in_guest: bool,
+    worlds: Worlds,
+    instructions: Vec<Instruction>,
+}
+
+impl Table {
+    fn new(store: &mut PageStore, isa: IsaProfile, in_guest: bool) -> Result<Self, ClassifyError> {
+        let mut world =
+            |privilege, place| World::new(store, isa, WorldMode { privilege, in_guest }, place);
+        let mut pair = |place| -> Result<[World; 2], MemoryError> {
+            Ok([world(Privilege::User, place)?, world(Privilege::Supervisor, place)?])
+        };
+        let worlds = [pair(Place::HERE)?, pair(Place::ELSEWHERE)?];
+        Ok(Self { in_guest, worlds, instructions: Vec::new() })
+    }
+}
+
+/// What the executions of a table need besides its worlds.
+#[derive(Debug)]
+struct Executor<E> {
+    shared: Shared<E>,
+    registers: Registers,
+}
+
+impl<E: Engine> Executor<E> {
+    fn run(&mut self, worlds: &mut Worlds, state: &State) -> Result<Runs, ClassifyError> {
+        let [here, elsewhere] = worlds;
+        Ok(Runs {
+            plain: self.run_both(here, state, Values::First)?,
+            moved: self.run_both(elsewhere, state, Values::First)?,
+            altered: self.run_both(here, state, Values::Second)?,
+        })
+    }
+
+    fn run_both(
+        &mut self,
+        [user, supervisor]: &mut [World; 2],
+        state: &State,
+        values: Values,
+    ) -> Result<[Observation; 2], ClassifyError> {
+        let Self { shared, registers } = self;
+        Ok([
+            user.execute(shared, registers, state, values)?,
+            supervisor.execute(shared, registers, state, values)?,
+        ])
+    }
+}
+
 /// A classification under way: one instruction after the other.
 #[derive(Debug)]
 pub struct Classifier<E> {
     request: Request,
-    shared: Shared<E>,
-    /// User mode and supervisor mode in one place, and both in another.
-    worlds: [[World; 2]; 2],
-    registers: Registers,
+    executor: Executor<E>,
     subjects: Vec<Subject>,
-    instructions: Vec<Instruction>,
+    host: Table,
+    /// If the hart has the hypervisor extension.
+    guest: Option<Table>,
 }
 
 impl<E: Engine> Classifier<E> {
     /// Prepares a classification of what this engine makes of the instruction set.
     pub fn new(request: Request, engine: E) -> Result<Self, ClassifyError> {
+        let isa = request.isa;
         let mut store = PageStore::new(STORE_BYTES);
-        let mut world = |mode, place| World::new(&mut store, request.isa, mode, place);
-        let mut pair = |place| -> Result<[World; 2], MemoryError> {
-            Ok([world(Privilege::User, place)?, world(Privilege::Supervisor, place)?])
-        };
-        let worlds = [pair(Place::HERE)?, pair(Place::ELSEWHERE)?];
-        let hart = worlds[0][0].hart();
+        let host = Table::new(&mut store, isa, false)?;
+        let has_guests = isa.has_hypervisor();
+        let guest = has_guests.then(|| Table::new(&mut store, isa, true)).transpose()?;
+        let hart = host.worlds[0][0].hart();
         let registers = Registers::of(hart);
         let subjects = subjects(hart, &registers);
-        let shared = Shared { store, engine };
-        Ok(Self { request, shared, worlds, registers, subjects, instructions: Vec::new() })
+        let executor = Executor { shared: Shared { store, engine }, registers };
+        Ok(Self { request, executor, subjects, host, guest })
     }
 
     /// Classifies the next instruction. `false` if there was none left.
     pub fn advance(&mut self) -> Result<bool, ClassifyError> {
-        let Some(subject) = self.subjects.get(self.instructions.len()).cloned() else {
+        let Self { request, executor, subjects, host, guest } = self;
+        let Some(subject) = subjects.get(host.instructions.len()) else {
             return Ok(false);
         };
-        let mut findings = Findings::default();
-        for number in 0..self.request.states {
-            let state = State::new(self.request.seed, &subject, number, &self.registers)
+        let mut tables: Vec<&mut Table> = std::iter::once(host).chain(guest).collect();
+        let mut findings: Vec<_> =
+            tables.iter().map(|table| Findings::new(table.in_guest)).collect();
+        for number in 0..request.states {
+            let state = State::new(request.seed, subject, number, &executor.registers)
                 .ok_or_else(|| ClassifyError::Encoding(subject.name.clone()))?;
-            let runs = self.run(&state)?;
-            findings.add(&state, &runs, &self.registers);
+            for (table, findings) in tables.iter_mut().zip(&mut findings) {
+                let runs = executor.run(&mut table.worlds, &state)?;
+                findings.add(&state, &runs, &executor.registers);
+            }
         }
-        self.instructions.push(findings.conclude(&subject));
+        for (table, findings) in tables.into_iter().zip(findings) {
+            table.instructions.push(findings.conclude(subject));
+        }
         Ok(true)
     }
 
     /// What has been found.
     pub fn finish(self) -> Classification {
         let Request { isa, seed, states } = self.request;
+        let guest = self.guest.map(|table| GuestTable::new(guest_exclusions(), table.instructions));
         let exclusions = exclusions(isa.has_hypervisor());
-        Classification::new(isa.name(), (seed, states), exclusions, self.instructions)
-    }
-
-    fn run(&mut self, state: &State) -> Result<Runs, ClassifyError> {
-        Ok(Runs {
-            plain: self.run_both(0, state, Values::First)?,
-            moved: self.run_both(1, state, Values::First)?,
-            altered: self.run_both(0, state, Values::Second)?,
-        })
-    }
-
-    fn run_both(
-        &mut self,
-        place: usize,
-        state: &State,
-        values: Values,
-    ) -> Result<[Observation; 2], ClassifyError> {
-        let Self { shared, worlds, registers, .. } = self;
-        let [user, supervisor] = &mut worlds[place];
-        Ok([
-            user.execute(shared, registers, state, values)?,
-            supervisor.execute(shared, registers, state, values)?,
-        ])
+        let instructions = self.host.instructions;
+        Classification::new(isa.name(), (seed, states), exclusions, instructions, guest)
     }
 }
 

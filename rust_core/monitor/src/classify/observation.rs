@@ -1,6 +1,5 @@
 //! What one execution of one instruction showed.
 
-use super::registers::Registers;
 use dcsim_hart::isa::Register;
 use dcsim_hart::{Exception, Privilege, Stop, csr};
 use serde::Serialize;
@@ -39,8 +38,7 @@ impl Outcome {
 /// Misaligned, access and page faults, those of guests included.
 fn is_memory_trap(cause: u64) -> bool {
     let code = |exception: Exception| exception.code();
-    let guest_page_faults = [20, 21, 23];
-    let others = [
+    let memory_traps = [
         Exception::InstructionMisaligned,
         Exception::InstructionAccessFault,
         Exception::LoadMisaligned,
@@ -50,8 +48,11 @@ fn is_memory_trap(cause: u64) -> bool {
         Exception::InstructionPageFault,
         Exception::LoadPageFault,
         Exception::StorePageFault,
+        Exception::InstructionGuestPageFault,
+        Exception::LoadGuestPageFault,
+        Exception::StoreGuestPageFault,
     ];
-    guest_page_faults.contains(&cause) || others.map(code).contains(&cause)
+    memory_traps.map(code).contains(&cause)
 }
 
 /// What a program can see of its machine.
@@ -64,15 +65,16 @@ pub(super) struct Visible {
     pub(super) frm: u8,
     /// Its pages, by virtual address.
     pub(super) memory: Vec<u8>,
+    /// In a guest, its mode and the values of [`Registers::guest`](super::registers::Registers).
+    pub(super) guest: Option<(Privilege, Vec<u64>)>,
 }
 
 /// What a program does not own: mode, resources, and what the TLB holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Control {
-    pub(super) privilege: Privilege,
-    /// The mode is one of a guest.
-    pub(super) virtualised: bool,
-    /// Values of [`Registers::privileged`].
+    /// The mode; `None` for those of a guest, which are its own.
+    pub(super) mode: Option<Privilege>,
+    /// Values of the registers that are watched.
     pub(super) registers: Vec<u64>,
     /// The processor is given up until an interrupt.
     pub(super) waits: bool,
@@ -82,9 +84,8 @@ pub(super) struct Control {
 
 impl Control {
     /// The mode, in words.
-    fn mode(&self) -> String {
-        let guest = if self.virtualised { "guest " } else { "" };
-        format!("{guest}{:?}", self.privilege).to_lowercase()
+    fn mode_name(&self) -> String {
+        self.mode.map_or_else(|| "a guest's".to_owned(), |mode| format!("{mode:?}").to_lowercase())
     }
 }
 
@@ -139,8 +140,13 @@ impl Difference {
     }
 }
 
-/// What a program sees that differs between two executions.
-pub(super) fn visible_differences(first: &Observation, second: &Observation) -> Vec<Difference> {
+/// What a program sees that differs between two executions. `guest` are the numbers of the registers
+/// that a guest sees too.
+pub(super) fn visible_differences(
+    first: &Observation,
+    second: &Observation,
+    guest: &[u16],
+) -> Vec<Difference> {
     if first.outcome != second.outcome {
         let words = |observation: &Observation| observation.outcome.words();
         return vec![Difference::new("instruction", words(first), words(second))];
@@ -158,7 +164,25 @@ pub(super) fn visible_differences(first: &Observation, second: &Observation) -> 
         Difference::of_values("frm", one.frm.into(), other.frm.into()),
         memory_difference(&one.memory, &other.memory),
     ];
-    registers.chain(rest).flatten().collect()
+    let own = guest_differences(one, other, guest);
+    registers.chain(rest).flatten().chain(own).collect()
+}
+
+fn guest_differences(one: &Visible, other: &Visible, numbers: &[u16]) -> Vec<Difference> {
+    let (Some((mode, registers)), Some((other_mode, others))) = (&one.guest, &other.guest) else {
+        return Vec::new();
+    };
+    let mode = Difference::of_values("mode", mode.code(), other_mode.code());
+    mode.into_iter().chain(register_differences(numbers, registers, others)).collect()
+}
+
+fn register_differences(numbers: &[u16], first: &[u64], second: &[u64]) -> Vec<Difference> {
+    let values = numbers.iter().zip(first.iter().zip(second));
+    let differences = values.filter_map(|(&number, (&first, &second))| {
+        let name = csr::name(number).unwrap_or_else(|| format!("{number:#x}"));
+        Difference::of_values(name, first, second)
+    });
+    differences.collect()
 }
 
 fn memory_difference(one: &[u8], other: &[u8]) -> Option<Difference> {
@@ -168,23 +192,16 @@ fn memory_difference(one: &[u8], other: &[u8]) -> Option<Difference> {
 }
 
 /// What an execution changed that its program does not own.
-pub(super) fn control_differences(
-    observation: &Observation,
-    registers: &Registers,
-) -> Vec<Difference> {
+pub(super) fn control_differences(observation: &Observation, watched: &[u16]) -> Vec<Difference> {
     let (before, after) = (&observation.before, &observation.after);
-    let values = before.registers.iter().zip(&after.registers);
-    let of_registers = registers.privileged.iter().zip(values).filter_map(|(&number, values)| {
-        let name = csr::name(number).unwrap_or_else(|| format!("{number:#x}"));
-        Difference::of_values(name, *values.0, *values.1)
-    });
+    let of_registers = register_differences(watched, &before.registers, &after.registers);
     let others = [
-        (before.mode() != after.mode())
-            .then(|| Difference::new("mode", before.mode(), after.mode())),
+        (before.mode != after.mode)
+            .then(|| Difference::new("mode", before.mode_name(), after.mode_name())),
         (before.waits != after.waits)
             .then(|| Difference::new("processor", "executes", "waits for an interrupt")),
         (before.keeps_translation != after.keeps_translation)
             .then(|| Difference::new("TLB", "holds a translation", "does not hold it")),
     ];
-    of_registers.chain(others.into_iter().flatten()).collect()
+    of_registers.into_iter().chain(others.into_iter().flatten()).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::exclusions::Exclusion;
 use super::observation::{Difference, Observation, Outcome};
-use super::registers::Registers;
+use super::registers::is_of_machine_mode;
 use super::state::State;
 use dcsim_hart::csr;
 use dcsim_hart::isa::{Format, Register, RegisterField, decode, disassemble};
@@ -137,14 +137,14 @@ impl Proof {
         observation: &Observation,
         in_user_mode: String,
         differences: Vec<Difference>,
-        registers: &Registers,
+        watched: &[u16],
     ) -> Self {
         let hexadecimal = |value: u64| format!("{value:#x}");
         let integer =
             |register: Register| (register.integer_name(), hexadecimal(state.x[register.index()]));
-        let csrs = registers.privileged.iter().zip(&observation.before.registers);
+        let csrs = watched.iter().zip(&observation.before.registers);
         let csrs = csrs
-            .filter(|(number, value)| **value != 0 && registers.below_machine.contains(number))
+            .filter(|(number, value)| **value != 0 && !is_of_machine_mode(**number))
             .filter_map(|(&number, &value)| Some((csr::name(number)?, hexadecimal(value))));
         Self {
             sensitivity,
@@ -273,6 +273,42 @@ impl Counts {
     }
 }
 
+/// What instructions do in a guest of the hypervisor extension.
+///
+/// There, supervisor mode is the guest's, and no trap is needed for what concerns the guest alone.
+/// An offender is an instruction that changes state of HS mode or of machine mode, or shows it, in
+/// either mode of the guest.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct GuestTable {
+    /// What is to hold.
+    pub condition: &'static str,
+    /// Whether it does.
+    pub holds: bool,
+    /// The instructions that break it.
+    pub offenders: Vec<String>,
+    /// How many instructions are what.
+    pub counts: Counts,
+    /// What is left out, besides the rest.
+    pub exclusions: Vec<Exclusion>,
+    /// Every instruction, in the guest's user mode and in its supervisor mode.
+    pub instructions: Vec<Instruction>,
+}
+
+impl GuestTable {
+    pub(super) fn new(exclusions: Vec<Exclusion>, instructions: Vec<Instruction>) -> Self {
+        let offenders = instructions.iter().filter(|each| each.class == Class::Sensitive);
+        let offenders: Vec<_> = offenders.map(|each| each.name.clone()).collect();
+        Self {
+            condition: "in a guest, every instruction traps or acts on the guest's state alone",
+            holds: offenders.is_empty(),
+            offenders,
+            counts: Counts::of(&instructions),
+            exclusions,
+            instructions,
+        }
+    }
+}
+
 /// The classification of an instruction set.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Classification {
@@ -290,6 +326,8 @@ pub struct Classification {
     pub exclusions: Vec<Exclusion>,
     /// Every instruction.
     pub instructions: Vec<Instruction>,
+    /// What instructions do in a guest, if the hypervisor extension is there.
+    pub guest: Option<GuestTable>,
 }
 
 impl Classification {
@@ -298,6 +336,7 @@ impl Classification {
         (seed, states): (u64, u32),
         exclusions: Vec<Exclusion>,
         instructions: Vec<Instruction>,
+        guest: Option<GuestTable>,
     ) -> Self {
         let virtualisable = (
             1,
@@ -314,7 +353,7 @@ impl Classification {
             Verdict::new(hybrid, &instructions, Instruction::is_user_sensitive),
         ];
         let counts = Counts::of(&instructions);
-        Self { isa, seed, states, counts, verdicts, exclusions, instructions }
+        Self { isa, seed, states, counts, verdicts, exclusions, instructions, guest }
     }
 
     /// The verdict on a theorem, if it is one of those that are judged.

@@ -3,7 +3,7 @@
 use super::exclusions::{SATP, VSATP, ignored};
 use super::layout::{CODE, DATA_BYTES, FRAMES, Place, RAM, STALE, is_stale};
 use super::observation::{Control, Observation, Outcome, Visible};
-use super::registers::Registers;
+use super::registers::{Registers, guest_bits, is_of_configuration, is_of_guest};
 use super::state::State;
 use dcsim_hart::csr::fields::{counter, environment, interrupt};
 use dcsim_hart::{
@@ -17,6 +17,10 @@ const MIE: u16 = 0x304;
 const MCOUNTEREN: u16 = 0x306;
 const MENVCFG: u16 = 0x30a;
 const MIP: u16 = 0x344;
+const HIDELEG: u16 = 0x603;
+const HCOUNTEREN: u16 = 0x606;
+const HENVCFG: u16 = 0x60a;
+const HGATP: u16 = 0x680;
 const PMPCFG0: u16 = 0x3a0;
 const PMPADDR0: u16 = 0x3b0;
 
@@ -57,10 +61,34 @@ pub(super) struct Shared<E> {
     pub(super) engine: E,
 }
 
+/// The mode that a world's instructions are executed in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct WorldMode {
+    pub(super) privilege: Privilege,
+    /// In a guest of the hypervisor extension.
+    pub(super) in_guest: bool,
+}
+
+impl WorldMode {
+    fn is_for_user(self) -> bool {
+        self.privilege == Privilege::User
+    }
+
+    /// The mode whose translations are to outlive the instruction: a guest's own are its affair.
+    fn watched(self) -> Self {
+        let privilege = if self.in_guest { Privilege::Supervisor } else { self.privilege };
+        Self { privilege, in_guest: false }
+    }
+
+    fn enter(self, hart: &mut Hart) {
+        hart.set_mode(self.privilege, self.in_guest);
+    }
+}
+
 /// A hart with its memory.
 #[derive(Debug)]
 pub(super) struct World {
-    mode: Privilege,
+    mode: WorldMode,
     place: Place,
     frames: Frames,
     hart: Hart,
@@ -80,12 +108,13 @@ impl World {
     pub(super) fn new(
         store: &mut PageStore,
         profile: IsaProfile,
-        mode: Privilege,
+        mode: WorldMode,
         place: Place,
     ) -> Result<Self, MemoryError> {
         let mut frames = Frames::new(RAM, FRAMES);
         let mut memory = Memory { store, frames: &mut frames };
-        place.map(&mut memory, mode == Privilege::User)?;
+        let map = if mode.in_guest { Place::map_guest } else { Place::map };
+        map(&place, &mut memory, mode.is_for_user())?;
         let mut hart = Hart::new(0, profile, Timing::uniform());
         hart.hosted = HostedModes { machine: true, supervisor: true };
         configure(&mut hart);
@@ -106,30 +135,32 @@ impl World {
         state: &State,
         values: Values,
     ) -> Result<Observation, MemoryError> {
-        let for_user = self.mode == Privilege::User;
+        let Self { mode, place, frames, hart, initial } = self;
+        let (mode, place) = (*mode, *place);
+        let stale_for = (mode.in_guest, mode.is_for_user());
         let Shared { store, engine } = shared;
-        let memory = Memory { store, frames: &mut self.frames };
-        let mut ports = Ports { memory, bus: &mut NoDevices };
-        fill(&mut ports.memory, self.place, state)?;
-        self.place.map_stale(&mut ports.memory, for_user, true)?;
-        enter(&mut self.hart, self.mode, &self.initial);
-        apply(&mut self.hart, self.place, registers, state, values);
-        let has_stale = holds_stale(&mut self.hart, &mut ports);
-        self.place.map_stale(&mut ports.memory, for_user, false)?;
-        let csrs = self.hart.csrs.clone();
-        let before = control(&self.hart, registers, has_stale);
+        let mut ports = Ports { memory: Memory { store, frames }, bus: &mut NoDevices };
+        fill(&mut ports.memory, place, state)?;
+        reset(hart, initial);
+        apply(hart, mode, place, registers, state, values);
+        place.map_stale(&mut ports.memory, stale_for, true)?;
+        let has_stale = holds_stale(hart, mode, &mut ports);
+        place.map_stale(&mut ports.memory, stale_for, false)?;
+        let csrs = hart.csrs.clone();
+        mode.enter(hart);
+        let before = control(hart, mode, registers, has_stale);
 
-        let stop = engine.run(&mut self.hart, &mut ports, BEGIN_CYCLES + 1);
-        let visible = visible(&self.hart, &ports.memory, self.place)?;
-        let mut after = control(&self.hart, registers, has_stale);
-        after.waits = stop == Stop::WaitForInterrupt;
-        enter_again(&mut self.hart, self.mode, csrs);
-        after.keeps_translation = holds_stale(&mut self.hart, &mut ports);
+        let stop = engine.run(hart, &mut ports, BEGIN_CYCLES + 1);
+        let visible = visible(hart, mode, registers, &ports.memory, place)?;
+        let mut after = control(hart, mode, registers, has_stale);
+        after.waits = stop == Stop::WaitForInterrupt && !mode.in_guest;
+        hart.csrs = csrs;
+        after.keeps_translation = holds_stale(hart, mode, &mut ports);
         Ok(Observation { outcome: Outcome::of(stop), before, visible, after })
     }
 }
 
-/// Has machine mode let the others do whatever they may.
+/// Has machine mode, and HS mode, let the others do whatever they may.
 fn configure(hart: &mut Hart) {
     let environment = environment::STCE | environment::ADUE;
     for (number, value) in [
@@ -138,6 +169,9 @@ fn configure(hart: &mut Hart) {
         (MIDELEG, interrupt::SUPERVISOR),
         (MCOUNTEREN, counter::TIME),
         (MENVCFG, environment),
+        (HIDELEG, interrupt::VIRTUAL),
+        (HCOUNTEREN, counter::TIME),
+        (HENVCFG, environment),
     ] {
         hart.write_csr(number, value);
     }
@@ -153,34 +187,54 @@ fn fill(memory: &mut Memory<'_>, place: Place, state: &State) -> Result<(), Memo
     memory.write_u32(PhysicalAddress(code.0 + state.pc - CODE), state.word)
 }
 
-/// Enters a mode with the initial registers, a fresh clock and empty TLBs.
-fn enter(hart: &mut Hart, mode: Privilege, initial: &Csrs) {
+/// Gives the hart the initial registers, a fresh clock and empty TLBs.
+fn reset(hart: &mut Hart, initial: &Csrs) {
     hart.csrs = initial.clone();
     hart.clock.cycles = BEGIN_CYCLES;
     hart.counters.instructions = 0;
-    hart.set_mode(mode, false);
+    hart.set_mode(Privilege::Supervisor, false);
     hart.flush_translations(None, None);
     hart.flush_second_stage(None);
 }
 
-/// Enters a mode with the registers of before, and whatever the TLBs hold.
-fn enter_again(hart: &mut Hart, mode: Privilege, csrs: Csrs) {
-    hart.csrs = csrs;
-    hart.set_mode(mode, false);
-}
-
 /// Gives the hart the registers of a state. No interrupt is both pending and enabled.
-fn apply(hart: &mut Hart, place: Place, registers: &Registers, state: &State, values: Values) {
-    let set = &state.registers[usize::from(values == Values::Second)];
-    for (&number, &value) in registers.varied.iter().zip(set) {
-        hart.write_csr(number, value);
+fn apply(
+    hart: &mut Hart,
+    mode: WorldMode,
+    place: Place,
+    registers: &Registers,
+    state: &State,
+    values: Values,
+) {
+    let [first, second] = &state.registers;
+    for (index, &number) in registers.varied.iter().enumerate() {
+        let is_fixed = mode.in_guest && is_of_guest(number);
+        let set = if values == Values::First || is_fixed { first } else { second };
+        if !(mode.in_guest && is_of_configuration(number)) {
+            hart.write_csr(number, set[index]);
+        }
     }
-    for number in [SATP, VSATP] {
-        hart.write_csr(number, place.satp(state.asid));
+    for (number, value) in roots(mode, place, state.asid) {
+        hart.write_csr(number, value);
     }
     let pending = hart.read_csr(MIP).unwrap_or(0);
     let enabled = hart.read_csr(MIE).unwrap_or(0);
     hart.write_csr(MIE, enabled & !pending);
+    apply_program(hart, place, state);
+}
+
+/// Where the page tables are. HS mode sees the memory of a guest as the guest's supervisor does.
+fn roots(mode: WorldMode, place: Place, asid: u64) -> Vec<(u16, u64)> {
+    if mode.in_guest {
+        let guest = Place::guest_satp(asid);
+        vec![(SATP, place.host_satp(asid)), (VSATP, guest), (HGATP, place.hgatp())]
+    } else {
+        vec![(SATP, place.satp(asid)), (VSATP, place.satp(asid))]
+    }
+}
+
+/// Gives the hart what a program owns.
+fn apply_program(hart: &mut Hart, place: Place, state: &State) {
     (hart.pc, hart.x, hart.f) = (state.pc, state.x, state.f);
     (hart.csrs.fflags, hart.csrs.frm) = (state.fflags, state.frm);
     hart.reservation = state.reservation.map(|reserved| {
@@ -194,23 +248,42 @@ fn apply(hart: &mut Hart, place: Place, registers: &Registers, state: &State, va
 
 /// Whether the stale page is still read through the translation that the tables no longer have. If
 /// the TLB has none, it takes the tables'.
-fn holds_stale(hart: &mut Hart, ports: &mut Ports<'_>) -> bool {
+fn holds_stale(hart: &mut Hart, mode: WorldMode, ports: &mut Ports<'_>) -> bool {
+    mode.watched().enter(hart);
     hart.begin_run(ports);
     hart.load(ports, STALE, Width::Double).is_ok_and(is_stale)
 }
 
-fn control(hart: &Hart, registers: &Registers, keeps_translation: bool) -> Control {
-    let read = |&number: &u16| hart.read_csr(number).unwrap_or(0) & !ignored(number);
-    let registers = registers.privileged.iter().map(read).collect();
-    let (privilege, virtualised) = (hart.privilege, hart.virtualised);
-    Control { privilege, virtualised, registers, waits: false, keeps_translation }
+fn control(
+    hart: &Hart,
+    mode: WorldMode,
+    registers: &Registers,
+    keeps_translation: bool,
+) -> Control {
+    let of_guest = |number| if mode.in_guest { guest_bits(number) } else { 0 };
+    let read =
+        |&number: &u16| hart.read_csr(number).unwrap_or(0) & !ignored(number) & !of_guest(number);
+    Control {
+        mode: (!hart.virtualised).then_some(hart.privilege),
+        registers: registers.watched(mode.in_guest).iter().map(read).collect(),
+        waits: false,
+        keeps_translation,
+    }
 }
 
-fn visible(hart: &Hart, memory: &Memory<'_>, place: Place) -> Result<Visible, MemoryError> {
+fn visible(
+    hart: &Hart,
+    mode: WorldMode,
+    registers: &Registers,
+    memory: &Memory<'_>,
+    place: Place,
+) -> Result<Visible, MemoryError> {
     let mut bytes = vec![0; DATA_BYTES + PAGE_BYTES];
     for (page, address) in bytes.chunks_mut(PAGE_BYTES).zip(place.visible()) {
         memory.read(address, page)?;
     }
+    let read = |&number: &u16| hart.read_csr(number).unwrap_or(0);
+    let guest = || (hart.privilege, registers.guest.iter().map(read).collect());
     Ok(Visible {
         pc: hart.pc,
         x: hart.x,
@@ -218,5 +291,6 @@ fn visible(hart: &Hart, memory: &Memory<'_>, place: Place) -> Result<Visible, Me
         fflags: hart.csrs.fflags,
         frm: hart.csrs.frm,
         memory: bytes,
+        guest: mode.in_guest.then(guest),
     })
 }
