@@ -93,23 +93,32 @@ impl Traced {
         translation: u64,
         view: View,
     ) -> Result<Root<'_>, HostError> {
-        let space = match self.find(meter, translation) {
-            Some(space) => space,
+        let found = match self.find(meter, translation) {
+            Some(found) => found,
             None => self.add(meter, frames, translation),
         };
+        self.move_to_front(meter, found);
         self.uses += 1;
-        self.spaces[space].last_use = self.uses;
+        self.spaces[0].last_use = self.uses;
         let levels = levels(translation).unwrap_or(BARE_LEVELS);
-        if self.spaces[space].roots[view as usize].is_none() {
+        if self.spaces[0].roots[view as usize].is_none() {
             let node = self.graph.table(meter, frames, root_key(translation, levels, view))?;
             if let Some(node) = self.graph.nodes.get_mut(node) {
                 node.roots += 1;
             }
-            self.spaces[space].roots[view as usize] = Some(SpaceRoot { node, asid: None });
+            self.spaces[0].roots[view as usize] = Some(SpaceRoot { node, asid: None });
         }
-        let root = self.spaces[space].roots[view as usize].as_mut();
+        let root = self.spaces[0].roots[view as usize].as_mut();
         let root = root.ok_or(HostError::FrameNotReserved)?;
         Ok(Root { table: self.graph.frame(root.node)?, levels, asid: &mut root.asid })
+    }
+
+    /// Lets the next search find a space at once.
+    fn move_to_front(&mut self, meter: &mut Meter<'_>, space: usize) {
+        if space > 0 {
+            meter.store_state(2);
+            self.spaces.swap(0, space);
+        }
     }
 
     fn find(&self, meter: &mut Meter<'_>, translation: u64) -> Option<usize> {
