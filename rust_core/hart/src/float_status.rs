@@ -42,10 +42,14 @@ impl Hart {
     }
 
     /// Lets `mstatus.FS` stand in, if an engine executes a guest.
+    #[inline]
     pub(crate) fn lend_float_status(&mut self) {
-        if !self.virtualised || self.float_status != FloatStatus::Settled {
-            return;
+        if self.virtualised && self.float_status == FloatStatus::Settled {
+            self.lend_in_guest();
         }
+    }
+
+    fn lend_in_guest(&mut self) {
         let (host, guest) = (self.csrs.mstatus & status::FS, self.csrs.vsstatus & status::FS);
         let both = match (host, guest) {
             (0, _) | (_, 0) => 0,
@@ -57,8 +61,14 @@ impl Hart {
     }
 
     /// Gives both fields the values that they have by now.
+    #[inline]
     pub(crate) fn settle_float_status(&mut self) {
-        let FloatStatus::Lent(host) = self.float_status else { return };
+        if let FloatStatus::Lent(host) = self.float_status {
+            self.settle_in_guest(host);
+        }
+    }
+
+    fn settle_in_guest(&mut self, host: u64) {
         self.float_status = FloatStatus::Settled;
         if self.csrs.mstatus & status::FS == status::FS {
             self.csrs.vsstatus |= status::FS;

@@ -179,13 +179,17 @@ impl Hart {
         if ready == 0 {
             return None;
         }
-        let (delegated, further) = (self.csrs.mideleg, self.csrs.mideleg & self.csrs.hideleg);
-        let levels = [
-            (self.takes_machine_interrupts(), ready & !delegated),
-            (self.takes_supervisor_interrupts(), ready & delegated & !further),
-            (self.takes_guest_interrupts(), ready & further),
-        ];
-        let (_, taken) = levels.into_iter().find(|(takes, ready)| *takes && *ready != 0)?;
+        let delegated = ready & self.csrs.mideleg;
+        let further = delegated & self.csrs.hideleg;
+        let taken = if ready != delegated && self.takes_machine_interrupts() {
+            ready & !delegated
+        } else if delegated != further && self.takes_supervisor_interrupts() {
+            delegated & !further
+        } else if self.takes_guest_interrupts() {
+            further
+        } else {
+            return None;
+        };
         Interrupt::BY_PRIORITY.into_iter().find(|interrupt| taken & interrupt.bit() != 0)
     }
 

@@ -51,7 +51,7 @@ impl Hart {
         let detail = Detail {
             guest_value: trap.guest_value,
             guest_instruction: trap.guest_instruction,
-            is_guest_address: trap.is_guest_access || self.has_guest_address(trap.cause),
+            is_guest_address: self.profile.has_hypervisor() && self.has_guest_address(&trap),
         };
         self.enter_trap(handler, cause, trap.value, detail)
     }
@@ -79,8 +79,8 @@ impl Hart {
     }
 
     /// Whether the trap value of this exception is a guest's virtual address.
-    fn has_guest_address(&self, cause: Exception) -> bool {
-        match cause {
+    fn has_guest_address(&self, trap: &Trap) -> bool {
+        match trap.cause {
             Exception::InstructionMisaligned
             | Exception::InstructionAccessFault
             | Exception::Breakpoint
@@ -93,7 +93,9 @@ impl Hart {
             | Exception::LoadPageFault
             | Exception::StorePageFault
             | Exception::LoadGuestPageFault
-            | Exception::StoreGuestPageFault => self.data_mode().virtualised,
+            | Exception::StoreGuestPageFault => {
+                trap.is_guest_access || self.data_mode().virtualised
+            }
             _ => false,
         }
     }

@@ -20,7 +20,7 @@ mod table;
 pub use counters::EventCounter;
 pub use table::name;
 
-use crate::hart::{Hart, Privilege};
+use crate::hart::Hart;
 use crate::mode::Mode;
 use crate::pmp::Pmp;
 use crate::profile::IsaProfile;
@@ -187,49 +187,58 @@ impl Hart {
     /// The engine has charged the instruction's cycles and not yet counted it as retired, so that
     /// counters are read and written as the architecture says.
     pub fn csr_access(&mut self, number: u16, op: CsrOp) -> Result<(u64, CsrEffect), Trap> {
+        if self.virtualised {
+            return self.access_in_guest(number, op);
+        }
+        let row = self.row_of(number).ok_or(Trap::ILLEGAL)?;
+        if !self.is_legal(row, number, op, Mode::host(self.privilege)) {
+            return Err(Trap::ILLEGAL);
+        }
+        Ok(self.apply(row, number, op))
+    }
+
+    /// The same in a guest, where other registers stand in for some. What a guest may not, but HS
+    /// mode may, is a virtual instruction.
+    fn access_in_guest(&mut self, number: u16, op: CsrOp) -> Result<(u64, CsrEffect), Trap> {
         self.settle_float_status();
-        let result = self.access_register(number, op);
+        let row = self.row_of(number).ok_or(Trap::ILLEGAL);
+        let result = row.and_then(|row| {
+            if self.is_legal(row, number, op, self.mode()) {
+                Ok(self.apply(guest::substitute(number).unwrap_or(row), number, op))
+            } else if self.is_legal(row, number, op, Mode::HOST_SUPERVISOR) {
+                Err(Trap::VIRTUAL)
+            } else {
+                Err(Trap::ILLEGAL)
+            }
+        });
         self.lend_float_status();
         result
     }
 
-    fn access_register(&mut self, number: u16, op: CsrOp) -> Result<(u64, CsrEffect), Trap> {
-        let row = self.row_of(number).ok_or(Trap::ILLEGAL)?;
-        let writes = op != CsrOp::Read;
-        self.check_access(row, number, writes)?;
-        let row = if self.virtualised { guest::substitute(number).unwrap_or(row) } else { row };
+    /// Whether a mode may access a register. In a guest `mstatus.TVM` is left out of account: it
+    /// is for HS mode itself.
+    #[inline]
+    fn is_legal(&self, row: &Row, number: u16, op: CsrOp, mode: Mode) -> bool {
+        is_within_reach(mode, number)
+            && !(op != CsrOp::Read && is_read_only(number))
+            && (row.accessible)(self, number, mode)
+    }
+
+    #[inline]
+    fn apply(&mut self, row: &Row, number: u16, op: CsrOp) -> (u64, CsrEffect) {
         let old = (row.read)(self, number);
-        let base = if writes { (row.base)(self, number) } else { old };
+        let base = if op == CsrOp::Read { old } else { (row.base)(self, number) };
         let effect = match op.apply(base) {
             Some(value) => (row.write)(self, number, value),
             None => CsrEffect::None,
         };
-        Ok((old, effect))
-    }
-
-    /// Whether the current mode may access a register.
-    ///
-    /// What a guest may not, but HS mode may, is a virtual instruction. `mstatus.TVM` is for HS
-    /// mode only: rows leave it out of account in a guest.
-    fn check_access(&self, row: &Row, number: u16, writes: bool) -> Result<(), Trap> {
-        let is_legal = |mode: Mode| {
-            is_within_reach(mode, number)
-                && !(writes && is_read_only(number))
-                && (row.accessible)(self, number, mode)
-        };
-        if is_legal(self.mode()) {
-            Ok(())
-        } else if self.virtualised && is_legal(Mode::HOST_SUPERVISOR) {
-            Err(Trap::VIRTUAL)
-        } else {
-            Err(Trap::ILLEGAL)
-        }
+        (old, effect)
     }
 
     /// The row of a register that the hart has.
+    #[inline]
     fn row_of(&self, number: u16) -> Option<&'static Row> {
-        let exists = self.profile.has_hypervisor() || !is_of_hypervisor_extension(number);
-        table::row_of(number).filter(|_| exists)
+        table::row_of(number).filter(|row| !row.is_hypervisors || self.profile.has_hypervisor())
     }
 
     /// The value that machine mode reads from a register; `None` if there is no such register.
@@ -245,8 +254,8 @@ impl Hart {
     }
 }
 
-/// The code of the lowest privilege that may access a register: two bits of its number.
-fn lowest_privilege(number: u16) -> u16 {
+/// The privilege that a register is for: two bits of its number.
+const fn level(number: u16) -> u16 {
     number >> 8 & 3
 }
 
@@ -254,20 +263,20 @@ fn lowest_privilege(number: u16) -> u16 {
 const HYPERVISOR: u16 = 2;
 
 /// Whether a mode is privileged enough for a register.
+#[inline]
 fn is_within_reach(mode: Mode, number: u16) -> bool {
-    match (lowest_privilege(number), mode.privilege) {
-        (0, _) | (_, Privilege::Machine) => true,
-        (1, privilege) => privilege == Privilege::Supervisor,
-        (HYPERVISOR, privilege) => privilege == Privilege::Supervisor && !mode.virtualised,
-        _ => false,
-    }
+    /// The codes of the lowest privileges, by level: HS mode has the nominal privilege of S.
+    const LOWEST: [u64; 4] = [0, 1, 1, 3];
+    let level = level(number);
+    mode.privilege.code() >= LOWEST[usize::from(level)]
+        && !(mode.virtualised && level == HYPERVISOR)
 }
 
 /// Whether a register is there only with the hypervisor extension.
-fn is_of_hypervisor_extension(number: u16) -> bool {
+const fn is_of_hypervisor_extension(number: u16) -> bool {
     const MTINST: u16 = 0x34a;
     const MTVAL2: u16 = 0x34b;
-    lowest_privilege(number) == HYPERVISOR || matches!(number, MTINST | MTVAL2)
+    level(number) == HYPERVISOR || matches!(number, MTINST | MTVAL2)
 }
 
 /// Whether a register is read-only: two bits of its number.

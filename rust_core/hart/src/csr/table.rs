@@ -1,7 +1,10 @@
 //! The table of control and status registers.
 
 use super::machine::{always, ignore_write, read_zero};
-use super::{CsrEffect, counters, float, guest, hypervisor, interrupts, machine, supervisor};
+use super::{
+    CsrEffect, counters, float, guest, hypervisor, interrupts, is_of_hypervisor_extension, machine,
+    supervisor,
+};
 use crate::hart::Hart;
 use crate::mode::Mode;
 
@@ -13,6 +16,8 @@ pub(super) struct Row {
     first: u16,
     last: u16,
     name: &'static str,
+    /// It is there only with the hypervisor extension.
+    pub(super) is_hypervisors: bool,
     /// Whether an access is legal in a mode, beyond what the number says.
     pub(super) accessible: fn(&Hart, u16, Mode) -> bool,
     /// The value that an instruction reads.
@@ -24,7 +29,16 @@ pub(super) struct Row {
 }
 
 pub(super) const fn row(number: u16, name: &'static str, read: Read, write: Write) -> Row {
-    Row { first: number, last: number, name, accessible: always, read, base: read, write }
+    Row {
+        first: number,
+        last: number,
+        name,
+        is_hypervisors: is_of_hypervisor_extension(number),
+        accessible: always,
+        read,
+        base: read,
+        write,
+    }
 }
 
 impl Row {

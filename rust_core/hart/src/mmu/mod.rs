@@ -111,6 +111,7 @@ impl Hart {
     }
 
     /// The same after a change of the mode alone.
+    #[inline]
     pub(crate) fn select_contexts(&mut self) {
         let mode = self.mode().index();
         let plain = self.csrs.mstatus & status::MPRV == 0 && self.mmu.guest_access.is_none();

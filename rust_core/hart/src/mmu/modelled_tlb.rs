@@ -49,6 +49,7 @@ impl TlbEntry {
     }
 
     /// Whether it permits the access, accessed and dirty bits included.
+    #[inline]
     pub(crate) fn answers(&self, access: Access, regime: &Regime) -> bool {
         let first = self.space.is_direct()
             || (self.pte.permits(access, regime.accessor) && self.pte.is_marked_for(access));

@@ -9,6 +9,7 @@
 //! invalid.
 
 use super::Access;
+use crate::csr::fields::status;
 use crate::hart::Privilege;
 
 const VALID: u64 = 1 << 0;
@@ -43,6 +44,18 @@ impl Accessor {
     /// User mode with nothing else: who makes accesses to a guest's page tables.
     pub(crate) const USER: Self =
         Self { privilege: Privilege::User, sum: false, mxr: false, as_code: false };
+
+    /// Who makes an access of this privilege, with SUM and MXR of a status register where they
+    /// matter.
+    pub(crate) fn new(privilege: Privilege, access: Access, register: u64) -> Self {
+        let is_data = access != Access::Fetch;
+        Self {
+            privilege,
+            sum: is_data && privilege == Privilege::Supervisor && register & status::SUM != 0,
+            mxr: is_data && register & status::MXR != 0,
+            as_code: false,
+        }
+    }
 }
 
 /// A page-table entry.

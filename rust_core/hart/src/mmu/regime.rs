@@ -123,30 +123,51 @@ impl Hart {
     }
 
     /// How an access is translated now. What does not matter to it is off.
+    #[inline]
     pub(crate) fn regime(&self, access: Access) -> Regime {
         let mode = self.access_mode(access);
+        if mode.virtualised {
+            self.guest_regime(mode, access)
+        } else {
+            self.host_regime(mode, access)
+        }
+    }
+
+    /// The same outside every guest: one stage, and none for machine mode.
+    #[inline]
+    fn host_regime(&self, mode: Mode, access: Access) -> Regime {
         let csrs = &self.csrs;
-        let (first, second, marks_first, own_status) = match (mode.privilege, mode.virtualised) {
-            (Privilege::Machine, _) => (0, 0, 0, 0),
-            (_, false) => (csrs.satp, 0, csrs.menvcfg, csrs.mstatus),
-            (_, true) => (csrs.vsatp, csrs.hgatp, self.guest_environment(), csrs.vsstatus),
-        };
-        let is_first = satp::mode(first) != satp::BARE;
-        let first = if is_first { first } else { 0 };
-        let is_data = access != Access::Fetch;
-        let is_supervisor = mode.privilege == Privilege::Supervisor;
-        let as_code = is_data && self.loads_as_code();
-        let guest_mxr = is_data && second != 0 && csrs.mstatus & status::MXR != 0;
-        let host_mxr = mode.virtualised && csrs.mstatus & status::MXR != 0;
-        let mxr = is_data && is_first && (host_mxr || own_status & status::MXR != 0);
-        let sum = is_data && is_first && is_supervisor && own_status & status::SUM != 0;
+        let is_translated =
+            mode.privilege != Privilege::Machine && satp::mode(csrs.satp) != satp::BARE;
+        let status = if is_translated { csrs.mstatus } else { 0 };
         Regime {
             mode,
-            first,
-            second,
-            accessor: Accessor { privilege: mode.privilege, sum, mxr, as_code },
-            guest_accessor: Accessor { mxr: guest_mxr, as_code, ..Accessor::USER },
-            marks_first: marks_first & environment::ADUE != 0,
+            first: if is_translated { csrs.satp } else { 0 },
+            second: 0,
+            accessor: Accessor::new(mode.privilege, access, status),
+            guest_accessor: Accessor::USER,
+            marks_first: csrs.menvcfg & environment::ADUE != 0,
+            marks_second: false,
+        }
+    }
+
+    /// The same in a guest: MXR of the host is for both stages.
+    fn guest_regime(&self, mode: Mode, access: Access) -> Regime {
+        let csrs = &self.csrs;
+        let is_translated = satp::mode(csrs.vsatp) != satp::BARE;
+        let host_mxr = csrs.mstatus & status::MXR;
+        let first_status = if is_translated { csrs.vsstatus | host_mxr } else { 0 };
+        let second_status = if csrs.hgatp == 0 { 0 } else { host_mxr };
+        let as_code = access == Access::Load && self.loads_as_code();
+        let accessor = Accessor::new(mode.privilege, access, first_status);
+        let guest_accessor = Accessor::new(Privilege::User, access, second_status);
+        Regime {
+            mode,
+            first: if is_translated { csrs.vsatp } else { 0 },
+            second: csrs.hgatp,
+            accessor: Accessor { as_code, ..accessor },
+            guest_accessor: Accessor { as_code, ..guest_accessor },
+            marks_first: self.guest_environment() & environment::ADUE != 0,
             marks_second: csrs.menvcfg & environment::ADUE != 0,
         }
     }
