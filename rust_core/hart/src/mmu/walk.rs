@@ -7,8 +7,8 @@
 //! in a fault.
 //!
 //! Accessed and dirty bits are set by the walk (Svadu) or raise a fault (Svade), as `menvcfg.ADUE`
-//! says, and `henvcfg.ADUE` for a guest's own tables; setting them is part of the reference. They
-//! are set when the whole walk has succeeded, so that one that fails changes nothing.
+//! says, and `henvcfg.ADUE` for a guest's own tables; setting them is part of the reference. Those
+//! of a stage are set when its walk has succeeded, so that a stage that fails changes nothing.
 
 use super::Access;
 use super::access::read_slab;
@@ -39,7 +39,8 @@ pub(crate) enum WalkFault {
     Guest { address: u64, instruction: u64 },
     /// A table is not where the hart can reach it.
     Access,
-    /// The page store has no room for a table page that is to be marked. Nothing was changed.
+    /// The page store has no room for a table page that is to be marked. At most the first stage
+    /// has been marked, and the same walk can be made again.
     StoreFull,
 }
 
