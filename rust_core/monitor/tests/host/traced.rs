@@ -164,7 +164,7 @@ fn word(build: impl FnOnce(&mut Assembler)) -> u32 {
 
 /// Runs a guest and takes its state, with the exits of one reason.
 fn run(store: &mut PageStore, cell: Cell, image: &[u8]) -> (VmState, u64) {
-    let mut model = Model::new(1, 16 * MIB);
+    let mut model = Model::of(cell.technique, 1, 16 * MIB);
     std::mem::swap(&mut model.store, store);
     model.limit_ns = 100_000_000;
     model.host.audit_steps(true);
