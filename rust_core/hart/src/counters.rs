@@ -6,6 +6,8 @@
 pub struct Counters {
     /// Instructions retired.
     pub instructions: u64,
+    /// Those of them at places that an engine was told to count apart.
+    pub marked_instructions: u64,
     /// Page-table entries read by walks.
     pub walk_references: u64,
     /// Cycles of those reads.

@@ -32,12 +32,20 @@ pub enum FrameOwner {
         /// The VM.
         vm: VmId,
     },
+    /// Code that the monitor made for a VM.
+    Code {
+        /// The VM.
+        vm: VmId,
+    },
 }
 
 impl FrameOwner {
     fn vm(self) -> VmId {
         match self {
-            Self::Guest { vm, .. } | Self::Shadow { vm } | Self::Monitor { vm } => vm,
+            Self::Guest { vm, .. }
+            | Self::Shadow { vm }
+            | Self::Monitor { vm }
+            | Self::Code { vm } => vm,
         }
     }
 }
@@ -49,7 +57,7 @@ pub struct FrameUsage {
     pub guest: u64,
     /// Shadow page tables.
     pub shadow: u64,
-    /// Tables of the monitor.
+    /// Tables of the monitor, and code that it made.
     pub monitor: u64,
 }
 
@@ -63,7 +71,7 @@ impl FrameUsage {
         match owner {
             FrameOwner::Guest { .. } => &mut self.guest,
             FrameOwner::Shadow { .. } => &mut self.shadow,
-            FrameOwner::Monitor { .. } => &mut self.monitor,
+            FrameOwner::Monitor { .. } | FrameOwner::Code { .. } => &mut self.monitor,
         }
     }
 }

@@ -11,6 +11,13 @@ dcsim_machine::assumptions! {
         "One access to a device's register: check offset and width, switch on the register, \
          update its state and the interrupt line. What a doorbell makes the device do is charged \
          where it is done.";
+    TRANSLATE: "translation.instruction" = 40 instructions,
+        "Take an instruction of the guest apart, choose its translation, compose the words. What \
+         is read and written is charged where it is.";
+    PATCH: "translation.patch" = 6 instructions,
+        "Compose a jump's word from two addresses.";
+    DEVICE_FAULTS: "translation.device_faults" = 4 faults,
+        "An instruction that has accessed a device so often is made a call of the monitor.";
     FREE_LIST: "monitor.free_list" = 4 instructions,
         "Put a frame on the list of free ones.";
     COMPARE_INSTALLED: "monitor.compare_installed" = 2 instructions,

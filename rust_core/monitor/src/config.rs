@@ -12,6 +12,8 @@ pub enum TechniqueKind {
     BareMetal,
     /// The guest kernel runs in user mode; what is sensitive traps and is emulated.
     TrapAndEmulate,
+    /// The guest kernel is translated into code that is safe to execute in user mode.
+    BinaryTranslation,
     /// The guest kernel keeps the supervisor mode, under a monitor in machine mode.
     FourRings,
     /// The guest runs in the modes that the hypervisor extension has for guests.
@@ -23,6 +25,7 @@ impl TechniqueKind {
     pub const fn pagings(self) -> &'static [PagingKind] {
         match self {
             Self::BareMetal => &[PagingKind::None],
+            Self::BinaryTranslation => &[PagingKind::ShadowTlb],
             Self::TrapAndEmulate | Self::FourRings => {
                 &[PagingKind::ShadowTlb, PagingKind::ShadowTraced]
             }
@@ -31,8 +34,13 @@ impl TechniqueKind {
     }
 
     /// All techniques.
-    pub const ALL: [Self; 4] =
-        [Self::BareMetal, Self::TrapAndEmulate, Self::FourRings, Self::HardwareAssisted];
+    pub const ALL: [Self; 5] = [
+        Self::BareMetal,
+        Self::TrapAndEmulate,
+        Self::BinaryTranslation,
+        Self::FourRings,
+        Self::HardwareAssisted,
+    ];
 
     /// Refuses a kind of pCPU on which the technique cannot work.
     pub fn check_isa(self, isa: IsaProfile) -> Result<(), String> {
@@ -74,6 +82,7 @@ impl TechniqueKind {
         match self {
             Self::BareMetal => "bare-metal",
             Self::TrapAndEmulate => "trap-and-emulate",
+            Self::BinaryTranslation => "binary-translation",
             Self::FourRings => "four-rings",
             Self::HardwareAssisted => "hardware-assisted",
         }

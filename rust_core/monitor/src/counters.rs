@@ -7,6 +7,10 @@ use crate::reason::ExitReason;
 pub struct VmCounters {
     /// Instructions that the guest executed itself.
     pub direct_instructions: u64,
+    /// Instructions of the guest that translated code executed for it.
+    pub translated_instructions: u64,
+    /// Instructions that pCPUs executed in translated code.
+    pub translation_instructions: u64,
     /// Instructions that the monitor carried out for the guest.
     pub emulated_instructions: u64,
     /// Exits by reason.
@@ -24,7 +28,7 @@ pub struct VmCounters {
 impl VmCounters {
     /// Instructions that the guest saw retire.
     pub fn instructions(&self) -> u64 {
-        self.direct_instructions + self.emulated_instructions
+        self.direct_instructions + self.translated_instructions + self.emulated_instructions
     }
 
     /// Counts an exit.

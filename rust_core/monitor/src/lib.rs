@@ -12,6 +12,7 @@
 pub mod allocator;
 pub mod assumed;
 pub mod bare_metal;
+pub mod binary_translation;
 pub mod classify;
 pub mod config;
 pub mod counters;

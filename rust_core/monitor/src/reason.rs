@@ -61,6 +61,14 @@ reasons! {
     Timer = "timer",
     /// A device of the guest raised its interrupt while the guest ran.
     ExternalInterrupt = "external_interrupt",
+    /// The guest kernel came to code that is not translated, or not chained, yet.
+    Translation = "translation",
+    /// The shadow page tables had no entry for translated code, or the cache had to move.
+    TranslationMap = "translation_map",
+    /// The guest wrote to code that is translated.
+    CodeWrite = "code_write",
+    /// The guest kernel began or ended to use floating-point registers.
+    FloatWindow = "float_window",
     /// An instruction that is illegal for the guest too.
     IllegalInstruction = "illegal_instruction",
     /// A breakpoint, an access fault or a misaligned access that the guest itself has to see.

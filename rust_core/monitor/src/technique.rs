@@ -72,6 +72,20 @@ impl Site<'_> {
     pub fn executed(&mut self, before: &Counters, until_cycles: u64) {
         let after = &self.pcpu.hart.counters;
         self.counters.direct_instructions += after.instructions - before.instructions;
+        self.executed_anything(before, until_cycles);
+    }
+
+    /// The same for translated code: the guest's instructions are those that are marked.
+    fn executed_translated(&mut self, before: &Counters, until_cycles: u64) {
+        let after = &self.pcpu.hart.counters;
+        let marked = after.marked_instructions - before.marked_instructions;
+        self.counters.translated_instructions += marked;
+        self.counters.translation_instructions += after.instructions - before.instructions;
+        self.executed_anything(before, until_cycles);
+    }
+
+    fn executed_anything(&mut self, before: &Counters, until_cycles: u64) {
+        let after = &self.pcpu.hart.counters;
         self.counters.walk_references += after.walk_references - before.walk_references;
         self.counters.itlb_misses += after.itlb_misses - before.itlb_misses;
         self.counters.dtlb_misses += after.dtlb_misses - before.dtlb_misses;
@@ -87,9 +101,30 @@ impl Site<'_> {
         until_cycles: u64,
     ) -> Result<GuestRun, HostError> {
         let before = self.pcpu.hart.counters;
-        let mut ports = Ports { memory: self.memory.reborrow(), bus: &mut self.pcpu.bus };
-        let stop = self.interpreter.run(&mut self.pcpu.hart, &mut ports, until_cycles);
+        let stop = self.run(until_cycles);
         self.executed(&before, until_cycles);
+        self.told(level, stop)
+    }
+
+    /// The same, while what executes is a translation of the guest's instructions.
+    pub fn run_translated(
+        &mut self,
+        level: Privilege,
+        until_cycles: u64,
+    ) -> Result<GuestRun, HostError> {
+        let before = self.pcpu.hart.counters;
+        let stop = self.run(until_cycles);
+        self.executed_translated(&before, until_cycles);
+        self.told(level, stop)
+    }
+
+    fn run(&mut self, until_cycles: u64) -> Stop {
+        let mut ports = Ports { memory: self.memory.reborrow(), bus: &mut self.pcpu.bus };
+        self.interpreter.run(&mut self.pcpu.hart, &mut ports, until_cycles)
+    }
+
+    /// What the end of a run is to a monitor that plays `level`.
+    fn told(&self, level: Privilege, stop: Stop) -> Result<GuestRun, HostError> {
         match stop {
             Stop::Deadline => Ok(GuestRun::Deadline),
             Stop::Trap(record) if record.to == level => Ok(GuestRun::Trap(record)),
@@ -214,6 +249,12 @@ pub trait Technique: std::fmt::Debug + Send {
     /// free; the handler behind the meter pays. Tells whether it gave any.
     fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64)
     -> bool;
+
+    /// Whether an address at which the pCPU executes is in translated code; `None` unless the
+    /// guest's kernel executes and is translated. For tests.
+    fn is_translated(&self, _pc: u64) -> Option<bool> {
+        None
+    }
 
     /// The registers of a vCPU that is on no pCPU.
     fn capture(&self, counters: &VmCounters) -> CpuState;

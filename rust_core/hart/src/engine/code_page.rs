@@ -23,6 +23,9 @@ const MOST_STEPS: usize = 8 * SLOTS;
 /// In place of a block's number: not decoded yet.
 const UNKNOWN: u16 = u16::MAX;
 
+/// Halfwords of a page, one bit each.
+pub type Marks = Box<[u64; SLOTS / 64]>;
+
 /// A run of steps that is executed together.
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Block {
@@ -41,6 +44,8 @@ pub(super) struct CodePage {
     pub(super) version: u32,
     /// The number of the block at each position.
     numbers: [u16; SLOTS],
+    /// Where instructions start that are counted apart.
+    marks: Option<Marks>,
     blocks: Vec<Block>,
     steps: Vec<Step>,
     /// What each step and the rest of its block cost.
@@ -52,7 +57,18 @@ impl CodePage {
     pub(super) fn new(id: PageId, version: u32) -> Self {
         let numbers = [UNKNOWN; SLOTS];
         let (blocks, steps, rests) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, version, numbers, blocks, steps, rests }
+        Self { id, version, numbers, marks: None, blocks, steps, rests }
+    }
+
+    /// The same page with instructions to be counted apart.
+    pub(super) fn with_marks(self, marks: Option<Marks>) -> Self {
+        Self { marks, ..self }
+    }
+
+    /// How many instructions at this place are counted apart: one or none.
+    fn marked_at(&self, place: usize) -> u64 {
+        let slot = place / 2 % SLOTS;
+        self.marks.as_ref().map_or(0, |marks| marks[slot / 64] >> (slot % 64) & 1)
     }
 
     /// The block that starts at `offset` in the page, if it is decoded.
@@ -89,13 +105,13 @@ impl CodePage {
     /// on in the next page: then there is no block.
     pub(super) fn decode(&mut self, bytes: &[u8], offset: u64, costs: &Costs) -> bool {
         if self.steps.len() + LONGEST_BLOCK > MOST_STEPS {
-            *self = Self::new(self.id, self.version);
+            *self = Self::new(self.id, self.version).with_marks(self.marks.take());
         }
         let mut charges = Vec::with_capacity(LONGEST_BLOCK);
         let mut next = Some(offset as usize);
         while let Some((bits, at)) = next.and_then(|at| Some((bits_at(bytes, at)?, at))) {
             let (step, charge, flow) = make_step(bits, at, costs);
-            charges.push(charge);
+            charges.push(Charge { marked: self.marked_at(at), ..charge });
             let end = step.place.end() as usize;
             let goes_on = charges.len() < LONGEST_BLOCK && bits_at(bytes, end).is_some();
             let is_inside = flow == Flow::Branch && goes_on && step.imm > end as i64;

@@ -1,6 +1,7 @@
 //! What steps are and cost on a kind of hart: exactly, as far as it is known beforehand, and at
 //! worst.
 
+use crate::hart::Hart;
 use crate::isa::{Extension, InstructionClass};
 use crate::profile::IsaProfile;
 use crate::timing::Timing;
@@ -53,7 +54,7 @@ impl Costs {
     pub(super) fn of(&self, class: InstructionClass) -> Charge {
         let cycles = u64::from(self.class_cycles[class as usize]);
         let extra = if class.accesses_memory() { self.access_cycles } else { 0 };
-        Charge { cycles, worst_cycles: cycles + extra, instructions: 1 }
+        Charge { cycles, worst_cycles: cycles + extra, instructions: 1, marked: 0 }
     }
 }
 
@@ -66,6 +67,26 @@ pub(super) struct Charge {
     pub(super) worst_cycles: u64,
     /// The number of instructions.
     pub(super) instructions: u64,
+    /// Those of them that are marked.
+    pub(super) marked: u64,
+}
+
+impl Charge {
+    /// Charges a hart.
+    #[inline(always)]
+    pub(super) fn make(&self, hart: &mut Hart) {
+        hart.clock.cycles += self.cycles;
+        hart.counters.instructions += self.instructions;
+        hart.counters.marked_instructions += self.marked;
+    }
+
+    /// Takes a charge back.
+    #[inline(always)]
+    pub(super) fn refund(&self, hart: &mut Hart) {
+        hart.clock.cycles -= self.cycles;
+        hart.counters.instructions -= self.instructions;
+        hart.counters.marked_instructions -= self.marked;
+    }
 }
 
 impl Add for Charge {
@@ -76,6 +97,7 @@ impl Add for Charge {
             cycles: self.cycles + other.cycles,
             worst_cycles: self.worst_cycles + other.worst_cycles,
             instructions: self.instructions + other.instructions,
+            marked: self.marked + other.marked,
         }
     }
 }
@@ -88,6 +110,7 @@ impl Sub for Charge {
             cycles: self.cycles - other.cycles,
             worst_cycles: self.worst_cycles - other.worst_cycles,
             instructions: self.instructions - other.instructions,
+            marked: self.marked - other.marked,
         }
     }
 }

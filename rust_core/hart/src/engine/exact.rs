@@ -92,9 +92,7 @@ impl Execution<'_> {
     /// Takes back the charge of the steps after step `number`, which will not be executed.
     #[inline(always)]
     pub(super) fn refund(&self, hart: &mut Hart, number: usize) {
-        let rest = self.rest(number + 1);
-        hart.clock.cycles -= rest.cycles;
-        hart.counters.instructions -= rest.instructions;
+        self.rest(number + 1).refund(hart);
     }
 
     /// Does `action`, all of what step `number` does, with exact clock and counters. The block
@@ -109,26 +107,28 @@ impl Execution<'_> {
     ) -> Result<(), Leave> {
         let step = &self.code.steps(self.block, self.count)[number];
         let rest = self.rest(number + 1);
-        hart.clock.cycles -= rest.cycles;
-        hart.counters.instructions -= rest.instructions + 1;
+        // What the step costs stays; that it retires has to turn out.
+        let own = Charge { cycles: 0, ..self.rest(number) - rest };
+        (rest + own).refund(hart);
         hart.pc = self.page.wrapping_add(step.place.offset());
         let generation = ports.memory.frames.generation();
         let outcome = action(hart, ports, step);
         if ports.memory.frames.generation() != generation {
             hart.sync_generation(ports);
         } else if outcome == Ok(After::Next) {
-            hart.clock.cycles += rest.cycles;
-            hart.counters.instructions += rest.instructions + 1;
+            (rest + own).make(hart);
             return Ok(());
         }
         match outcome {
-            Ok(after) => Err(self.leave_after(hart, step, after)),
+            Ok(after) => {
+                own.make(hart);
+                Err(self.leave_after(hart, step, after))
+            }
             Err(abort) => Err(self.leave_by(hart, ports, number, abort)),
         }
     }
 
     fn leave_after(&self, hart: &mut Hart, step: &Step, after: After) -> Leave {
-        hart.counters.instructions += 1;
         if after != After::Returned {
             hart.pc = self.page.wrapping_add(step.place.end());
         }

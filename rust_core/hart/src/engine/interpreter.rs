@@ -7,7 +7,7 @@
 
 use super::Engine;
 use super::code_cache::CodeCache;
-use super::code_page::CodePage;
+use super::code_page::{CodePage, Marks};
 use super::cost::Costs;
 use super::dispatch::dispatch;
 use super::exact::{Execution, Leave, Source};
@@ -100,6 +100,13 @@ impl Interpreter {
             }
         }
         Stop::Deadline
+    }
+
+    /// Counts the instructions that start at these halfwords of a page apart from now on, in
+    /// [`crate::Counters::marked_instructions`]; `None` counts none. This is an instrument of the
+    /// simulator: nothing that a program can see depends on it.
+    pub fn mark(&mut self, page: PageId, marks: Option<Marks>) {
+        self.cache.mark(page, marks);
     }
 
     fn begin(&mut self, hart: &mut Hart, ports: &Ports<'_>) {
@@ -224,8 +231,7 @@ fn run_page(
             charge = charge - code.rest(block, count);
         }
         has_started = false;
-        hart.clock.cycles += charge.cycles;
-        hart.counters.instructions += charge.instructions;
+        charge.make(hart);
         match dispatch(hart, ports, Execution { page, source, code, block, count }) {
             Ok(next) => pc = next,
             Err(leave) => return leave,

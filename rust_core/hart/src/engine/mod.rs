@@ -27,6 +27,7 @@ mod guest;
 mod interpreter;
 mod operation;
 
+pub use code_page::Marks;
 pub(crate) use exact::After;
 pub use interpreter::Interpreter;
 pub(crate) use operation::Step;

@@ -13,6 +13,7 @@ mod snapshot;
 
 use crate::allocator::{FrameAllocator, FrameOwner, FrameUsage};
 use crate::bare_metal::BareMetal;
+use crate::binary_translation::BinaryTranslation;
 use crate::config::{TechniqueKind, VmConfig};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
@@ -170,6 +171,15 @@ impl Host {
         Ok(&self.vm(vm)?.board)
     }
 
+    /// Where a VM's vCPU executes on its pCPU, if it is its kernel's translation that executes, and
+    /// whether that is a place in the translation cache. For tests.
+    pub fn translated_pc(&self, vm: VmId) -> Result<Option<(u64, bool)>, HostError> {
+        let vm = self.vm(vm)?;
+        let Some(pcpu) = vm.pcpu else { return Ok(None) };
+        let pc = self.pcpus[pcpu].hart.pc;
+        Ok(vm.technique.is_translated(pc).map(|translated| (pc, translated)))
+    }
+
     /// Gives back everything that refers to the store. To be called before the host is dropped.
     pub fn release(&mut self, store: &mut PageStore) {
         self.frames.release_all(store);
@@ -292,6 +302,9 @@ impl Host {
                 let state = fill(&mut guest, config.memory_bytes)?;
                 let (shadow, firmware) = (Shadow::new(config.paging), config.firmware());
                 Ok(match kind {
+                    TechniqueKind::BinaryTranslation => {
+                        Box::new(BinaryTranslation::new(state, map, shadow, firmware))
+                    }
                     TechniqueKind::FourRings => {
                         Box::new(FourRings::new(state, map, shadow, firmware))
                     }

@@ -4,7 +4,7 @@
 //! ([`FrameAllocator::owner_of`]), of which the code that fills the tables knows nothing. For
 //! tests; it costs the guest nothing.
 
-use super::entry::{VALID, address, is_leaf};
+use super::entry::{READ, VALID, WRITE, address, is_leaf};
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::ids::VmId;
 use dcsim_memory::{Memory, PhysicalAddress};
@@ -36,7 +36,7 @@ pub(crate) fn check_tree(
         let target = address(entry);
         match (is_leaf(entry), level) {
             (false, 1..) => check_tree(memory, owners, vm, target, level - 1)?,
-            (true, 0) => check_leaf(owners, vm, target)?,
+            (true, 0) => check_leaf(owners, vm, target, entry)?,
             _ => {
                 return Err(format!(
                     "entry {index} of {table:?}, {entry:#x}, is none of level {level}"
@@ -47,9 +47,19 @@ pub(crate) fn check_tree(
     Ok(())
 }
 
-fn check_leaf(owners: &FrameAllocator, vm: VmId, target: PhysicalAddress) -> Result<(), String> {
+/// A leaf leads to the guest's memory, or to code that the monitor made for it and that it may only
+/// execute.
+fn check_leaf(
+    owners: &FrameAllocator,
+    vm: VmId,
+    target: PhysicalAddress,
+    entry: u64,
+) -> Result<(), String> {
     match owners.owner_of(target) {
         Some(FrameOwner::Guest { vm: owner, .. }) if owner == vm => Ok(()),
+        Some(FrameOwner::Code { vm: owner }) if owner == vm && entry & (READ | WRITE) == 0 => {
+            Ok(())
+        }
         other => Err(format!("{vm} reaches the frame {target:?}, which is {other:?}")),
     }
 }

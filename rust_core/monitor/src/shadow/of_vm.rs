@@ -37,6 +37,14 @@ impl Shadow {
         }
     }
 
+    /// The trees that are a TLB of the guest, if it has these.
+    pub fn tlb(&mut self) -> Option<&mut Spaces> {
+        match self {
+            Self::Tlb(spaces) => Some(spaces),
+            Self::Traced(_) => None,
+        }
+    }
+
     /// Frames that [`Self::enter`] may take.
     pub fn entry_frames(&self) -> u64 {
         match self {

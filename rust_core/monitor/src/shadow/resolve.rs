@@ -124,7 +124,7 @@ impl Resolver<'_> {
     }
 
     /// Walks the guest's tables; the ledger keeps the cycles of walks apart.
-    pub(super) fn walk(
+    pub(crate) fn walk(
         &self,
         site: &mut Site<'_>,
         address: u64,
@@ -154,7 +154,7 @@ impl Resolver<'_> {
     }
 
     /// Carries out an access to guest-physical `target`, which is no memory.
-    fn access_device(
+    pub(crate) fn access_device(
         &mut self,
         site: &mut Site<'_>,
         fault: &Fault,
@@ -167,20 +167,31 @@ impl Resolver<'_> {
             return Ok(fetch_again(site, fault.pc));
         };
         site.meter().assume(assumed::DECODE_ACCESS);
-        let Some(access) = instruction::device_access(bits) else { return Ok(refusal(fault)) };
+        Ok(self.make_access(site, fault, bits, target))
+    }
+
+    /// Carries out the access of an instruction whose bits are known.
+    pub(crate) fn make_access(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        bits: u32,
+        target: u64,
+    ) -> Resolution {
+        let Some(access) = instruction::device_access(bits) else { return refusal(fault) };
         if fault.address & access.width.alignment_mask() != 0 {
-            return Ok(refusal(fault));
+            return refusal(fault);
         }
         let tables = self.shadow.traced_tables();
         let Some(done) = device_access::carry_out(site, self.map, tables, &access, target) else {
-            return Ok(refusal(fault));
+            return refusal(fault);
         };
         site.counters.emulated_instructions += 1;
-        Ok(Resolution::Completed {
+        Resolution::Completed {
             length: access.length,
             reason: device_access::reason(target),
             float_written: done.float_written,
-        })
+        }
     }
 
     /// Fetches the guest's instruction through the shadow tree that the hardware just fetched it
@@ -219,7 +230,7 @@ impl Resolver<'_> {
 }
 
 /// The guest takes an access fault.
-pub(super) fn refusal(fault: &Fault) -> Resolution {
+pub(crate) fn refusal(fault: &Fault) -> Resolution {
     let exception = match fault.access {
         Access::Fetch => Exception::InstructionAccessFault,
         Access::Load => Exception::LoadAccessFault,

@@ -136,8 +136,19 @@ impl Spaces {
         frames: &mut TableFrames<'_>,
         mapping: &Mapping<'_>,
     ) -> Result<(), HostError> {
+        let flags = mapping.view.leaf_flags(mapping.leaf.flags).unwrap_or(0);
+        self.map_as(meter, frames, mapping, flags)
+    }
+
+    /// The same with flags that the caller chose.
+    pub fn map_as(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        mapping: &Mapping<'_>,
+        flags: u64,
+    ) -> Result<(), HostError> {
         let Mapping { translation, view, address, leaf, frame } = *mapping;
-        let flags = view.leaf_flags(leaf.flags).unwrap_or(0);
         let target = address & !(PAGE_BYTES as u64 - 1);
         let shadow = entry::compose(frame, flags);
         let tree = self.enter_tree(meter, frames, translation, view)?;
@@ -254,6 +265,28 @@ impl Spaces {
             flush(meter, tree.asid, removed, address);
         }
         Ok(())
+    }
+
+    /// Removes what is mapped at an address from every tree.
+    pub fn remove(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        address: u64,
+    ) -> Result<(), HostError> {
+        let trees = self.spaces.iter_mut().flat_map(|space| space.trees.iter_mut().flatten());
+        for tree in trees {
+            let removed = tree.unmap(meter, frames, address)?;
+            flush(meter, tree.asid, removed, address);
+        }
+        Ok(())
+    }
+
+    /// Frees all trees. Nothing needs a flush, as identifiers are not used again.
+    pub fn clear(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
+        for space in self.spaces.drain(..) {
+            space.free(meter, frames);
+        }
     }
 
     /// Frees trees until `wanted` frames are free: whole spaces, those used longest ago first, then

@@ -60,7 +60,7 @@ impl TrapAndEmulate {
     }
 
     /// The state in which firmware enters a kernel.
-    pub(super) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
+    pub(crate) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         meter.store_state(6);
         self.guest = Supervisor {
             counter_enable: self.guest.counter_enable,

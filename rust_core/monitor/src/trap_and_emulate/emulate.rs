@@ -21,7 +21,7 @@ const LENGTH: u64 = 4;
 impl TrapAndEmulate {
     /// Emulates an access to a control and status register; `false` if it is illegal for the
     /// guest too.
-    pub(super) fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
+    pub(crate) fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
         let external = site.board.lines(0).supervisor_external;
         let instructions = self.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
@@ -78,7 +78,7 @@ impl TrapAndEmulate {
     }
 
     /// Emulates SRET.
-    pub(super) fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
+    pub(crate) fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
         meter.assume(assumed::DECODE_PRIVILEGED);
@@ -89,7 +89,7 @@ impl TrapAndEmulate {
     }
 
     /// Emulates WFI.
-    pub(super) fn wait(&mut self, site: &mut Site<'_>) -> Handled {
+    pub(crate) fn wait(&mut self, site: &mut Site<'_>) -> Handled {
         let external = site.board.lines(0).supervisor_external;
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
@@ -105,7 +105,7 @@ impl TrapAndEmulate {
     }
 
     /// Emulates SFENCE.VMA on the shadow trees.
-    pub(super) fn fence(
+    pub(crate) fn fence(
         &mut self,
         site: &mut Site<'_>,
         address: Register,

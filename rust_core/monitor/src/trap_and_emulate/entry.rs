@@ -36,7 +36,7 @@ impl TrapAndEmulate {
 
     /// Whether the tree exists that the guest will need once its interrupt, if one is pending, has
     /// been delivered. A look ahead of the simulator, not of the monitor: it costs nothing.
-    fn has_tree_after(&self, inputs: Inputs) -> bool {
+    pub(crate) fn has_tree_after(&self, inputs: Inputs) -> bool {
         let mut guest = self.guest.clone();
         if let Some(interrupt) = guest.deliverable(inputs) {
             guest.enter_trap(interrupt.cause(), 0, self.pc);
@@ -45,7 +45,7 @@ impl TrapAndEmulate {
     }
 
     /// Delivers the guest's most urgent interrupt, if its state lets it through.
-    fn deliver_interrupt(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
+    pub(crate) fn deliver_interrupt(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
         meter.load_state(3);
         if self.guest.enable & interrupt::STIP != 0 {
             // The timer has to be compared with the present, which `inputs` holds.
@@ -57,7 +57,7 @@ impl TrapAndEmulate {
     }
 
     /// Makes the pCPU translate through the tree for the guest's state.
-    fn install_tree(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
+    pub(crate) fn install_tree(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
         let view = View::of(&self.guest);
         let value = root_register(site, &mut self.spaces, self.guest.translation, view)?;
         let mut meter = site.meter();
@@ -66,7 +66,7 @@ impl TrapAndEmulate {
     }
 
     /// Arms the timer, opens the counters that the guest may read, and leaves for the guest.
-    fn install_registers(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
+    pub(crate) fn install_registers(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
         let timer = self
             .guest
             .timer_deadline(inputs.time)
@@ -92,7 +92,7 @@ impl TrapAndEmulate {
 }
 
 /// Writes a register of the pCPU unless it holds the value already.
-fn install(meter: &mut Meter<'_>, installed: &mut Option<u64>, number: u16, value: u64) {
+pub(crate) fn install(meter: &mut Meter<'_>, installed: &mut Option<u64>, number: u16, value: u64) {
     meter.assume(assumed::COMPARE_INSTALLED);
     if *installed != Some(value) {
         meter.write_csr(number, value);

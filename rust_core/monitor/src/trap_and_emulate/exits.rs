@@ -44,7 +44,7 @@ impl TrapAndEmulate {
     }
 
     /// What every handler starts with: save the guest's registers, find out what happened.
-    pub(super) fn begin(&mut self, meter: &mut Meter<'_>, record: &TrapRecord) {
+    pub(crate) fn begin(&mut self, meter: &mut Meter<'_>, record: &TrapRecord) {
         meter.enter();
         meter.read_csr(csr::SCAUSE);
         meter.read_csr(csr::SEPC);
@@ -55,7 +55,7 @@ impl TrapAndEmulate {
     }
 
     /// Counts the exit and books its cycles.
-    pub(super) fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
+    pub(crate) fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
         let (reason, phase) = handled.parts();
         self.reason = reason;
         self.phase = phase;
@@ -69,13 +69,13 @@ impl TrapAndEmulate {
     }
 
     /// The cycle at which the guest's timer ends its wait.
-    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
+    pub(crate) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
         let clock = &site.pcpu.hart.clock;
         self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
     }
 
     /// Lets the guest's own supervisor mode take an exception.
-    pub(super) fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
+    pub(crate) fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
         meter.read_csr(csr::STVAL);
         meter.store_state(TRAP_FIELDS);
         self.pc = self.guest.enter_trap(cause, value, self.pc);
@@ -124,7 +124,7 @@ impl TrapAndEmulate {
 
 /// The pCPU's own interrupts only make the monitor look at the guest again: entering it delivers
 /// what is due.
-fn handle_interrupt(site: &mut Site<'_>, record: &TrapRecord) -> ExitReason {
+pub(crate) fn handle_interrupt(site: &mut Site<'_>, record: &TrapRecord) -> ExitReason {
     if record.cause == Interrupt::SupervisorExternal.cause() {
         site.pcpu.bus.interrupted = false;
         site.meter().store_state(1);

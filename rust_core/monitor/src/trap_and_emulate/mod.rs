@@ -12,8 +12,8 @@
 
 mod calls;
 mod emulate;
-mod entry;
-mod exits;
+pub(crate) mod entry;
+pub(crate) mod exits;
 mod page_fault;
 mod vcpu;
 
@@ -39,7 +39,7 @@ use vcpu::{Installed, Phase};
 
 /// Makes sure that `count` frames can be taken, and frees shadow trees for that if it has to.
 /// `false`: not now; nothing that the guest could see was changed.
-fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> bool {
+pub(crate) fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> bool {
     match site.allocator.reserve(count) {
         Ok(()) => true,
         Err(Shortage::Injected) => false,

@@ -39,7 +39,12 @@ impl TrapAndEmulate {
     ) -> Result<Handled, HostError> {
         let fault = Fault { address: record.value, access, pc: self.pc };
         let resolution = self.resolver().resolve(site, &fault)?;
-        Ok(match resolution {
+        Ok(self.conclude(site, resolution))
+    }
+
+    /// Does what a fault came to.
+    pub(crate) fn conclude(&mut self, site: &mut Site<'_>, resolution: Resolution) -> Handled {
+        match resolution {
             Resolution::Retry(reason) => Handled::Resume(reason),
             Resolution::Completed { length, reason, float_written } => {
                 self.pc = self.pc.wrapping_add(length);
@@ -50,7 +55,7 @@ impl TrapAndEmulate {
                 self.reflect(&mut site.meter(), cause, value);
                 Handled::Resume(reason)
             }
-        })
+        }
     }
 
     /// What resolves the guest's page faults in its present state.

@@ -16,3 +16,4 @@ mod privileged;
 mod processors;
 mod support;
 mod traced;
+mod translation;

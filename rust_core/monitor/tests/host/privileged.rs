@@ -11,7 +11,7 @@ use crate::support::{Cell, MIB, Model, cells, config, monitored_cells};
 use dcsim_hart::isa::{Opcode, Register};
 use dcsim_machine::random::Random;
 use dcsim_memory::PageStore;
-use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, HardwareAssisted};
+use dcsim_monitor::TechniqueKind::{BareMetal, BinaryTranslation, FourRings, HardwareAssisted};
 use dcsim_monitor::{ExitReason, MarkUpdates, PagingKind, VmConfig, VmState};
 use std::collections::BTreeSet;
 
@@ -609,7 +609,8 @@ const OWN_AFFAIRS: [ExitReason; 5] = [
 #[test]
 fn generated_kernels_behave_alike_under_all_techniques() {
     use ExitReason::{
-        ExternalInterrupt, FirmwareTrap, SecondStageFill, SystemCall, Timer, TracedWrite,
+        CodeWrite, ExternalInterrupt, FirmwareTrap, FloatWindow, SecondStageFill, SystemCall,
+        Timer, TracedWrite, Translation, TranslationMap,
     };
     for cell in monitored_cells() {
         let seen: BTreeSet<_> = (0..120).flat_map(|seed| assert_alike(cell, seed)).collect();
@@ -623,6 +624,11 @@ fn generated_kernels_behave_alike_under_all_techniques() {
             .extend((cell.technique == HardwareAssisted).then_some(OWN_AFFAIRS).iter().flatten());
         expected.extend((cell.paging != PagingKind::Nested).then_some(SecondStageFill));
         expected.retain(|reason| cell.paging != PagingKind::ShadowTraced || *reason != TracedWrite);
+        // Kernels here do not write to their code.
+        expected.push(CodeWrite);
+        if cell.technique != BinaryTranslation {
+            expected.extend([FloatWindow, Translation, TranslationMap]);
+        }
         expected.sort_unstable();
         assert_eq!(missing, expected, "{cell:?}");
     }

@@ -1,0 +1,289 @@
+//! Page faults: the guest's own, missing shadow entries, devices, code that is written, and sheets
+//! of translated code that the tree does not map yet.
+
+use super::cache::CodePage;
+use super::emitter::{Action, CALL, Fix, Position, length_of};
+use super::fetch::FetchFault;
+use super::sheet::{Owner, PAGE, Place};
+use super::vcpu::BinaryTranslation;
+use crate::assumed;
+use crate::error::HostError;
+use crate::guest_pages::provide;
+use crate::instruction::{Transfer, device_access};
+use crate::reason::ExitReason;
+use crate::shadow::entry::{self, EXECUTE, READ, WRITE};
+use crate::shadow::guest_walk::{Access, GuestFault, GuestLeaf};
+use crate::shadow::resolve::{Fault, refusal};
+use crate::shadow::spaces::Mapping;
+use crate::shadow::tree::TableFrames;
+use crate::shadow::view::View;
+use crate::supervisor::csr;
+use crate::technique::Handled;
+use crate::technique::Site;
+use dcsim_hart::TrapRecord;
+use dcsim_hart::csr::fields::status;
+use dcsim_machine::Meter;
+
+/// The breakpoint that replaces a short instruction.
+const SHORT_CALL: u16 = 0x9002;
+
+/// Translated code.
+impl BinaryTranslation {
+    /// The tree does not map the sheet in which the guest's kernel goes on: it may, if the guest's
+    /// tables still say what they said when the code was translated.
+    pub(super) fn handle_fetch_fault(
+        &mut self,
+        site: &mut Site<'_>,
+        place: Place,
+        position: &Position,
+    ) -> Result<Handled, HostError> {
+        let reason = Handled::Resume(ExitReason::TranslationMap);
+        let owner = self.cache.sheets.get(place).map(|sheet| sheet.owner);
+        let Some(Owner::Page(number)) = owner else {
+            self.map_sheet(site, place)?;
+            return Ok(reason);
+        };
+        let code = self.cache.code(number).cloned();
+        let within = |code: &CodePage| {
+            position.fix == Fix::None && position.guest & !(PAGE - 1) == code.address
+        };
+        let Some(code) = code.filter(within) else {
+            // Between two instructions: look the next one up.
+            self.settle(site);
+            return Ok(reason);
+        };
+        match self.walk_code(site, position.guest, code.physical.len())? {
+            Ok(physical) if physical == code.physical => self.map_sheet(site, place)?,
+            Ok(_) => (self.at, self.is_strict) = (None, true),
+            Err(fault) => {
+                self.refuse_fetch(site, fault);
+                return Ok(Handled::Resume(ExitReason::GuestPageFault));
+            }
+        }
+        Ok(reason)
+    }
+
+    /// The guest pages that the code at an address lies in.
+    fn walk_code(
+        &mut self,
+        site: &mut Site<'_>,
+        pc: u64,
+        pages: usize,
+    ) -> Result<Result<Vec<u64>, FetchFault>, HostError> {
+        let mut physical = Vec::new();
+        for address in [pc, pc.wrapping_add(2)].into_iter().take(pages) {
+            match self.fetch_page(site, address)? {
+                Ok((page, _)) => physical.push(page),
+                Err(fault) => return Ok(Err(fault)),
+            }
+        }
+        Ok(Ok(physical))
+    }
+
+    /// Unmaps all sheets.
+    pub(super) fn unmap_sheets(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
+        let starts: Vec<Place> = self.cache.sheets.iter().map(|(start, _)| start).collect();
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let Some(spaces) = self.base.spaces.tlb() else { return Ok(()) };
+        for start in starts {
+            let address = self.cache.address(start);
+            spaces.remove(&mut meter, &mut frames, address)?;
+        }
+        Ok(())
+    }
+}
+
+/// Data.
+impl BinaryTranslation {
+    /// A load or store of the guest's kernel.
+    pub(super) fn handle_memory_fault(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+        access: Access,
+        place: Place,
+    ) -> Result<Handled, HostError> {
+        let position = self.position(place);
+        let handled = self.handle_data_fault(site, record, access, Some((place, position)))?;
+        if self.base.pc != position.guest {
+            self.continue_behind(place, &position);
+        }
+        Ok(handled)
+    }
+
+    /// A load, store or fetch; of a kernel if it is translated code.
+    pub(super) fn handle_data_fault(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+        access: Access,
+        code: Option<(Place, Position)>,
+    ) -> Result<Handled, HostError> {
+        site.meter().read_csr(csr::STVAL);
+        let fault = Fault { address: record.value, access, pc: self.base.pc };
+        match self.base.resolver().walk(site, record.value, access)? {
+            Err(GuestFault::Page) => {
+                self.base.reflect(&mut site.meter(), record.cause, record.value);
+                Ok(Handled::Resume(ExitReason::GuestPageFault))
+            }
+            Err(GuestFault::Access) => Ok(self.base.conclude(site, refusal(&fault))),
+            Ok(leaf) => match self.base.map.page_of(leaf.address) {
+                Some(page) => self.fill(site, (record.value, access), &leaf, page),
+                None => self.reach_device(site, &fault, leaf.address, code),
+            },
+        }
+    }
+
+    fn reach_device(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        target: u64,
+        code: Option<(Place, Position)>,
+    ) -> Result<Handled, HostError> {
+        self.recheck = true;
+        let Some((place, position)) = code else {
+            let resolution = self.base.resolver().access_device(site, fault, target)?;
+            return Ok(self.base.conclude(site, resolution));
+        };
+        self.count_device_fault(site, place, &position)?;
+        let resolution = self.base.resolver().make_access(site, fault, position.bits, target);
+        Ok(self.base.conclude(site, resolution))
+    }
+
+    /// Puts the translation of an address into the shadow tree.
+    fn fill(
+        &mut self,
+        site: &mut Site<'_>,
+        (address, access): (u64, Access),
+        leaf: &GuestLeaf,
+        page: u64,
+    ) -> Result<Handled, HostError> {
+        let mut reason = ExitReason::ShadowFill;
+        if self.in_kernel() && self.cache.place(address).is_some() {
+            // The guest has a mapping where the cache is.
+            self.drop_trees(site);
+            self.cache.move_on();
+            reason = ExitReason::TranslationMap;
+        }
+        if access == Access::Store && self.cache.holds(page) {
+            self.forget_written(site, page)?;
+            reason = ExitReason::CodeWrite;
+        }
+        let flags = self.rights(leaf.flags, access, page);
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let frame = provide(&mut meter, &mut frames, &self.base.map, page)?;
+        let mapping = Mapping {
+            translation: self.base.guest.translation,
+            view: View::of(&self.base.guest),
+            address,
+            leaf,
+            frame,
+        };
+        if let Some(spaces) = self.base.spaces.tlb() {
+            spaces.map_as(&mut meter, &mut frames, &mapping, flags)?;
+        }
+        if flags & WRITE != 0 {
+            meter.store_state(1);
+            self.cache.writable.insert(page);
+        }
+        Ok(Handled::Resume(reason))
+    }
+
+    /// The flags of a shadow leaf. A guest's kernel executes nothing but translated code, and what
+    /// may be code can be written only once it is.
+    fn rights(&self, guest: u64, access: Access, page: u64) -> u64 {
+        let mut flags = View::of(&self.base.guest).leaf_flags(guest).unwrap_or(0);
+        if self.in_kernel() {
+            let executable = flags & EXECUTE != 0;
+            if executable && self.base.guest.status & status::MXR != 0 {
+                flags |= READ;
+            }
+            flags &= !EXECUTE;
+        }
+        let may_be_code = guest & EXECUTE != 0 || self.cache.holds(page);
+        if may_be_code && access != Access::Store {
+            flags &= !(WRITE | entry::DIRTY);
+        }
+        flags
+    }
+
+    /// Forgets translations of a page that the guest writes. If the instruction that writes is in
+    /// that page itself, it is executed alone first.
+    fn forget_written(&mut self, site: &mut Site<'_>, page: u64) -> Result<(), HostError> {
+        if self.in_kernel() {
+            let place = self.at.take();
+            if let Some(place) = place.filter(|place| self.cache.is_from(*place, page)) {
+                self.step = Some((self.base.pc, self.position(place).bits));
+            } else {
+                self.at = place;
+            }
+        }
+        self.forget(site, page)
+    }
+}
+
+/// Instructions that access devices.
+impl BinaryTranslation {
+    /// Counts that an instruction accesses a device; one that often does becomes a call.
+    fn count_device_fault(
+        &mut self,
+        site: &mut Site<'_>,
+        place: Place,
+        position: &Position,
+    ) -> Result<(), HostError> {
+        let is_page = |owner| matches!(owner, Owner::Page(_));
+        let owner = self.cache.sheets.get(place).map(|sheet| sheet.owner);
+        if !owner.is_some_and(is_page) || device_access(position.bits).is_none() {
+            return Ok(());
+        }
+        let count = self.device_faults.entry(place).or_default();
+        *count += 1;
+        if *count < assumed::DEVICE_FAULTS.value {
+            return Ok(());
+        }
+        self.device_faults.remove(&place);
+        let (long, short) = (CALL.to_le_bytes(), SHORT_CALL.to_le_bytes());
+        let call: &[u8] = if length_of(position.bits) == 4 { &long } else { &short };
+        self.cache.sheets.patch(&mut site.meter(), place, call)?;
+        self.cache.sheets.set_position(place, |position| position.action = Action::Device);
+        Ok(())
+    }
+
+    /// An instruction that became a call because it often accesses a device.
+    pub(super) fn handle_device_call(
+        &mut self,
+        site: &mut Site<'_>,
+        place: Place,
+        position: &Position,
+    ) -> Result<Handled, HostError> {
+        let Some(access) = device_access(position.bits) else {
+            return Ok(Handled::Resume(ExitReason::OtherException));
+        };
+        let base = site.meter().read_register(access.base);
+        let address = base.wrapping_add_signed(access.offset);
+        let store = matches!(access.transfer, Transfer::Store { .. } | Transfer::FloatStore { .. });
+        let kind = if store { Access::Store } else { Access::Load };
+        let within_page = address & access.width.alignment_mask() == 0;
+        let walked = self.base.resolver().walk(site, address, kind)?;
+        let device = walked.ok().filter(|_| within_page);
+        let device = device.filter(|leaf| self.base.map.page_of(leaf.address).is_none());
+        let Some(leaf) = device else {
+            // No device any more: the instruction takes its own course again.
+            let bytes = position.bits.to_le_bytes();
+            let length = length_of(position.bits) as usize;
+            self.cache.sheets.patch(&mut site.meter(), place, &bytes[..length])?;
+            self.cache.sheets.set_position(place, |position| position.action = Action::Run);
+            return Ok(Handled::Resume(ExitReason::Translation));
+        };
+        self.recheck = true;
+        let fault = Fault { address, access: kind, pc: position.guest };
+        let bits = position.bits;
+        let resolution = self.base.resolver().make_access(site, &fault, bits, leaf.address);
+        let handled = self.base.conclude(site, resolution);
+        self.continue_behind(place, position);
+        Ok(handled)
+    }
+}

@@ -1,0 +1,177 @@
+//! Binary translation: the guest's kernel runs as code that the monitor made from it.
+//!
+//! As under trap-and-emulate the guest is in user mode and the monitor in supervisor mode. User
+//! code of the guest executes directly. Its kernel's code never does: it is translated, block by
+//! block, into code of the same instruction set in frames of the monitor ([`cache`], [`sheet`]),
+//! which the trees of the guest's kernel map for execution only. So it does not matter whether a
+//! sensitive instruction traps: none is ever executed.
+//!
+//! * [`translator`] makes the code: innocuous instructions as they are, sensitive ones inlined
+//!   ([`inline`]) or as calls of the monitor; [`emitter`] has the code and, for each instruction in
+//!   it, what tells the guest's own state there;
+//! * [`registers`] are the registers that translated code has for itself;
+//! * [`locate`] finds the translated code for an address, or makes it, from code that [`fetch`]
+//!   got; jumps are chained, indirect ones go through the [`sieve`];
+//! * [`entry`] enters the guest, [`exits`] and [`memory`] handle its traps.
+//!
+//! Invariant: whenever the guest is in its kernel, [`vcpu`] can bring it to the instruction
+//! boundary that bare metal would be at, with its own registers and the count of its own
+//! instructions.
+
+mod cache;
+mod emitter;
+mod entry;
+mod exits;
+mod fetch;
+mod inline;
+mod locate;
+mod memory;
+mod registers;
+mod sheet;
+mod sieve;
+mod translator;
+mod vcpu;
+
+pub use vcpu::BinaryTranslation;
+
+use crate::allocator::FrameAllocator;
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use crate::guest_pages::PageMap;
+use crate::ids::VmId;
+use crate::shadow::tree::TableFrames;
+use crate::technique::{GuestRun, Phase, Site, Step, Technique};
+use dcsim_hart::Privilege;
+use dcsim_hart::csr::fields::status;
+use dcsim_machine::{GuestMemory, Meter};
+use dcsim_memory::Memory;
+use vcpu::Origin;
+
+impl Technique for BinaryTranslation {
+    fn load(&mut self, site: &mut Site<'_>) {
+        self.base.load(site);
+        self.recheck = true;
+    }
+
+    fn unload(&mut self, site: &mut Site<'_>) {
+        let hart = &mut site.pcpu.hart;
+        let pc = match self.base.phase {
+            Phase::Guest => Some(hart.pc),
+            Phase::Trapped(record) => Some(record.pc),
+            _ => None,
+        };
+        let place = pc.and_then(|pc| self.place_in_guest(pc));
+        if place.is_some() {
+            self.take_over(hart);
+            // A trap that nobody has looked at is taken again.
+            self.base.phase = Phase::Enter;
+        }
+        if let Some(place) = place.or(self.at) {
+            self.settle_to_leave(hart, place);
+        }
+        self.loan.end(hart);
+        // What the pCPU says of the floating-point unit is the translator's affair in a kernel.
+        if self.in_kernel() {
+            let own = self.base.guest.status & status::FS;
+            hart.csrs.mstatus = hart.csrs.mstatus & !status::FS | own;
+        }
+        (self.float_is_open, self.step, self.is_strict) = (false, None, false);
+        self.origin = Origin::Elsewhere;
+        self.base.unload(site);
+    }
+
+    fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        match self.base.phase {
+            Phase::Enter => self.enter(site),
+            Phase::Guest => self.run_guest(site, until_cycles),
+            Phase::Trapped(record) => self.handle(site, &record),
+            Phase::Wait | Phase::Stopped => self.base.step(site, until_cycles),
+        }
+    }
+
+    fn lines_changed(&mut self, site: &mut Site<'_>) {
+        self.base.lines_changed(site);
+        self.recheck = true;
+        if self.base.phase == Phase::Guest && !self.cache.stale(&site.memory).is_empty() {
+            // The device makes the monitor look: what it wrote is executed.
+            site.pcpu.bus.interrupted = true;
+        }
+    }
+
+    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
+        self.base.wakes(time, external)
+    }
+
+    fn timer_deadline(&self, time: u64) -> Option<u64> {
+        self.base.timer_deadline(time)
+    }
+
+    fn guest_memory<'a>(
+        &'a mut self,
+        vm: VmId,
+        memory: Memory<'a>,
+        allocator: &'a mut FrameAllocator,
+    ) -> Box<dyn GuestMemory + 'a> {
+        self.base.guest_memory(vm, memory, allocator)
+    }
+
+    fn page_map(&self) -> Option<&PageMap> {
+        self.base.page_map()
+    }
+
+    fn reclaim(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        wanted: u64,
+    ) -> bool {
+        let before = frames.allocator.free_count();
+        self.base.reclaim(meter, frames, wanted);
+        if before < wanted && frames.allocator.free_count() < wanted {
+            if let Some(spaces) = self.base.spaces.tlb() {
+                spaces.clear(meter, frames);
+            }
+            self.cache.empty(meter, frames);
+            self.device_faults.clear();
+        }
+        frames.allocator.free_count() > before
+    }
+
+    fn is_translated(&self, pc: u64) -> Option<bool> {
+        let executes = self.base.phase == Phase::Guest && self.in_kernel();
+        executes.then(|| self.place_in_guest(pc).is_some_and(|place| self.is_code(place)))
+    }
+
+    fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator, vm: VmId) -> Result<(), String> {
+        self.base.audit(memory, owners, vm)
+    }
+
+    fn capture(&self, counters: &VmCounters) -> CpuState {
+        self.base.capture(counters)
+    }
+}
+
+impl BinaryTranslation {
+    /// Whether there is a sheet at a place.
+    fn is_code(&self, place: sheet::Place) -> bool {
+        self.cache.sheets.get(place).is_some()
+    }
+
+    /// One step: guest instructions, translated or not, up to the next trap or to `until_cycles`.
+    fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        let run = if self.in_kernel() {
+            site.run_translated(Privilege::Supervisor, until_cycles)?
+        } else {
+            site.run_guest(Privilege::Supervisor, until_cycles)?
+        };
+        match run {
+            GuestRun::Deadline => Ok(Step::Done),
+            GuestRun::Trap(record) => {
+                self.base.phase = Phase::Trapped(record);
+                Ok(Step::Done)
+            }
+            GuestRun::Lost(what) => Ok(Step::Fault(what)),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The vCPU of a guest whose kernel is translated.
+
+use super::cache::Cache;
+use super::emitter::{Fix, Position};
+use super::registers::{Loan, TARGET, take_over};
+use super::sheet::{Owner, Place};
+use super::sieve;
+use crate::cpu_state::CpuState;
+use crate::guest_pages::PageMap;
+use crate::shadow::Shadow;
+use crate::technique::Site;
+use crate::trap_and_emulate::TrapAndEmulate;
+use dcsim_hart::csr::fields::status;
+use dcsim_hart::isa::Register;
+use dcsim_hart::{Hart, Privilege};
+use dcsim_machine::firmware::FirmwareConfig;
+use std::collections::BTreeMap;
+
+/// How the guest came to an address that is looked up.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub(super) enum Origin {
+    /// Otherwise.
+    #[default]
+    Elsewhere,
+    /// Through the exit of a block.
+    Exit(Place),
+    /// Through an indirect jump.
+    Jump,
+}
+
+/// A vCPU whose guest kernel is translated, and whose guest's users run directly.
+#[derive(Debug)]
+pub struct BinaryTranslation {
+    /// The guest's supervisor mode, its shadow trees, its firmware and devices.
+    pub(super) base: TrapAndEmulate,
+    /// Its translated code.
+    pub(super) cache: Cache,
+    /// Registers for translated code.
+    pub(super) loan: Loan,
+    /// Where in the cache the guest's kernel goes on; `None`: where that is has to be looked up.
+    pub(super) at: Option<Place>,
+    /// The kernel executes floating-point instructions with its own registers.
+    pub(super) float_is_open: bool,
+    /// How it came to where it goes on.
+    pub(super) origin: Origin,
+    /// The mapping of the next address has to be looked at.
+    pub(super) is_strict: bool,
+    /// The instruction to be executed alone, and its bits.
+    pub(super) step: Option<(u64, u32)>,
+    /// Devices may have written code.
+    pub(super) recheck: bool,
+    /// How often an instruction turned out to be an access to a device.
+    pub(super) device_faults: BTreeMap<Place, u64>,
+}
+
+impl BinaryTranslation {
+    /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
+    /// be set up like this. Its shadow tables are a TLB of the guest.
+    pub fn new(state: CpuState, map: PageMap, shadow: Shadow, firmware: FirmwareConfig) -> Self {
+        Self {
+            base: TrapAndEmulate::new(state, map, shadow, firmware),
+            cache: Cache::default(),
+            loan: Loan::default(),
+            at: None,
+            float_is_open: false,
+            origin: Origin::Elsewhere,
+            is_strict: false,
+            step: None,
+            recheck: false,
+            device_faults: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the guest's kernel executes.
+    pub(super) fn in_kernel(&self) -> bool {
+        self.base.guest.privilege == Privilege::Supervisor
+    }
+
+    /// What is known of the instruction at a place.
+    pub(super) fn position(&self, place: Place) -> Position {
+        match self.cache.sheets.get(place).map(|sheet| sheet.owner) {
+            Some(Owner::Sieve) => sieve::POSITION,
+            _ => self.cache.sheets.position(place).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Where the guest is at the instruction boundary of its own that belongs to a position, and
+    /// the registers that it has there.
+    pub(super) fn boundary(hart: &Hart, position: &Position) -> (u64, Vec<(Register, u64)>) {
+        let float = |register: Register| hart.f[register.index()];
+        let restored = |pair: &(Register, Register)| (pair.0, float(pair.1));
+        match &position.fix {
+            Fix::None => (position.guest, Vec::new()),
+            Fix::Restore(register, spill) => (position.guest, vec![(*register, float(*spill))]),
+            Fix::RestoreBoth(pairs) => (position.guest, pairs.iter().map(restored).collect()),
+            Fix::Set(register, value) => (position.guest, vec![(*register, *value)]),
+            Fix::Jump(link) => {
+                let mut registers: Vec<_> = super::registers::SPILLS.iter().map(restored).collect();
+                registers.extend(*link);
+                (float(TARGET), registers)
+            }
+        }
+    }
+
+    /// Brings the guest to an instruction boundary, if it is in translated code: its address is
+    /// known then, and its registers are its own.
+    pub(super) fn settle(&mut self, site: &mut Site<'_>) {
+        let Some(place) = self.at.take() else { return };
+        let position = self.position(place);
+        let (pc, registers) = Self::boundary(&site.pcpu.hart, &position);
+        self.base.pc = pc;
+        let mut meter = site.meter();
+        meter.lookup(1);
+        for (register, value) in registers {
+            meter.load_state(1);
+            meter.write_register(register, value);
+        }
+    }
+
+    /// The same when the vCPU leaves its pCPU, which is host software's affair.
+    pub(super) fn settle_to_leave(&mut self, hart: &mut Hart, place: Place) {
+        let position = self.position(place);
+        let (pc, registers) = Self::boundary(hart, &position);
+        for (register, value) in registers {
+            if register != Register::R0 {
+                hart.x[register.index()] = value;
+            }
+        }
+        self.base.pc = pc;
+        self.at = None;
+    }
+
+    /// Takes over what the pCPU's registers tell of the guest's kernel.
+    pub(super) fn take_over(&mut self, hart: &Hart) {
+        if self.loan.is_out() {
+            take_over(hart, &mut self.base.guest);
+        }
+        if self.float_is_open {
+            let physical = hart.csrs.mstatus & status::FS;
+            self.base.guest.status = self.base.guest.status & !status::FS | physical;
+        }
+    }
+}
