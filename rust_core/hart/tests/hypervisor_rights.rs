@@ -272,3 +272,33 @@ fn faults_of_accesses_for_the_guest_set_gva_but_not_spv() {
     assert_eq!(guest.world.read(hcsr::HSTATUS) & both, hstatus::GVA);
     assert_eq!(guest.world.read(csr::STVAL), PAGE);
 }
+
+/// The bits that widen rights count from the next access on, without a fence: what was allowed with
+/// a bit is refused without it, and allowed again with it.
+#[test]
+fn the_bits_take_effect_at_once() {
+    let own = (hcsr::VSSTATUS, status::MXR);
+    let host = (csr::SSTATUS, status::MXR);
+    let sum = (hcsr::VSSTATUS, status::SUM);
+    // What the bit is, what stays set beside it, and rights that need it.
+    let cases = [
+        (host, own, R, X | U, Exception::LoadGuestPageFault),
+        (own, sum, X, R | U, Exception::LoadPageFault),
+        (host, sum, X, R | U, Exception::LoadPageFault),
+        (sum, own, R | U, R | U, Exception::LoadPageFault),
+    ];
+    for ((number, bit), (other, beside), first, second, cause) in cases {
+        let mut guest = Guest::new(SV39, SV39);
+        guest.map_first(PAGE, 0, DATA, V | A | D | first);
+        guest.map_second(DATA, 0, V | A | D | second);
+        guest.world.set(other, beside);
+        for _ in 0..3 {
+            guest.world.set(number, bit);
+            assert!(guest.load(PAGE).is_ok() && guest.load(PAGE).is_ok());
+            let without = guest.world.read(number) & !bit;
+            guest.world.write(number, without);
+            let Err(Abort::Trap(trap)) = guest.load(PAGE) else { panic!("{number:#x} {bit:x}") };
+            assert_eq!(trap.cause, cause);
+        }
+    }
+}
