@@ -29,7 +29,7 @@ impl TechniqueKind {
             Self::TrapAndEmulate | Self::FourRings => {
                 &[PagingKind::ShadowTlb, PagingKind::ShadowTraced]
             }
-            Self::HardwareAssisted => &[PagingKind::Nested],
+            Self::HardwareAssisted => &[PagingKind::Nested, PagingKind::ShadowTraced],
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Assumption, Primitive};
 use crate::assumed;
+use dcsim_hart::csr::fields::hypervisor_status;
 use dcsim_hart::isa::Register;
 use dcsim_hart::{
     Bus, BusError, CsrOp, Hart, InterruptLines, Ports, Privilege, Right, Signal, Width,
@@ -134,28 +135,39 @@ impl<'a> Meter<'a> {
         let _ = self.hart.csr_access(number, op);
     }
 
-    /// Ends all cached translations.
+    /// Ends all cached translations, those of guests of the hypervisor extension included, which
+    /// take a fence of their own.
     pub fn flush_tlb_all(&mut self) {
         self.charge(Primitive::TlbFlush, 1);
         self.hart.flush_translations(None, None);
+        if self.hart.profile().has_hypervisor() {
+            self.flush_second_stage();
+        }
     }
 
     /// Ends the cached translations of an address in an address space.
     pub fn flush_tlb_page(&mut self, address: u64, asid: u16) {
-        self.charge(Primitive::TlbFlush, 1);
-        self.hart.flush_translations(Some(address), Some(asid));
+        self.flush(Some(address), Some(asid));
     }
 
     /// Ends the cached translations of an address in all address spaces.
     pub fn flush_tlb_address(&mut self, address: u64) {
-        self.charge(Primitive::TlbFlush, 1);
-        self.hart.flush_translations(Some(address), None);
+        self.flush(Some(address), None);
     }
 
     /// Ends the cached translations of an address space.
     pub fn flush_tlb_asid(&mut self, asid: u16) {
+        self.flush(None, Some(asid));
+    }
+
+    /// A fence for the interrupted program: HFENCE.VVMA if that is a guest of the hypervisor
+    /// extension, SFENCE.VMA otherwise.
+    fn flush(&mut self, address: Option<u64>, asid: Option<u16>) {
+        if self.hart.csrs.hstatus & hypervisor_status::SPV != 0 {
+            return self.flush_guest(address, asid);
+        }
         self.charge(Primitive::TlbFlush, 1);
-        self.hart.flush_translations(None, Some(asid));
+        self.hart.flush_translations(address, asid);
     }
 
     /// Ends the cached translations of the current guest, as HFENCE.VVMA: all of them, or those of

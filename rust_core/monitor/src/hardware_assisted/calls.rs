@@ -1,5 +1,6 @@
 //! Calls of the guest kernel to its firmware.
 
+use super::paging::Paging;
 use super::vcpu::{HardwareAssisted, register};
 use crate::error::HostError;
 use crate::guest_firmware::{Departure, ECALL_BYTES, GuestPort, serve_call};
@@ -13,10 +14,12 @@ use dcsim_hart::isa::Register;
 use dcsim_machine::Meter;
 use dcsim_machine::firmware::StartPoint;
 
-/// A guest whose timer, interrupts and translations are the hart's own of VS mode.
-struct Port;
+/// A guest whose timer and interrupts are the hart's own of VS mode.
+struct Port<'a> {
+    paging: &'a mut Paging,
+}
 
-impl GuestPort for Port {
+impl GuestPort for Port<'_> {
     fn set_timer(&mut self, meter: &mut Meter<'_>, time: u64) {
         meter.write_csr(register::VSTIMECMP, time);
     }
@@ -28,21 +31,28 @@ impl GuestPort for Port {
     fn fence(
         &mut self,
         meter: &mut Meter<'_>,
-        _: &mut TableFrames<'_>,
+        frames: &mut TableFrames<'_>,
         scope: FenceScope,
     ) -> Result<(), HostError> {
-        meter.flush_guest(scope.address, scope.asid);
-        Ok(())
+        match self.paging {
+            Paging::Nested(_) => {
+                meter.flush_guest(scope.address, scope.asid);
+                Ok(())
+            }
+            Paging::Shadow(shadow) => shadow.fence(meter, frames, scope),
+        }
     }
 
-    /// Nothing was made of what the memory held.
-    fn memory_written(&mut self, _: u64) {}
+    fn memory_written(&mut self, address: u64) {
+        self.paging.traced_tables().into_iter().for_each(|tables| tables.open(address));
+    }
 }
 
 impl HardwareAssisted {
     /// Serves the call in the guest's registers. Tells how the guest goes on.
     pub(super) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
-        let departure = serve_call(site, &self.map, &mut Port)?;
+        let mut port = Port { paging: &mut self.paging };
+        let departure = serve_call(site, &self.map, &mut port)?;
         self.pc = self.pc.wrapping_add(ECALL_BYTES);
         if let Departure::SuspendAndResume(start) = departure {
             self.resume = Some(start);
@@ -64,11 +74,15 @@ impl HardwareAssisted {
             (register::VSIE, 0),
             (register::VSTVEC, start.address & !3),
             (register::VSSCRATCH, 0),
-            (register::VSATP, 0),
             (csr::SENVCFG, 0),
         ] {
             meter.write_csr(number, value);
         }
+        match self.paging {
+            Paging::Nested(_) => meter.write_csr(register::VSATP, 0),
+            Paging::Shadow(_) => meter.store_state(1),
+        }
+        self.guest.translation = 0;
         self.guest.privilege = Privilege::Supervisor;
         self.pc = start.address;
         meter.write_register(Register::R10, 0);

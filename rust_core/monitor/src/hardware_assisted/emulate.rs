@@ -1,9 +1,10 @@
-//! Emulating what traps out of VS and VU mode: waiting, and the counters that are not the guest's
-//! own. Everything else that raises a virtual-instruction exception is illegal on the machine that
+//! Emulating what traps out of VS and VU mode: waiting, the counters that are not the guest's own,
+//! and with shadow tables `satp` and fences. Everything else that raises a virtual-instruction exception is illegal on the machine that
 //! the guest believes to have.
 
 use super::vcpu::{HardwareAssisted, register};
 use crate::assumed;
+use crate::error::HostError;
 use crate::instruction::{CsrAccess, Sensitive, sensitive};
 use crate::reason::ExitReason;
 use crate::supervisor::{Inputs, csr};
@@ -17,22 +18,31 @@ const LENGTH: u64 = 4;
 
 impl HardwareAssisted {
     /// A virtual-instruction exception.
-    pub(super) fn handle_virtual(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Handled {
+    pub(super) fn handle_virtual(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Handled, HostError> {
         decode(&mut site.meter());
         let supervisor = self.guest.privilege == Privilege::Supervisor;
         let emulated = match sensitive(record.value as u32) {
             Some(Sensitive::WaitForInterrupt) if supervisor => Some(self.wait(site)),
-            Some(Sensitive::Csr(access)) => self.read_counter(site, &access),
+            Some(Sensitive::AddressFence { address, asid }) if supervisor => {
+                self.fence(site, (address, asid))?
+            }
+            Some(Sensitive::Csr(access)) => {
+                self.access_translation(site, &access).or_else(|| self.read_counter(site, &access))
+            }
             _ => None,
         };
         let Some(handled) = emulated else {
             let cause = Exception::IllegalInstruction.code();
             self.inject(&mut site.meter(), cause, record.value);
-            return Handled::Resume(ExitReason::IllegalInstruction);
+            return Ok(Handled::Resume(ExitReason::IllegalInstruction));
         };
         self.pc = self.pc.wrapping_add(LENGTH);
         site.counters.emulated_instructions += 1;
-        handled
+        Ok(handled)
     }
 
     /// Reads a counter, if this is such an instruction and the guest may.

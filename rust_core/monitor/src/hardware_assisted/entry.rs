@@ -2,48 +2,67 @@
 //!
 //! What is pending for the guest and enabled, the hart delivers itself.
 
-use super::vcpu::{GUEST, HardwareAssisted, register};
+use super::paging::Paging;
+use super::second_stage::SecondStage;
+use super::vcpu::{HardwareAssisted, register};
 use crate::assumed;
+use crate::error::HostError;
 use crate::ledger::Activity;
+use crate::shadow::active::root_register;
+use crate::shadow::asid::Asid;
+use crate::shadow::view::View;
 use crate::supervisor::csr;
 use crate::technique::{Phase, Site, Step};
-use dcsim_hart::Privilege;
-use dcsim_hart::csr::fields::{hypervisor_status, interrupt, satp};
+use dcsim_hart::csr::fields::{interrupt, satp};
 use dcsim_machine::Meter;
 
 impl HardwareAssisted {
     /// One step: from the monitor into the guest.
-    pub(super) fn enter(&mut self, site: &mut Site<'_>) -> Step {
-        let root = self.root_register(site);
+    pub(super) fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
+        let frames = self.frames_to_enter();
+        if !self.reserve(site, frames) {
+            return Ok(Step::Memory(frames));
+        }
+        let (number, root) = self.root(site)?;
         let external = site.board.lines(0).supervisor_external;
         let mut meter = site.meter();
-        install(&mut meter, &mut self.installed.second_stage, register::HGATP, root);
+        install(&mut meter, &mut self.installed.root, number, root);
         self.mirror_external(&mut meter, external);
-        let supervisor = self.guest.privilege == Privilege::Supervisor;
-        let privilege = if supervisor { hypervisor_status::SPVP } else { 0 };
-        install(&mut meter, &mut self.installed.hypervisor, register::HSTATUS, GUEST | privilege);
+        let hypervisor = self.hypervisor_status();
+        install(&mut meter, &mut self.installed.hypervisor, register::HSTATUS, hypervisor);
         let status = self.status();
         install(&mut meter, &mut self.installed.status, csr::SSTATUS, status);
         install(&mut meter, &mut self.installed.pc, csr::SEPC, self.pc);
         meter.leave();
         site.book(Activity::Handler(self.reason));
         self.phase = Phase::Guest;
-        Step::Done
+        Ok(Step::Done)
     }
 
-    /// The value of `hgatp` for the guest. Gives it an identifier if it has none that is current,
-    /// and empties a TLB whose generation of identifiers is over.
-    fn root_register(&mut self, site: &mut Site<'_>) -> u64 {
-        let identifier = match self.identifier {
-            Some(identifier) if site.vmids.is_current(identifier) => identifier,
-            _ => *self.identifier.insert(site.vmids.take()),
-        };
-        if site.pcpu.vmid_generation != identifier.generation {
-            site.meter().flush_second_stage();
-            site.pcpu.vmid_generation = identifier.generation;
+    /// Frames that entering may take: for a shadow tree that is not there yet.
+    fn frames_to_enter(&self) -> u64 {
+        match &self.paging {
+            Paging::Nested(_) => 0,
+            Paging::Shadow(shadow) => {
+                let view = View::of_resident(&self.guest);
+                let is_there = shadow.has_tree(self.guest.translation, view);
+                if is_there { 0 } else { shadow.entry_frames() }
+            }
         }
-        let root = self.second_stage.root().0 >> 12;
-        satp::SV39 << 60 | u64::from(identifier.number) << 44 | root
+    }
+
+    /// The register that names the monitor's tables, and its value for the guest.
+    fn root(&mut self, site: &mut Site<'_>) -> Result<(u16, u64), HostError> {
+        match &mut self.paging {
+            Paging::Nested(stage) => {
+                Ok((register::HGATP, second_stage_register(site, stage, &mut self.identifier)))
+            }
+            Paging::Shadow(shadow) => {
+                let view = View::of_resident(&self.guest);
+                let root = root_register(site, shadow, self.guest.translation, view)?;
+                Ok((register::VSATP, root))
+            }
+        }
     }
 
     /// Shows the guest the level of its external interrupt.
@@ -59,6 +78,24 @@ impl HardwareAssisted {
             meter.clear_csr(register::HVIP, interrupt::VSEIP);
         }
     }
+}
+
+/// The value of `hgatp` for a guest. Gives it an identifier if it has none that is current, and
+/// empties a TLB whose generation of identifiers is over.
+fn second_stage_register(
+    site: &mut Site<'_>,
+    stage: &SecondStage,
+    identifier: &mut Option<Asid>,
+) -> u64 {
+    let identifier = match *identifier {
+        Some(identifier) if site.vmids.is_current(identifier) => identifier,
+        _ => *identifier.insert(site.vmids.take()),
+    };
+    if site.pcpu.vmid_generation != identifier.generation {
+        site.meter().flush_second_stage();
+        site.pcpu.vmid_generation = identifier.generation;
+    }
+    satp::SV39 << 60 | u64::from(identifier.number) << 44 | stage.root().0 >> 12
 }
 
 /// Writes a register of the pCPU unless it holds the value already.

@@ -1,8 +1,7 @@
 //! Handling a trap out of the guest: find the reason, do what it asks for.
 
-use super::second_stage::FILL_FRAMES;
-use super::vcpu::{GUEST, HardwareAssisted, register};
-use crate::allocator::Shortage;
+use super::paging::Paging;
+use super::vcpu::{HardwareAssisted, register};
 use crate::assumed;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
@@ -13,8 +12,8 @@ use crate::shadow::guest_walk::Access;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::csr;
 use crate::technique::{Handled, Phase, Site, Step};
-use dcsim_hart::csr::fields::{hypervisor_status, interrupt};
-use dcsim_hart::{Exception, Privilege, TrapRecord};
+use dcsim_hart::csr::fields::interrupt;
+use dcsim_hart::{Exception, TrapRecord};
 use dcsim_machine::Meter;
 
 /// An access of the guest that its second stage does not translate.
@@ -38,16 +37,16 @@ impl HardwareAssisted {
         record: &TrapRecord,
     ) -> Result<Step, HostError> {
         let access = guest_page_fault(record.cause);
+        let shadowed = Access::of_page_fault(record.cause);
         let call = record.cause == Exception::EcallFromVirtualSupervisor.code();
-        let frames = match access {
-            Some(_) => FILL_FRAMES,
+        let frames = match access.or(shadowed) {
+            Some(_) => self.paging.fill_frames(),
             None if call => frames_for_call(&site.pcpu.hart),
             None => 0,
         };
         self.guest.privilege = record.from;
-        match site.allocator.reserve(frames) {
-            Ok(()) => {}
-            Err(Shortage::Injected | Shortage::Frames { .. }) => return Ok(Step::Memory(frames)),
+        if !self.reserve(site, frames) {
+            return Ok(Step::Memory(frames));
         }
         self.begin(&mut site.meter(), record);
         let handled = if record.cause & interrupt::CAUSE != 0 {
@@ -57,10 +56,12 @@ impl HardwareAssisted {
             Handled::Resume(ExitReason::ExternalInterrupt)
         } else if let Some(access) = access {
             self.handle_fault(site, record, access)?
+        } else if let Some(access) = shadowed {
+            self.handle_page_fault(site, record, access)?
         } else if call {
             Handled::Turn(ExitReason::FirmwareCall, self.call_firmware(site)?)
         } else if record.cause == Exception::VirtualInstruction.code() {
-            self.handle_virtual(site, record)
+            self.handle_virtual(site, record)?
         } else {
             self.inject(&mut site.meter(), record.cause, record.value);
             Handled::Resume(ExitReason::OtherException)
@@ -76,9 +77,7 @@ impl HardwareAssisted {
         meter.read_csr(csr::SEPC);
         meter.assume(assumed::DISPATCH);
         self.pc = record.pc;
-        let supervisor = record.from == Privilege::Supervisor;
-        let privilege = if supervisor { hypervisor_status::SPVP } else { 0 };
-        self.installed.hypervisor = Some(GUEST | privilege);
+        self.installed.hypervisor = Some(self.hypervisor_status());
         // The trap has cleared `SIE` into `SPIE`, which only `sret` looks at.
         self.installed.status = None;
         self.installed.pc = Some(self.pc);
@@ -129,7 +128,9 @@ impl HardwareAssisted {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         let frame = provide(&mut meter, &mut frames, &self.map, page)?;
-        self.second_stage.map(&mut meter, &mut frames, target, frame)?;
+        if let Paging::Nested(second_stage) = &mut self.paging {
+            second_stage.map(&mut meter, &mut frames, target, frame)?;
+        }
         Ok(Handled::Resume(ExitReason::SecondStageFill))
     }
 }

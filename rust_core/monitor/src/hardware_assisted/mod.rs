@@ -8,8 +8,12 @@
 //! of first touches. What is left to the monitor are those faults, devices, calls to the firmware,
 //! waiting, and the counters that count for everybody.
 //!
+//! A part without a second stage needs shadow tables ([`paging`]), and then page faults, `satp` and
+//! fences are the monitor's too.
+//!
 //! * `vcpu` has the state, `entry` the way into the guest, `exits` the way out;
 //! * `device` makes accesses to devices, `inject` gives the guest an exception;
+//! * `shadowed` is what shadow tables need;
 //! * `emulate` carries out instructions that trap, `calls` calls to the firmware.
 //!
 //! Privileged architecture, "H" extension for hypervisor support.
@@ -20,7 +24,9 @@ mod emulate;
 mod entry;
 mod exits;
 mod inject;
+pub mod paging;
 pub mod second_stage;
+mod shadowed;
 mod vcpu;
 
 pub use vcpu::HardwareAssisted;
@@ -29,16 +35,17 @@ use crate::allocator::FrameAllocator;
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
-use crate::guest_pages::{GuestPages, PageMap};
+use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::pcpu::MonitorLevel;
 use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
-use crate::supervisor::Inputs;
+use crate::supervisor::{Inputs, Supervisor};
 use crate::technique::{GuestRun, Phase, Site, Step, Technique};
 use dcsim_hart::Privilege;
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::Memory;
+use paging::Paging;
 use vcpu::Installed;
 
 impl Technique for HardwareAssisted {
@@ -48,11 +55,14 @@ impl Technique for HardwareAssisted {
         if self.last_pcpu != Some(hart.id) {
             // The TLB there may hold what was true when the guest was last on it.
             self.identifier = None;
+            if let Paging::Shadow(shadow) = &mut self.paging {
+                shadow.forget_asids();
+            }
             self.last_pcpu = Some(hart.id);
         }
         self.assist(hart);
         install_user(hart, &self.resting);
-        install_supervisor(hart, &self.guest, Bank::Guest);
+        install_supervisor(hart, &self.in_hart(), Bank::Guest);
         self.installed = Installed::default();
         self.reason = ExitReason::VcpuLoad;
         site.counters.count_exit(ExitReason::VcpuLoad);
@@ -66,7 +76,11 @@ impl Technique for HardwareAssisted {
             Phase::Trapped(record) => (record.pc, record.from),
             _ => (self.pc, self.guest.privilege),
         };
+        let translation = self.guest.translation;
         self.guest = extract_supervisor(hart, privilege, Bank::Guest);
+        if let Paging::Shadow(_) = self.paging {
+            self.guest.translation = translation;
+        }
         extract_user(hart, &mut self.resting);
         self.pc = pc;
         if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
@@ -78,7 +92,7 @@ impl Technique for HardwareAssisted {
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         match self.phase {
-            Phase::Enter => Ok(self.enter(site)),
+            Phase::Enter => self.enter(site),
             Phase::Guest => self.run_guest(site, until_cycles),
             Phase::Trapped(record) => self.handle(site, &record),
             Phase::Wait => {
@@ -117,7 +131,8 @@ impl Technique for HardwareAssisted {
         memory: Memory<'a>,
         allocator: &'a mut FrameAllocator,
     ) -> Box<dyn GuestMemory + 'a> {
-        Box::new(GuestPages { memory, allocator, map: &self.map, vm })
+        let pages = GuestPages { memory, allocator, map: &self.map, vm };
+        Box::new(WatchedPages { pages, tables: self.paging.traced_tables() })
     }
 
     fn page_map(&self) -> Option<&PageMap> {
@@ -130,7 +145,7 @@ impl Technique for HardwareAssisted {
         owners: &FrameAllocator,
         vm: crate::VmId,
     ) -> Result<(), String> {
-        self.second_stage.audit(memory, owners, vm)
+        self.paging.audit(memory, owners, vm)
     }
 
     fn reclaim(
@@ -139,12 +154,13 @@ impl Technique for HardwareAssisted {
         frames: &mut TableFrames<'_>,
         wanted: u64,
     ) -> bool {
-        if frames.allocator.free_count() >= wanted {
-            return false;
+        let before = frames.allocator.free_count();
+        if before < wanted {
+            // Under a new identifier the TLB knows nothing of the tables that go.
+            self.identifier = None;
+            self.paging.give_up(meter, frames, wanted);
         }
-        // Under a new identifier the TLB knows nothing of the tables that go.
-        self.identifier = None;
-        self.second_stage.clear(meter, frames)
+        frames.allocator.free_count() > before
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {
@@ -160,6 +176,16 @@ impl Technique for HardwareAssisted {
 }
 
 impl HardwareAssisted {
+    /// The guest's supervisor mode as it goes into the hart: where `vsatp` is the monitor's, the
+    /// guest's own value never gets there.
+    fn in_hart(&self) -> Supervisor {
+        let translation = match self.paging {
+            Paging::Nested(_) => self.guest.translation,
+            Paging::Shadow(_) => 0,
+        };
+        Supervisor { translation, ..self.guest.clone() }
+    }
+
     /// One step: guest instructions up to the next trap or to `until_cycles`.
     fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         match site.run_guest(Privilege::Supervisor, until_cycles)? {

@@ -93,9 +93,8 @@ impl SecondStage {
         })
     }
 
-    /// Gives up all tables below the root, for a guest on no pCPU. Tells whether there were any.
-    pub fn clear(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) -> bool {
-        let had_tables = !self.tables.is_empty();
+    /// Gives up all tables below the root, for a guest on no pCPU.
+    pub fn clear(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
         for table in std::mem::take(&mut self.tables) {
             frames.give_back(meter, table);
         }
@@ -103,7 +102,6 @@ impl SecondStage {
             // The root is the VM's own memory: clearing it cannot fail for want of it.
             let _ = meter.clear_page(PhysicalAddress(self.root.0 + number * PAGE_BYTES as u64));
         }
-        had_tables
     }
 }
 

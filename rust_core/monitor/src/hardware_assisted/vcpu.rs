@@ -1,6 +1,7 @@
 //! The vCPU of a guest that the hypervisor extension runs.
 
-use super::second_stage::SecondStage;
+use super::paging::Paging;
+use super::shadowed::PAGE_FAULTS;
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
 use crate::reason::ExitReason;
@@ -51,8 +52,8 @@ pub mod register {
     pub const HGATP: u16 = 0x680;
 }
 
-/// What the guest's kernel handles without the monitor.
-const GUEST_EXCEPTIONS: [Exception; 12] = [
+/// What the guest's kernel handles without the monitor, whose tables have no part in it.
+const GUEST_EXCEPTIONS: [Exception; 9] = [
     Exception::InstructionMisaligned,
     Exception::InstructionAccessFault,
     Exception::IllegalInstruction,
@@ -62,20 +63,14 @@ const GUEST_EXCEPTIONS: [Exception; 12] = [
     Exception::StoreMisaligned,
     Exception::StoreAccessFault,
     Exception::EcallFromUser,
-    Exception::InstructionPageFault,
-    Exception::LoadPageFault,
-    Exception::StorePageFault,
 ];
-
-/// `hstatus` with which the guest is entered, beside its privilege: its waits are the monitor's.
-pub(super) const GUEST: u64 = hypervisor_status::SPV | hypervisor_status::VTW;
 
 /// Registers of the pCPU that the monitor sets for the guest, as they are known to be: writing one
 /// again with the same value is left out.
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
 pub struct Installed {
-    /// `hgatp`.
-    pub second_stage: Option<u64>,
+    /// `hgatp`, or `vsatp` where that is the monitor's.
+    pub root: Option<u64>,
     /// `hstatus`.
     pub hypervisor: Option<u64>,
     /// `sstatus`.
@@ -89,8 +84,9 @@ pub struct Installed {
 /// A vCPU whose guest runs in VS and VU mode.
 #[derive(Debug)]
 pub struct HardwareAssisted {
-    /// The guest's supervisor mode. Its privilege is true outside [`Phase::Guest`]; the rest is in
-    /// the hart while the vCPU is on a pCPU, and here only as far as a handler read it.
+    /// The guest's supervisor mode. Its privilege is true outside [`Phase::Guest`], and with shadow
+    /// tables its `translation` always; the rest is in the hart while the vCPU is on a pCPU, and
+    /// here only as far as a handler read it.
     pub guest: Supervisor,
     /// Where the guest goes on; valid outside [`Phase::Guest`].
     pub pc: u64,
@@ -100,8 +96,8 @@ pub struct HardwareAssisted {
     pub reason: ExitReason,
     /// Where the guest's pages are.
     pub map: PageMap,
-    /// The tables that the hart walks for guest-physical addresses.
-    pub second_stage: SecondStage,
+    /// The monitor's tables.
+    pub paging: Paging,
     /// The identifier of the guest's translations (VMID), if it has one.
     pub identifier: Option<Asid>,
     /// What the pCPU holds.
@@ -119,19 +115,14 @@ pub struct HardwareAssisted {
 impl HardwareAssisted {
     /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
     /// be set up like this.
-    pub fn new(
-        state: CpuState,
-        map: PageMap,
-        second_stage: SecondStage,
-        firmware: FirmwareConfig,
-    ) -> Self {
+    pub fn new(state: CpuState, map: PageMap, paging: Paging, firmware: FirmwareConfig) -> Self {
         Self {
             guest: state.supervisor.clone(),
             pc: state.pc,
             phase: if state.waiting { Phase::Wait } else { Phase::Enter },
             reason: ExitReason::VcpuLoad,
             map,
-            second_stage,
+            paging,
             identifier: None,
             installed: Installed::default(),
             updates_marks: firmware.updates_dirty_bits,
@@ -145,11 +136,15 @@ impl HardwareAssisted {
     /// counters count for all guests and for the monitor.
     pub(super) fn assist(&self, hart: &mut Hart) {
         let marks = if self.updates_marks { environment::ADUE } else { 0 };
+        let page_faults: &[_] = match self.paging {
+            Paging::Nested(_) => &PAGE_FAULTS,
+            Paging::Shadow(_) => &[],
+        };
+        let delegated = GUEST_EXCEPTIONS.iter().chain(page_faults);
         let settings = [
-            (
-                register::HEDELEG,
-                GUEST_EXCEPTIONS.iter().fold(0, |set, each| set | 1 << each.code()),
-            ),
+            // The fences of handlers are for the guest from now on.
+            (register::HSTATUS, self.hypervisor_status()),
+            (register::HEDELEG, delegated.fold(0, |set, each| set | 1 << each.code())),
             (register::HIDELEG, interrupt::VIRTUAL),
             (register::HCOUNTEREN, counter::TIME),
             (register::HENVCFG, environment::STCE | marks),
@@ -160,6 +155,13 @@ impl HardwareAssisted {
         for (number, value) in settings {
             hart.write_csr(number, value);
         }
+    }
+
+    /// `hstatus` with which the guest is entered: its waits are the monitor's.
+    pub(super) fn hypervisor_status(&self) -> u64 {
+        let from_supervisor = self.guest.privilege == Privilege::Supervisor;
+        let privilege = if from_supervisor { hypervisor_status::SPVP } else { 0 };
+        hypervisor_status::SPV | hypervisor_status::VTW | self.paging.traps() | privilege
     }
 
     /// `sstatus` with which the guest is entered. The unit for floating point is on: whether the
@@ -178,6 +180,7 @@ pub(super) fn dismiss(hart: &mut Hart) {
         (register::VSTIMECMP, u64::MAX),
         (register::HVIP, 0),
         (register::HGATP, 0),
+        (register::VSATP, 0),
         (register::HSTATUS, 0),
     ] {
         hart.write_csr(number, value);

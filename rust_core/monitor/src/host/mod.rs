@@ -14,13 +14,14 @@ mod snapshot;
 use crate::allocator::{FrameAllocator, FrameOwner, FrameUsage};
 use crate::bare_metal::BareMetal;
 use crate::binary_translation::BinaryTranslation;
-use crate::config::{TechniqueKind, VmConfig};
+use crate::config::{PagingKind, TechniqueKind, VmConfig};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::four_rings::FourRings;
 use crate::guest_pages::{GuestPages, PageMap, map_frames};
 use crate::hardware_assisted::HardwareAssisted;
+use crate::hardware_assisted::paging::Paging;
 use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
@@ -309,10 +310,14 @@ impl Host {
                         Box::new(FourRings::new(state, map, shadow, firmware))
                     }
                     TechniqueKind::HardwareAssisted => {
-                        let stage =
-                            SecondStage::new(store, &mut self.frames, &mut self.allocator, id)
-                                .ok_or(self.too_little(ROOT_FRAMES))?;
-                        Box::new(HardwareAssisted::new(state, map, stage, firmware))
+                        let paging = if config.paging == PagingKind::Nested {
+                            let stage =
+                                SecondStage::new(store, &mut self.frames, &mut self.allocator, id);
+                            Paging::Nested(stage.ok_or(self.too_little(ROOT_FRAMES))?)
+                        } else {
+                            Paging::Shadow(shadow)
+                        };
+                        Box::new(HardwareAssisted::new(state, map, paging, firmware))
                     }
                     _ => Box::new(TrapAndEmulate::new(state, map, shadow, firmware)),
                 })

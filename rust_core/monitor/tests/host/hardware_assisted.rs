@@ -2,12 +2,12 @@
 //! and where it is refused.
 
 use crate::support::{
-    LIMIT_NS, MIB, Model, Outcome, assisted_profile, config, kernel, profile, run_alone,
+    Cell, LIMIT_NS, MIB, Model, Outcome, assisted_profile, config, kernel, profile, run_alone,
 };
 use dcsim_hart::SecondStage;
 use dcsim_machine::DiskImage;
 use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, HardwareAssisted, TrapAndEmulate};
-use dcsim_monitor::{ExitReason, HardwareProfile, Host, HostError};
+use dcsim_monitor::{ExitReason, HardwareProfile, Host, HostError, PagingKind};
 
 fn exits(outcome: &Outcome, reason: ExitReason) -> u64 {
     outcome.counters.exits().find(|(found, _)| *found == reason).map_or(0, |(_, count)| count)
@@ -45,6 +45,25 @@ fn devices_are_the_monitor_s() {
         ExitReason::WaitForInterrupt,
     ] {
         assert!(exits(&outcome, reason) > 0, "{reason:?}");
+    }
+}
+
+/// Without a second stage the guest's page tables are the monitor's affair, and nothing else is.
+#[test]
+fn shadow_tables_stand_in_for_a_second_stage() {
+    let cell = Cell { technique: HardwareAssisted, paging: PagingKind::ShadowTraced };
+    let part = HardwareProfile { second_stage: SecondStage::BareOnly, ..assisted_profile() };
+    let mut model = Model::with_profile(part, 1, 64 * MIB);
+    model.add(config(cell, 16 * MIB, "init=forkwait n=5 pages=8"), None);
+    model.play();
+    let outcome = model.outcomes().remove(0);
+    let nested = play("init=forkwait n=5 pages=8", None);
+    assert_eq!(outcome.console, nested.console);
+    for reason in [ExitReason::CsrAccess, ExitReason::AddressFence, ExitReason::TracedWrite] {
+        assert!(exits(&outcome, reason) > 0, "{reason:?}");
+    }
+    for reason in [ExitReason::SystemCall, ExitReason::SupervisorReturn, ExitReason::Timer] {
+        assert_eq!(exits(&outcome, reason), 0, "{reason:?}");
     }
 }
 
