@@ -361,8 +361,9 @@ class Machine:
     def counters(self, vm: int) -> dict[str, Any]:
         """Return what was counted for a VM since it was created on this host.
 
-        ``instructions`` (retired by the guest) with the parts ``instructions_direct`` and
-        ``instructions_emulated``; ``cycles_by_cause`` (name to cycles) and ``total_cycles``, which
+        ``instructions`` (retired by the guest) with the parts ``instructions_direct``,
+        ``instructions_translated`` and ``instructions_emulated``; ``instructions_hart``, which
+        processors executed for it, those of translated code included; ``cycles_by_cause`` (name to cycles) and ``total_cycles``, which
         is their sum; ``exits`` (reason to count); ``pages_touched``, ``shadow_frames``,
         ``monitor_frames``; ``walk_references``, ``itlb_misses``, ``dtlb_misses``;
         ``lateness_ns``, the longest that anything came into the vCPU's past.

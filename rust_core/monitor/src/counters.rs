@@ -26,6 +26,11 @@ pub struct VmCounters {
 }
 
 impl VmCounters {
+    /// Instructions that pCPUs executed for the guest: its own, and those of translated code.
+    pub fn hart_instructions(&self) -> u64 {
+        self.direct_instructions + self.translation_instructions
+    }
+
     /// Instructions that the guest saw retire.
     pub fn instructions(&self) -> u64 {
         self.direct_instructions + self.translated_instructions + self.emulated_instructions
