@@ -12,11 +12,15 @@ static const struct address_space *in_use;  // what satp holds; NULL: the kernel
 
 // satp keeps only the identifier bits that the machine implements. Sixty-four processes need seven.
 void address_spaces_start(void) {
+    if (hypervisor_present) {
+        has_asids = true;
+        return;
+    }
     uint64_t kernel_satp = CSR_READ(satp);
     CSR_WRITE(satp, kernel_satp | SATP_ASID_MASK);
     uint64_t kept = (CSR_READ(satp) & SATP_ASID_MASK) >> SATP_ASID_SHIFT;
     CSR_WRITE(satp, kernel_satp);
-    flush_everything();
+    fence_everything();
     has_asids = (kept & 0x7f) == 0x7f;
 }
 
@@ -30,26 +34,28 @@ bool address_space_create(struct address_space *space, uint64_t asid) {
 }
 
 // A swapped page gives back its slot, a resident one its frame.
-void page_drop(const struct page *page) {
-    entry_t entry = *page->entry;
+void page_release(const struct page *page) {
+    entry_t entry = entry_read(page->entry);
     if (entry & ENTRY_VALID)
         frames_release(entry_frame(entry), page->bytes);
     else if (entry_is_swapped(entry))
         swap_release(entry_slot(entry));
-    *page->entry = 0;
 }
 
 static void stop_using(const struct address_space *space) {
-    if (in_use == space) {
+    if (in_use != space)
+        return;
+    if (hypervisor_present)
+        hypervisor_use_root(0, 0);
+    else
         CSR_WRITE(satp, SATP_SV39 | to_physical(kernel_root) >> 12);
-        in_use = NULL;
-    }
+    in_use = NULL;
 }
 
 void address_space_destroy(struct address_space *space) {
     struct page page = {0};
     while (page_table_next(space->root, &page))
-        page_drop(&page);
+        page_release(&page);
     stop_using(space);
     flush_space(space->asid);
     page_table_free(space->root);
@@ -59,25 +65,30 @@ void address_space_destroy(struct address_space *space) {
 void address_space_use(const struct address_space *space) {
     if (in_use == space)
         return;
-    CSR_WRITE(satp, SATP_SV39 | space->asid << SATP_ASID_SHIFT | to_physical(space->root) >> 12);
+    uint64_t root = to_physical(space->root);
+    if (hypervisor_present)
+        hypervisor_use_root(root, space->asid);
+    else
+        CSR_WRITE(satp, SATP_SV39 | space->asid << SATP_ASID_SHIFT | root >> 12);
     if (!has_asids)
-        flush_everything();
+        fence_everything();
     in_use = space;
 }
 
 // Both sides lose the right to write: the next store of either finds out whether the page is still
 // shared. What the parent wrote counts as written by the parent only.
 static void share_page(const struct page *page, entry_t *child) {
-    entry_t *parent = page->entry;
-    if (*parent & ENTRY_VALID) {
-        if (*parent & ENTRY_DIRTY)
-            *parent |= ENTRY_WRITTEN | ENTRY_CHANGED;
-        *parent &= ~(ENTRY_WRITE | ENTRY_DIRTY);
-        frame_retain(entry_frame(*parent));
+    entry_t parent = entry_read(page->entry);
+    if (parent & ENTRY_VALID) {
+        if (parent & ENTRY_DIRTY)
+            parent |= ENTRY_WRITTEN | ENTRY_CHANGED;
+        parent &= ~(ENTRY_WRITE | ENTRY_DIRTY);
+        entry_set(page->entry, parent);
+        frame_retain(entry_frame(parent));
     } else {
-        swap_retain(entry_slot(*parent));
+        swap_retain(entry_slot(parent));
     }
-    *child = *parent & ~ENTRY_WRITTEN;
+    entry_set(child, parent & ~ENTRY_WRITTEN);
 }
 
 void address_space_fork(struct address_space *parent, struct address_space *child) {
@@ -149,9 +160,11 @@ bool address_space_unmap(struct address_space *space, uint64_t address) {
         return false;
     struct page page = {.address = address};
     while (page_table_next(space->root, &page) && page.address < area->end) {
-        page_drop(&page);
-        flush_page(page.address, space->asid);
+        page_release(&page);
+        entry_set(page.entry, 0);
+        flush_later(page.address, space->asid);
     }
+    flush_now();
     *area = (struct area){0};
     return true;
 }

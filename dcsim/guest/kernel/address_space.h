@@ -59,5 +59,5 @@ struct area *address_space_add_large(struct address_space *space, uint64_t bytes
 // Takes away the mapping that starts at `address`; false when there is none.
 bool address_space_unmap(struct address_space *space, uint64_t address);
 
-// Empties a page's entry and gives back what it holds. The caller flushes.
-void page_drop(const struct page *page);
+// Gives back what a page's entry holds. The caller sees to the entry.
+void page_release(const struct page *page);

@@ -7,16 +7,30 @@
     .section .text.boot
     .globl boot
 boot:
+    mv      s0, a0
+    mv      s1, a1
+
+    // Is a hypervisor below that this kernel knows (hypervisor.h)? SBI: probe its extension.
+    li      a7, 0x10
+    li      a6, 3
+    li      a0, 0x0a444353
+    ecall
+    seqz    a0, a0
+    snez    s2, a1
+    and     s2, s2, a0
+
     csrw    sie, zero
     csrw    sscratch, zero
 
-    // Sv39 with boot_table, which maps this code at both addresses.
+    // Sv39 with boot_table, which maps this code at both addresses; a hypervisor does that already.
+    bnez    s2, to_high
     lla     t0, boot_table
     srli    t0, t0, 12
     li      t1, 8 << 60
     or      t0, t0, t1
     sfence.vma
     csrw    satp, t0
+to_high:
 
     // Continue at the high address of the next instruction.
     li      t1, KERNEL_OFFSET
@@ -31,9 +45,22 @@ clear_bss:
     sd      zero, 0(t0)
     addi    t0, t0, 8
     bltu    t0, t1, clear_bss
+    lla     t0, hypervisor_present
+    sb      s2, 0(t0)
     lla     t0, trap_entry
     csrw    stvec, t0
+    mv      a0, s0
+    mv      a1, s1
     call    kernel_start
+
+    // An ELF note, by which loaders know that this kernel can use the hypervisor: name, type 1, and
+    // the version of the interface.
+    .section .note.dcsim, "a", @note
+    .balign 4
+    .word   6, 4, 1
+    .asciz  "dcsim"
+    .balign 4
+    .word   1
 
     // The page table used until kernel_map builds the real one: gigapages (VRWX, A and D set) for
     // the first 4 GiB at KERNEL_OFFSET, and the identity of the gigabyte that holds the kernel.

@@ -37,7 +37,7 @@ static uint64_t fold_page(uint64_t hash, uint64_t address, const uint64_t *conte
 
 // A large page counts as the small ones that would fill its place.
 static uint64_t fold_pages(uint64_t hash, const struct page *page) {
-    const uint64_t *content = page_content(*page->entry);
+    const uint64_t *content = page_content(entry_read(page->entry));
     for (uint64_t offset = 0; offset < page->bytes; offset += PAGE_BYTES)
         hash = fold_page(hash, page->address + offset, content + offset / sizeof *content);
     return hash;

@@ -37,26 +37,25 @@ static void load_image(const struct area *area, uint64_t page, uint8_t *content)
     memset(content + (to - page), 0, page + PAGE_BYTES - to);
 }
 
-static void load_fresh(const struct area *area, uint64_t page, entry_t *entry) {
+static entry_t load_fresh(const struct area *area, uint64_t page) {
     uint64_t frame = frame_allocate();
     load_image(area, page, to_pointer(frame));
     if (area->permissions & ENTRY_EXECUTE)
         flush_instructions();
-    *entry = entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions);
+    return entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions);
 }
 
 // A page saved by eviction was changed by definition, whoever wrote it.
-static void load_swapped(const struct area *area, entry_t *entry) {
-    uint64_t frame = frame_allocate(), slot = entry_slot(*entry);
+static entry_t load_swapped(const struct area *area, entry_t entry) {
+    uint64_t frame = frame_allocate(), slot = entry_slot(entry);
     swap_read(slot, frame);
-    uint64_t kept = (*entry & ENTRY_WRITTEN) | ENTRY_CHANGED;
-    *entry = entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions | kept);
     swap_release(slot);
+    uint64_t kept = (entry & ENTRY_WRITTEN) | ENTRY_CHANGED;
+    return entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions | kept);
 }
 
 // The frames of a copy of the page; 0 when there are none, which only happens to a large one.
-static uint64_t copy_page(const struct page *page) {
-    uint64_t shared = entry_frame(*page->entry);
+static uint64_t copy_page(const struct page *page, uint64_t shared) {
     if (page_is_large(page))
         return large_page_copy(shared);
     uint64_t frame = frame_allocate();
@@ -65,16 +64,16 @@ static uint64_t copy_page(const struct page *page) {
 }
 
 // A store to a page shared since a fork: the last one to hold it keeps it, others copy.
-static bool unshare(const struct page *page) {
-    uint64_t shared = entry_frame(*page->entry);
+static bool unshare(const struct page *page, entry_t *entry) {
+    uint64_t shared = entry_frame(*entry);
     if (frame_references(shared) > 1) {
-        uint64_t frame = copy_page(page);
+        uint64_t frame = copy_page(page, shared);
         if (!frame)
             return false;
         frames_release(shared, page->bytes);
-        *page->entry = entry_make(frame, *page->entry & ((1ul << ENTRY_FRAME_SHIFT) - 1));
+        *entry = entry_make(frame, *entry & ((1ul << ENTRY_FRAME_SHIFT) - 1));
     }
-    *page->entry |= ENTRY_WRITE;
+    *entry |= ENTRY_WRITE;
     return true;
 }
 
@@ -97,13 +96,15 @@ enum fault_result fault_serve(struct address_space *space, uint64_t address, enu
     bool new_table = !page.entry;
     if (new_table)
         page.entry = page_table_entry(space->root, address, 0);
-    if (*page.entry == 0)
-        load_fresh(area, page.address, page.entry);
-    else if (entry_is_swapped(*page.entry))
-        load_swapped(area, page.entry);
-    if (access == ACCESS_WRITE && !(*page.entry & ENTRY_WRITE) && !unshare(&page))
+    entry_t entry = entry_read(page.entry);
+    if (entry == 0)
+        entry = load_fresh(area, page.address);
+    else if (entry_is_swapped(entry))
+        entry = load_swapped(area, entry);
+    if (access == ACCESS_WRITE && !(entry & ENTRY_WRITE) && !unshare(&page, &entry))
         return FAULT_NO_MEMORY;
-    *page.entry |= ENTRY_ACCESSED | (access == ACCESS_WRITE ? ENTRY_DIRTY : 0);
+    entry |= ENTRY_ACCESSED | (access == ACCESS_WRITE ? ENTRY_DIRTY : 0);
+    entry_set(page.entry, entry);
     publish(space, page.address, new_table);
     return FAULT_SERVED;
 }

@@ -1,6 +1,7 @@
 // Interrupts.
 #include "interrupts.h"
 
+#include "hypervisor.h"
 #include "plic.h"
 #include "print.h"
 #include "riscv.h"
@@ -9,7 +10,7 @@
 void interrupt_serve(uint64_t cause) {
     if (cause == CAUSE_TIMER)
         timer_interrupt();
-    else if (cause == CAUSE_EXTERNAL)
+    else if (cause == CAUSE_EXTERNAL || cause == CAUSE_SOFTWARE)
         plic_serve();
     else
         panic("unknown interrupt %lx", cause);
@@ -18,11 +19,14 @@ void interrupt_serve(uint64_t cause) {
 // WFI wakes although sstatus.SIE is 0, so no interrupt can slip in between the caller's look at its
 // condition and the sleep.
 void interrupts_wait(void) {
-    wait_for_interrupt();
+    if (hypervisor_present)
+        hypervisor_wait();
+    else
+        wait_for_interrupt();
     uint64_t pending = CSR_READ(sip);
     if (pending & INTERRUPT_TIMER)
         timer_interrupt();
-    if (pending & INTERRUPT_EXTERNAL)
+    if (pending & (INTERRUPT_EXTERNAL | INTERRUPT_SOFTWARE))
         plic_serve();
 }
 

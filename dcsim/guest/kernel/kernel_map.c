@@ -1,7 +1,7 @@
 // The kernel's own address space: every physical address at KERNEL_OFFSET above it, global, with A
 // and D set beforehand so that the kernel itself never takes a page fault.
 //
-// It never changes after boot: all roots share its lower tables.
+// It never changes after boot: all roots share its lower tables. A hypervisor maps the same by itself.
 #include "kernel_map.h"
 
 #include <stddef.h>
@@ -50,6 +50,10 @@ static void map_devices(void) {
 }
 
 void kernel_map_start(void) {
+    if (hypervisor_present) {
+        hypervisor_start();
+        return;
+    }
     kernel_root = to_pointer(frame_allocate_zeroed());
     uint64_t constants = to_physical(constants_start), data = to_physical(data_start);
     map(KERNEL_PHYSICAL, constants, CODE);
@@ -57,14 +61,18 @@ void kernel_map_start(void) {
     map(data, machine.memory_start + machine.memory_bytes, DATA);
     map_devices();
     CSR_WRITE(satp, SATP_SV39 | to_physical(kernel_root) >> 12);
-    flush_everything();
+    fence_everything();
 }
 
 entry_t *kernel_map_new_root(void) {
-    uint64_t frame = frame_allocate_zeroed();
+    uint64_t frame = hypervisor_present ? frame_allocate() : frame_allocate_zeroed();
     if (!frame)
         return NULL;
     entry_t *root = to_pointer(frame);
+    if (hypervisor_present) {
+        hypervisor_new_root(frame);
+        return root;
+    }
     memcpy(root + ENTRIES / 2, kernel_root + ENTRIES / 2, ENTRIES / 2 * sizeof *root);
     return root;
 }

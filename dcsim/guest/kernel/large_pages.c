@@ -38,7 +38,21 @@ static bool fill(struct address_space *space, const struct area *area) {
         uint64_t frame = entry ? allocate_zeroed() : 0;
         if (!frame)
             return false;
-        *entry = entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions);
+        entry_set(entry, entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions));
+    }
+    return true;
+}
+
+// With a hypervisor, the machine's frames lie scattered: small pages take the large ones' place. Here,
+// too, nobody's pages are evicted.
+static bool fill_small(struct address_space *space, const struct area *area) {
+    uint64_t pages = (area->end - area->start) / PAGE_BYTES;
+    if (frames_free() < pages + pages / ENTRIES + LEVELS)
+        return false;
+    for (uint64_t address = area->start; address < area->end; address += PAGE_BYTES) {
+        entry_t *entry = page_table_entry(space->root, address, 0);
+        uint64_t frame = frame_allocate_zeroed();
+        entry_set(entry, entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions));
     }
     return true;
 }
@@ -48,7 +62,7 @@ uint64_t large_pages_map(struct address_space *space, uint64_t bytes) {
     if (!area)
         return 0;
     uint64_t start = area->start;
-    bool filled = fill(space, area);
+    bool filled = hypervisor_present ? fill_small(space, area) : fill(space, area);
     if (!filled)
         address_space_unmap(space, start);
     flush_space(space->asid);

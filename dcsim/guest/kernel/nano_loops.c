@@ -56,12 +56,13 @@ static int64_t loop_call_pointer(uint64_t rounds, uint64_t address) {
 static int64_t loop_page_table(uint64_t rounds, uint64_t address) {
     const struct address_space *space = &current()->space;
     const struct area *area = address_space_find(&current()->space, address);
-    volatile entry_t *entry = page_table_find(space->root, address).entry;
-    if (!area || !entry || !(*entry & ENTRY_VALID))
+    entry_t *entry = area ? page_table_find(space->root, address).entry : NULL;
+    if (!entry || !(*entry & ENTRY_VALID))
         return ERROR_ARGUMENT;
-    entry_t before = *entry;
-    REPEAT(rounds, (*entry ^= ENTRY_WRITE, flush_page(address, space->asid)));
-    *entry = before;
+    entry_t before = entry_read(entry);
+    REPEAT(rounds, (entry_set(entry, entry_read(entry) ^ ENTRY_WRITE),
+                    flush_page(address, space->asid)));
+    entry_set(entry, before);
     flush_page(address, space->asid);
     return (int64_t)rounds;
 }

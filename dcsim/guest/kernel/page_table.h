@@ -9,6 +9,8 @@
 //   CHANGED   the content is not what the area would load afresh (it was written, maybe by an
 //             ancestor before a fork): evicting the page must save it
 // A store sets D; D counts as both until it is folded into them.
+// Entries are read with entry_read and written with entry_set: with a hypervisor, a table holds the
+// machine's addresses, and no change takes place before a flush.
 //
 // An entry with V = 0 but SWAPPED holds the swap slot of a page that was evicted.
 #pragma once
@@ -16,7 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hypervisor.h"
 #include "layout.h"
+#include "riscv.h"
 
 typedef uint64_t entry_t;
 
@@ -42,6 +46,42 @@ static inline uint64_t entry_frame(entry_t entry) {
 static inline entry_t entry_make(uint64_t frame, uint64_t flags) {
     return frame >> 12 << ENTRY_FRAME_SHIFT | flags;
 }
+
+static inline entry_t entry_read(const entry_t *entry) {
+    return hypervisor_present ? hypervisor_own_entry(*entry) : *entry;
+}
+static inline void entry_set(entry_t *entry, entry_t value) {
+    if (hypervisor_present)
+        hypervisor_set_entry(entry, value);
+    else
+        *entry = value;
+}
+
+// Makes changed entries visible: that of one page, be it together with others, up to flush_now;
+// that of one page; those of an address space.
+static inline void flush_later(uint64_t address, uint64_t asid) {
+    if (hypervisor_present)
+        hypervisor_flush_page(address, asid);
+    else
+        fence_page(address, asid);
+}
+static inline void flush_now(void) {
+    if (hypervisor_present)
+        hypervisor_commit();
+}
+static inline void flush_page(uint64_t address, uint64_t asid) {
+    flush_later(address, asid);
+    flush_now();
+}
+static inline void flush_space(uint64_t asid) {
+    if (!hypervisor_present) {
+        fence_space(asid);
+        return;
+    }
+    hypervisor_flush_space(asid);
+    hypervisor_commit();
+}
+
 // Does the entry map a page, rather than name a table?
 static inline bool entry_is_leaf(entry_t entry) {
     return entry & ENTRY_VALID && entry & (ENTRY_READ | ENTRY_WRITE | ENTRY_EXECUTE);
@@ -86,5 +126,5 @@ bool page_table_next(entry_t *root, struct page *page);
 // How many tables, the root included, the user half takes.
 uint64_t page_table_count(entry_t *root);
 
-// Frees the tables of the user half and the root. All page entries must be empty.
+// Frees the tables of the user half and the root, with what the page entries say forgotten.
 void page_table_free(entry_t *root);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hypervisor.h"
 #include "layout.h"
 #include "machine.h"
 #include "print.h"
@@ -35,6 +36,10 @@ static uint64_t context(void) {
 }
 
 void plic_start(void) {
+    if (hypervisor_present) {
+        CSR_SET(sie, INTERRUPT_SOFTWARE);
+        return;
+    }
     *plic_register(THRESHOLD + context() * CONTEXT_STRIDE) = 0;
     CSR_SET(sie, INTERRUPT_EXTERNAL);
 }
@@ -44,19 +49,38 @@ void plic_enable(unsigned interrupt, interrupt_handler *handler, void *argument)
         panic("no way to receive interrupt %u", interrupt);
     handlers[interrupt].function = handler;
     handlers[interrupt].argument = argument;
+    if (hypervisor_present)
+        return;
     *plic_register(PRIORITY + interrupt * 4) = 1;
     *plic_register(ENABLE + context() * ENABLE_STRIDE + interrupt / 32 * 4) |=
         1u << interrupt % 32;
 }
 
+static void serve(uint32_t interrupt) {
+    if (interrupt < INTERRUPT_LIMIT && handlers[interrupt].function)
+        handlers[interrupt].function(handlers[interrupt].argument);
+}
+
+// A hypervisor reads the controller itself, and tells of all that was raised at once.
+static void serve_events(void) {
+    uint64_t events = hypervisor_take_events();
+    for (uint32_t interrupt = 0; events; interrupt++, events >>= 1) {
+        if (events & 1)
+            serve(interrupt);
+    }
+}
+
 // Others raised at the same time keep the interrupt pending and are served by the next trap:
 // asking the controller once more to learn that there is nothing would cost every interrupt.
 void plic_serve(void) {
+    if (hypervisor_present) {
+        serve_events();
+        return;
+    }
     volatile uint32_t *claim = plic_register(CLAIM + context() * CONTEXT_STRIDE);
     uint32_t interrupt = *claim;
     if (interrupt == 0)
         return;
-    if (interrupt < INTERRUPT_LIMIT && handlers[interrupt].function)
-        handlers[interrupt].function(handlers[interrupt].argument);
+    serve(interrupt);
     *claim = interrupt;
 }

@@ -26,7 +26,7 @@ static bool is_changed(entry_t entry) {
 // Evicts a page. An unchanged one can be loaded afresh; a changed one is saved first. False when
 // there is nowhere to save it.
 static bool evict(entry_t *entry) {
-    uint64_t frame = entry_frame(*entry);
+    uint64_t frame = entry_frame(entry_read(entry));
     entry_t gone = 0;
     if (is_changed(*entry)) {
         uint64_t slot = swap_allocate();
@@ -35,7 +35,7 @@ static bool evict(entry_t *entry) {
         swap_write(slot, frame);
         gone = entry_make_swapped(slot, entry_was_written(*entry) ? ENTRY_WRITTEN : 0);
     }
-    *entry = gone;
+    entry_set(entry, gone);
     flush_page(hand.page.address, processes[hand.process]->space.asid);
     frame_release(frame);
     return true;
@@ -47,7 +47,7 @@ static bool visit(entry_t *entry) {
         return false;
     if (!(*entry & ENTRY_ACCESSED))
         return evict(entry);
-    *entry &= ~ENTRY_ACCESSED;
+    entry_set(entry, entry_read(entry) & ~ENTRY_ACCESSED);
     flush_page(hand.page.address, processes[hand.process]->space.asid);
     return false;
 }

@@ -26,11 +26,13 @@
 #define STATUS_USER_64_BIT (2ul << 32)      // UXL: registers of processes have 64 bits
 
 // sie and sip
+#define INTERRUPT_SOFTWARE (1ul << 1)
 #define INTERRUPT_TIMER (1ul << 5)
 #define INTERRUPT_EXTERNAL (1ul << 9)
 
 // scause
 #define CAUSE_INTERRUPT (1ul << 63)
+#define CAUSE_SOFTWARE (CAUSE_INTERRUPT | 1)
 #define CAUSE_TIMER (CAUSE_INTERRUPT | 5)
 #define CAUSE_EXTERNAL (CAUSE_INTERRUPT | 9)
 #define CAUSE_ILLEGAL_INSTRUCTION 2
@@ -50,13 +52,13 @@ static inline uint64_t time_now(void) {
 
 // Page-table stores become visible to the walker, and stale translations go away:
 // of one page of one address space, of one address space, of everything.
-static inline void flush_page(uint64_t address, uint64_t asid) {
+static inline void fence_page(uint64_t address, uint64_t asid) {
     __asm__ volatile("sfence.vma %0, %1" ::"r"(address), "r"(asid) : "memory");
 }
-static inline void flush_space(uint64_t asid) {
+static inline void fence_space(uint64_t asid) {
     __asm__ volatile("sfence.vma zero, %0" ::"r"(asid) : "memory");
 }
-static inline void flush_everything(void) {
+static inline void fence_everything(void) {
     __asm__ volatile("sfence.vma" ::: "memory");
 }
 

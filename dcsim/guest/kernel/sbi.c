@@ -14,35 +14,30 @@
 #define DEBUG_CONSOLE 0x4442434e
 #define DEBUG_CONSOLE_WRITE 0
 
-struct result {
-    int64_t error;
-    uint64_t value;
-};
-
-static struct result call(uint64_t extension, uint64_t function, uint64_t first, uint64_t second,
-                          uint64_t third) {
+struct sbi_result sbi_call(uint64_t extension, uint64_t function, uint64_t first, uint64_t second,
+                           uint64_t third) {
     register uint64_t a0 __asm__("a0") = first;
     register uint64_t a1 __asm__("a1") = second;
     register uint64_t a2 __asm__("a2") = third;
     register uint64_t a6 __asm__("a6") = function;
     register uint64_t a7 __asm__("a7") = extension;
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a6), "r"(a7) : "memory");
-    return (struct result){(int64_t)a0, a1};
+    return (struct sbi_result){(int64_t)a0, a1};
 }
 
 void sbi_set_timer(uint64_t deadline) {
-    call(TIMER, TIMER_SET, deadline, 0, 0);
+    sbi_call(TIMER, TIMER_SET, deadline, 0, 0);
 }
 
 bool sbi_has_console(void) {
-    struct result probed = call(BASE, BASE_PROBE, DEBUG_CONSOLE, 0, 0);
+    struct sbi_result probed = sbi_call(BASE, BASE_PROBE, DEBUG_CONSOLE, 0, 0);
     return probed.error == 0 && probed.value != 0;
 }
 
 void sbi_console_write(const char *bytes, size_t size) {
     while (size) {
-        struct result written =
-            call(DEBUG_CONSOLE, DEBUG_CONSOLE_WRITE, size, to_physical(bytes), 0);
+        struct sbi_result written =
+            sbi_call(DEBUG_CONSOLE, DEBUG_CONSOLE_WRITE, size, to_physical(bytes), 0);
         if (written.error || written.value == 0)
             return;
         bytes += written.value;
@@ -51,5 +46,5 @@ void sbi_console_write(const char *bytes, size_t size) {
 }
 
 void sbi_shutdown(bool failed) {
-    call(RESET, RESET_SYSTEM, RESET_SHUTDOWN, failed, 0);
+    sbi_call(RESET, RESET_SYSTEM, RESET_SHUTDOWN, failed, 0);
 }

@@ -38,8 +38,7 @@ noreturn void kernel_start(uint64_t hart, uint64_t tree) {
     timer_start();
     interrupts_allow();  // what devices have had to say already
     address_spaces_start();
-    print("kernel: %lu KiB of memory, %lu free\n", machine.memory_bytes / 1024,
-          frames_free() * (PAGE_BYTES / 1024));
+    print("kernel: %lu KiB of memory\n", machine.memory_bytes / 1024);
     process_start_first(settings.program, settings.arguments);
     idle_loop();
 }

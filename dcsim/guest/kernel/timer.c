@@ -2,6 +2,7 @@
 // setting it to the same time again is left out: with a hypervisor below, each setting is an exit.
 #include "timer.h"
 
+#include "hypervisor.h"
 #include "machine.h"
 #include "riscv.h"
 #include "sbi.h"
@@ -11,9 +12,14 @@
 #define NEVER UINT64_MAX
 
 static uint64_t armed;              // when the timer will fire; at first, whatever firmware left
-static uint64_t slice_end = NEVER;  // NEVER: nobody runs
+static uint64_t slice_end = NEVER;  // in our own time; NEVER: nobody runs
 static bool slice_over;
 static bool paused;                 // time slices do not end
+
+// Time that others ran instead of us is nobody's time slice.
+static uint64_t own_time(uint64_t now) {
+    return now - hypervisor_stolen_ticks();
+}
 
 static void arm(uint64_t time) {
     if (time == armed)
@@ -26,7 +32,11 @@ static void arm(uint64_t time) {
 }
 
 static void arm_for_next(void) {
-    uint64_t wake_time = next_wake_time(), end = paused ? NEVER : slice_end;
+    uint64_t wake_time = next_wake_time(), end = slice_end;
+    if (paused || end == NEVER)
+        end = NEVER;
+    else
+        end += hypervisor_stolen_ticks();
     arm(wake_time < end ? wake_time : end);
 }
 
@@ -42,9 +52,10 @@ void timer_start(void) {
 void timer_interrupt(void) {
     uint64_t now = time_now();
     wake_sleepers(now);
-    if (now >= slice_end) {
+    uint64_t own = own_time(now);
+    if (own >= slice_end) {
         slice_over = true;
-        slice_end = now + timer_ticks(settings.tick_ms);
+        slice_end = own + timer_ticks(settings.tick_ms);
     }
     arm_for_next();
 }
@@ -61,7 +72,7 @@ void timer_want(uint64_t time) {
 }
 
 void timer_busy(void) {
-    slice_end = time_now() + timer_ticks(settings.tick_ms);
+    slice_end = own_time(time_now()) + timer_ticks(settings.tick_ms);
     arm_for_next();
 }
 

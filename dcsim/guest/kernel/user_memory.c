@@ -22,7 +22,7 @@ void *user_pointer(struct address_space *space, uint64_t address, enum access ac
             return NULL;
         page = page_table_find(space->root, address);
     }
-    return to_pointer(entry_frame(*page.entry) + (address - page.address));
+    return to_pointer(entry_frame(entry_read(page.entry)) + (address - page.address));
 }
 
 static size_t rest_of_page(uint64_t address, size_t size) {

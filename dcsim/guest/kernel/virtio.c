@@ -1,6 +1,7 @@
 // Virtio devices behind memory-mapped registers.
 #include "virtio.h"
 
+#include "hypervisor.h"
 #include "layout.h"
 #include "machine.h"
 #include "print.h"
@@ -96,7 +97,10 @@ void virtio_start(const struct virtio *device) {
     set_status(device, STATUS_RUNNING);
 }
 
+// A hypervisor that tells of an interrupt has acknowledged it.
 void virtio_acknowledge(const struct virtio *device) {
+    if (hypervisor_present)
+        return;
     *reg(device, INTERRUPT_ACKNOWLEDGE) = *reg(device, INTERRUPT_STATUS);
 }
 
@@ -116,7 +120,11 @@ void virtio_offer(const struct virtio *device, uint32_t index, struct virtqueue 
     device_fence();
     queue->offered.index++;
     device_fence();
-    if (!(queue->used.flags & USED_NO_NOTIFY))
+    if (queue->used.flags & USED_NO_NOTIFY)
+        return;
+    if (hypervisor_present)
+        hypervisor_notify(device->registers, index);
+    else
         *reg(device, QUEUE_NOTIFY) = index;
 }
 

@@ -1,0 +1,119 @@
+// Calls of the hypervisor: an SBI extension of its own.
+#include "hypervisor.h"
+
+#include "layout.h"
+#include "print.h"
+#include "riscv.h"
+#include "sbi.h"
+
+#define EXTENSION 0x0a444353ul  // boot.S has it too
+
+enum function { SHARE = 1, APPLY, SWITCH, WAIT, NOTIFY };
+
+// In the lowest bits of the address that an operation is about.
+enum operation { SET, LINK, NEW_ROOT, UNPIN = 4, FLUSH_PAGE, FLUSH_SPACE };
+
+// The names of frames: our physical address of each machine frame that our tables name.
+#define NAMES ((const volatile uint64_t *)0xffffffffc0000000ul)
+
+#define VALID 1ul
+#define FRAME_SHIFT 10
+#define FLAGS ((1ul << FRAME_SHIFT) - 1)
+
+#define QUEUE_LIMIT 64
+
+bool hypervisor_present;
+
+// The hypervisor writes here.
+static _Alignas(PAGE_BYTES) volatile struct {
+    uint64_t pending;       // events, a bit for each interrupt
+    uint64_t stolen_ticks;  // only grows
+    uint8_t rest[PAGE_BYTES - 16];
+} shared;
+
+// A list must not cross a page.
+static _Alignas(QUEUE_LIMIT * 16) struct {
+    uint64_t place, value;
+} queue[QUEUE_LIMIT];
+static unsigned queued;
+
+static void call(enum function function, uint64_t first, uint64_t second) {
+    struct sbi_result result = sbi_call(EXTENSION, function, first, second, 0);
+    if (result.error)
+        panic("the hypervisor refuses call %u: error %ld", function, result.error);
+}
+
+void hypervisor_start(void) {
+    call(SHARE, to_physical((const void *)&shared), 0);
+    call(SWITCH, 0, 0);
+}
+
+void hypervisor_commit(void) {
+    unsigned count = queued;
+    queued = 0;
+    if (count)
+        call(APPLY, to_physical(queue), count);
+}
+
+static void add(enum operation operation, uint64_t place, uint64_t value) {
+    if (queued == QUEUE_LIMIT)
+        hypervisor_commit();
+    queue[queued].place = place | operation;
+    queue[queued].value = value;
+    queued++;
+}
+
+void hypervisor_set_entry(const uint64_t *entry, uint64_t value) {
+    add(SET, to_physical(entry), value);
+}
+
+void hypervisor_flush_page(uint64_t address, uint64_t asid) {
+    add(FLUSH_PAGE, page_down(address), asid);
+}
+
+void hypervisor_flush_space(uint64_t asid) {
+    add(FLUSH_SPACE, 0, asid);
+}
+
+void hypervisor_link_table(const uint64_t *entry, uint64_t value) {
+    add(LINK, to_physical(entry), value);
+    hypervisor_commit();
+}
+
+void hypervisor_new_root(uint64_t frame) {
+    add(NEW_ROOT, frame, 0);
+    hypervisor_commit();
+}
+
+void hypervisor_drop_root(uint64_t frame) {
+    add(UNPIN, frame, 0);
+    hypervisor_commit();
+}
+
+void hypervisor_use_root(uint64_t frame, uint64_t asid) {
+    call(SWITCH, frame, asid);
+}
+
+uint64_t hypervisor_own_entry(uint64_t entry) {
+    if (!(entry & VALID))
+        return entry;
+    return NAMES[entry >> FRAME_SHIFT] >> 12 << FRAME_SHIFT | (entry & FLAGS);
+}
+
+// The interrupt goes before the bits are taken: what comes in between raises it again.
+uint64_t hypervisor_take_events(void) {
+    CSR_CLEAR(sip, INTERRUPT_SOFTWARE);
+    return __atomic_exchange_n(&shared.pending, 0, __ATOMIC_ACQUIRE);
+}
+
+void hypervisor_wait(void) {
+    call(WAIT, 0, 0);
+}
+
+void hypervisor_notify(uint64_t registers, uint32_t queue_number) {
+    call(NOTIFY, registers, queue_number);
+}
+
+uint64_t hypervisor_stolen_ticks(void) {
+    return shared.stolen_ticks;
+}

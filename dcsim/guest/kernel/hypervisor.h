@@ -1,0 +1,48 @@
+// The hypervisor below, if there is one that this kernel knows: what it offers instead of registers,
+// fences and devices. docs/reference/paravirtual-interface.md describes the interface.
+//
+// The kernel keeps supervisor mode, its traps and its timer. What changes is paging: the tables of
+// processes are walked by the hardware as they are, with the machine's own addresses in them, so the
+// kernel may only read them (entry_read in page_table.h) and has every change checked. The kernel's
+// half of the address space is the hypervisor's.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Found out by boot.S. Everything below requires it.
+extern bool hypervisor_present;
+
+// Begins: events arrive from now on, and physical addresses are no longer valid as virtual ones.
+void hypervisor_start(void);
+
+// Changes of page tables, carried out in this order at the latest by hypervisor_commit. An entry is
+// named by its place in memory, and its value has our own idea of physical addresses.
+void hypervisor_set_entry(const uint64_t *entry, uint64_t value);
+void hypervisor_flush_page(uint64_t address, uint64_t asid);
+void hypervisor_flush_space(uint64_t asid);
+void hypervisor_commit(void);
+
+// At once: makes a frame, which needs no content, the table below `entry`; makes one a root without
+// entries; ends a root and all below it.
+void hypervisor_link_table(const uint64_t *entry, uint64_t value);
+void hypervisor_new_root(uint64_t frame);
+void hypervisor_drop_root(uint64_t frame);
+
+// Makes the hart translate by a root; 0: by none.
+void hypervisor_use_root(uint64_t frame, uint64_t asid);
+
+// An entry as it stands in a table, with our own idea of the physical address.
+uint64_t hypervisor_own_entry(uint64_t entry);
+
+// The interrupts raised since the last call, a bit for each.
+uint64_t hypervisor_take_events(void);
+
+// Sleeps until an interrupt is pending that sie enables.
+void hypervisor_wait(void);
+
+// Tells the virtio device with these registers to look at a queue.
+void hypervisor_notify(uint64_t registers, uint32_t queue);
+
+// How long, on the time counter, others ran although we could have. Zero without a hypervisor.
+uint64_t hypervisor_stolen_ticks(void);
