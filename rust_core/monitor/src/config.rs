@@ -18,6 +18,8 @@ pub enum TechniqueKind {
     FourRings,
     /// The guest runs in the modes that the hypervisor extension has for guests.
     HardwareAssisted,
+    /// The guest kernel knows its monitor and calls it.
+    Paravirtual,
 }
 
 impl TechniqueKind {
@@ -30,22 +32,31 @@ impl TechniqueKind {
                 &[PagingKind::ShadowTlb, PagingKind::ShadowTraced]
             }
             Self::HardwareAssisted => &[PagingKind::Nested, PagingKind::ShadowTraced],
+            Self::Paravirtual => &[PagingKind::Direct],
         }
     }
 
     /// All techniques.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::BareMetal,
         Self::TrapAndEmulate,
         Self::BinaryTranslation,
         Self::FourRings,
         Self::HardwareAssisted,
+        Self::Paravirtual,
     ];
+
+    /// Whether the guest's kernel has to be made for it.
+    pub const fn needs_interface(self) -> bool {
+        matches!(self, Self::Paravirtual)
+    }
 
     /// Refuses a kind of pCPU on which the technique cannot work.
     pub fn check_isa(self, isa: IsaProfile) -> Result<(), String> {
         match self {
-            Self::FourRings if !isa.can_trap_supervisor() => Err(self.lacks_traps(isa)),
+            Self::FourRings | Self::Paravirtual if !isa.can_trap_supervisor() => {
+                Err(self.lacks_traps(isa))
+            }
             Self::HardwareAssisted if !isa.has_hypervisor() => Err(format!(
                 "the technique `{}` needs the hypervisor extension, which the profile `{}` lacks: \
                  choose another technique, or a profile that has it, such as `rv64gch`",
@@ -85,6 +96,7 @@ impl TechniqueKind {
             Self::BinaryTranslation => "binary-translation",
             Self::FourRings => "four-rings",
             Self::HardwareAssisted => "hardware-assisted",
+            Self::Paravirtual => "paravirtual",
         }
     }
 
@@ -105,6 +117,8 @@ pub enum PagingKind {
     ShadowTraced,
     /// By two stages of tables: the guest's own, and those of the monitor.
     Nested,
+    /// The guest's own tables, whose every change the monitor has checked.
+    Direct,
 }
 
 impl PagingKind {
@@ -115,6 +129,7 @@ impl PagingKind {
             Self::ShadowTlb => "shadow-tlb",
             Self::ShadowTraced => "shadow-traced",
             Self::Nested => "nested",
+            Self::Direct => "direct",
         }
     }
 

@@ -1,5 +1,6 @@
 //! The registers of a vCPU at rest, the same for every technique.
 
+use crate::paravirtual::Agreement;
 use crate::supervisor::Supervisor;
 use dcsim_hart::Privilege;
 use dcsim_machine::firmware::StartPoint;
@@ -25,6 +26,8 @@ pub struct CpuState {
     pub waiting: bool,
     /// Where it goes on after the wait, if its firmware suspended it and not at `pc`.
     pub resume: Option<StartPoint>,
+    /// What the guest has agreed on with a monitor that it knows of.
+    pub agreement: Option<Agreement>,
 }
 
 impl CpuState {
@@ -43,19 +46,27 @@ impl CpuState {
             instructions: 0,
             waiting: false,
             resume: None,
+            agreement: None,
         }
     }
 
-    /// The state as bytes, always of the same length: each register in 8, little-endian.
+    /// The state as bytes: each register in 8, little-endian; what was agreed on follows.
     pub fn encode(&self) -> Vec<u8> {
-        self.words().into_iter().flat_map(u64::to_le_bytes).collect()
+        let mut words = self.words();
+        words.extend(self.agreement.iter().flat_map(Agreement::words));
+        words.into_iter().flat_map(u64::to_le_bytes).collect()
     }
 
     /// The state from [`Self::encode`]'s bytes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (chunks, rest) = bytes.as_chunks::<8>();
         let words: Vec<u64> = chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect();
-        (rest.is_empty() && words.len() == WORDS).then(|| Self::from_words(&words))?
+        let (registers, agreed) = words.split_at_checked(WORDS).filter(|_| rest.is_empty())?;
+        let mut state = Self::from_words(registers)?;
+        if !agreed.is_empty() {
+            state.agreement = Some(Agreement::from_words(agreed)?);
+        }
+        Some(state)
     }
 
     fn words(&self) -> Vec<u64> {
@@ -140,6 +151,7 @@ impl CpuState {
             instructions,
             waiting: waiting != 0,
             resume: (resumes != 0).then_some(StartPoint { address, opaque }),
+            agreement: None,
         })
     }
 }
@@ -161,7 +173,10 @@ mod tests {
         state.resume = Some(StartPoint { address: 0x8030_0000, opaque: 5 });
         let bytes = state.encode();
         assert_eq!(bytes.len(), WORDS * 8);
-        assert_eq!(CpuState::decode(&bytes), Some(state));
+        assert_eq!(CpuState::decode(&bytes).as_ref(), Some(&state));
+        state.agreement =
+            Some(Agreement { translated: true, shared: Some(8), roots: [4, 9].into() });
+        assert_eq!(CpuState::decode(&state.encode()), Some(state));
         assert_eq!(CpuState::decode(&bytes[8..]), None);
     }
 

@@ -4,6 +4,9 @@
 //! or 0 while the page has no frame. A page gets its frame at the first touch; until then it reads
 //! as zeros. Handlers look entries up through the meter; devices, which are no program of the
 //! pCPU, through [`GuestPages`].
+//!
+//! The bits of an entry that an address leaves free belong to the technique, but for those of
+//! [`GUARDED`]: while one of them is set, devices may not write the page.
 
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::error::HostError;
@@ -19,6 +22,12 @@ const ENTRIES: u64 = PAGE_BYTES as u64 / 8;
 
 /// The bit of an entry that tells that the page has a frame.
 const PRESENT: u64 = 1;
+
+/// The bits of an entry that hold the frame's address.
+const FRAME: u64 = 0x0000_ffff_ffff_f000;
+
+/// Bits of an entry that keep devices from writing the page: hardware relies on its content.
+pub const GUARDED: u64 = 3 << 1;
 
 /// Frames that the map of a guest with `pages` pages takes.
 pub fn map_frames(pages: u64) -> u64 {
@@ -71,7 +80,7 @@ impl PageMap {
 
     /// The frame that an entry names.
     pub fn decode(entry: u64) -> Option<PhysicalAddress> {
-        (entry & PRESENT != 0).then_some(PhysicalAddress(entry & !PRESENT))
+        (entry & PRESENT != 0).then_some(PhysicalAddress(entry & FRAME))
     }
 
     /// The entry for a frame.
@@ -81,7 +90,12 @@ impl PageMap {
 
     /// The frame of a page, looked up as a device does: without a pCPU and so without cost.
     pub fn frame(&self, memory: &Memory<'_>, page: u64) -> Option<PhysicalAddress> {
-        Self::decode(memory.read_u64(self.slot(page)?).ok()?)
+        Self::decode(self.entry(memory, page))
+    }
+
+    /// The entry of a page, looked up without cost.
+    pub fn entry(&self, memory: &Memory<'_>, page: u64) -> u64 {
+        self.slot(page).and_then(|slot| memory.read_u64(slot).ok()).unwrap_or(0)
     }
 }
 
@@ -179,6 +193,11 @@ impl GuestMemory for GuestPages<'_> {
             self.check(range.address, range.length)?;
         }
         let pages = self.written_pages(ranges);
+        let guarded = |page: &&u64| self.map.entry(&self.memory, **page) & GUARDED != 0;
+        if let Some(page) = pages.iter().find(guarded) {
+            let Unavailable { address } = self.unavailable(*page);
+            return Err(GuestMemoryError::Invalid { address, length: PAGE_BYTES as u64 });
+        }
         let missing: Vec<u64> =
             pages.iter().copied().filter(|p| self.map.frame(&self.memory, *p).is_none()).collect();
         if let Some(first) = missing.first() {

@@ -4,7 +4,8 @@
 //! holds a vCPU and returns the first event that its model has to deal with ([`Exit`]). How a
 //! guest executes is its technique's affair: [`bare_metal`] is the reference without a monitor,
 //! [`trap_and_emulate`] runs the guest kernel in user mode over shadow page tables ([`shadow`]),
-//! [`four_rings`] leaves it the supervisor mode and takes the one above.
+//! [`four_rings`] leaves it the supervisor mode and takes the one above, and so does
+//! [`paravirtual`], for kernels that know of it.
 //! Every cycle of a vCPU has one cause in its [`Ledger`].
 //!
 //! There are mechanisms here, never policies: which vCPU runs where and when is the caller's.
@@ -28,6 +29,7 @@ pub mod host;
 mod ids;
 pub mod instruction;
 pub mod ledger;
+pub mod paravirtual;
 pub mod pcpu;
 pub mod profile;
 pub mod reason;

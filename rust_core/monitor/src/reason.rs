@@ -75,6 +75,18 @@ reasons! {
     OtherException = "other_exception",
     /// An interrupt or exception that the firmware of a bare machine handled.
     FirmwareTrap = "firmware_trap",
+    /// A paravirtual kernel touched a page for the first time.
+    WindowFill = "window_fill",
+    /// A paravirtual kernel had changes of its page tables made.
+    HypercallApply = "hypercall_apply",
+    /// A paravirtual kernel changed its address space.
+    HypercallSwitch = "hypercall_switch",
+    /// A paravirtual kernel waits for an interrupt.
+    HypercallWait = "hypercall_wait",
+    /// A paravirtual kernel notified a device.
+    HypercallNotify = "hypercall_notify",
+    /// A paravirtual kernel asked what its monitor is, or shared its page.
+    HypercallOther = "hypercall_other",
 }
 
 impl ExitReason {

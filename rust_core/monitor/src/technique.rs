@@ -19,7 +19,7 @@ use crate::shadow::tree::TableFrames;
 use dcsim_hart::engine::{Engine, Interpreter};
 use dcsim_hart::{Counters, Ports, Privilege, Stop, TrapRecord};
 use dcsim_machine::{Board, GuestMemory, Meter};
-use dcsim_memory::{Memory, StoreFull};
+use dcsim_memory::{Memory, PAGE_BYTES, StoreFull};
 
 /// What a step has to work with: a pCPU, the host around it, and the VM's other parts.
 #[derive(Debug)]
@@ -258,4 +258,10 @@ pub trait Technique: std::fmt::Debug + Send {
 
     /// The registers of a vCPU that is on no pCPU.
     fn capture(&self, counters: &VmCounters) -> CpuState;
+
+    /// What a page is saved as, where that is not its content: host addresses in it mean nothing
+    /// elsewhere.
+    fn saved_page(&self, _: &Memory<'_>, _: u64) -> Option<Box<[u8; PAGE_BYTES]>> {
+        None
+    }
 }

@@ -55,6 +55,13 @@ pub fn symbol_address(image: &[u8], name: &str) -> Option<u64> {
     symbols.iter().find(has_name).map(|symbol| symbol.st_value(endian))
 }
 
+/// Whether an image is an ELF file with a section of this name.
+pub fn has_section(image: &[u8], name: &str) -> bool {
+    let endian = LittleEndian;
+    let sections = header(image).ok().and_then(|header| header.sections(endian, image).ok());
+    sections.is_some_and(|sections| sections.section_by_name(endian, name.as_bytes()).is_some())
+}
+
 fn header(image: &[u8]) -> Result<&Header, ImageError> {
     let byte = |offset: usize| {
         image.get(offset).copied().ok_or(ImageError::Truncated("the identification"))

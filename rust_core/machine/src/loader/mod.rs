@@ -12,7 +12,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub use elf::symbol_address;
+pub use elf::{has_section, symbol_address};
 pub use error::ImageError;
 pub use place::{Placement, device_tree_address, initrd_address, load, write};
 pub use plan::{Format, Piece, Plan};

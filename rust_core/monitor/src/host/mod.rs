@@ -25,10 +25,12 @@ use crate::hardware_assisted::paging::Paging;
 use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
+use crate::paravirtual::{self, abi::announces_interface};
 use crate::pcpu::Pcpu;
 use crate::profile::HardwareProfile;
 use crate::shadow::Shadow;
 use crate::shadow::asid::AsidAllocator;
+use crate::shadow::tree::TableFrames;
 use crate::technique::{Site, Technique};
 use crate::trap_and_emulate::TrapAndEmulate;
 use crate::vm::Vm;
@@ -207,6 +209,9 @@ impl Host {
     ) -> Result<VmId, HostError> {
         let board_config = self.board_config(&config, disk);
         let plan = Plan::read(kernel).map_err(image_error)?;
+        if config.technique.needs_interface() && !announces_interface(kernel) {
+            return Err(HostError::Refused(no_interface()));
+        }
         let tree = device_tree(&board_config).map_err(|e| HostError::Image(e.to_string()))?;
         self.add_vm(store, config, &board_config, |memory, ram_bytes| {
             let placement = load(memory, ram_bytes, &plan, &tree).map_err(image_error)?;
@@ -301,7 +306,14 @@ impl Host {
                 let allocator = &mut self.allocator;
                 let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
                 let state = fill(&mut guest, config.memory_bytes)?;
-                let (shadow, firmware) = (Shadow::new(config.paging), config.firmware());
+                let firmware = config.firmware();
+                if kind == TechniqueKind::Paravirtual {
+                    let mut memory = Memory { store, frames: &mut self.frames };
+                    let mut frames = TableFrames { allocator: &mut self.allocator, vm: id };
+                    let vcpu = paravirtual::create(&mut memory, &mut frames, state, map, firmware)?;
+                    return Ok(Box::new(vcpu));
+                }
+                let shadow = Shadow::new(config.paging);
                 Ok(match kind {
                     TechniqueKind::BinaryTranslation => {
                         Box::new(BinaryTranslation::new(state, map, shadow, firmware))
@@ -406,6 +418,15 @@ impl Host {
     fn too_little(&self, wanted: u64) -> HostError {
         HostError::Memory { wanted, free: self.free_frame_count() }
     }
+}
+
+/// Why a kernel that does not know of monitors is refused.
+fn no_interface() -> String {
+    format!(
+        "the technique `paravirtual` needs a kernel that was made for it, and this one does not \
+         announce that (an ELF section `{}`): the interface would have to be added to its source",
+        paravirtual::abi::NOTE_SECTION
+    )
 }
 
 /// 16 GiB: more than any guest here needs, and small enough for every table to be made.

@@ -28,7 +28,32 @@ impl Host {
         let board = machine.board.save();
         let frames: Vec<_> = self.guest_frames(store, vm)?;
         let pages = frames.into_iter().map(|frame| self.share_page(store, frame)).collect();
-        Ok(VmState { cpu, board, pages })
+        let mut state = VmState { cpu, board, pages };
+        if let Err(error) = self.replace_saved_pages(store, vm, &mut state) {
+            state.release(store);
+            return Err(error);
+        }
+        Ok(state)
+    }
+
+    /// Puts pages into a state that are saved as something else than their content.
+    fn replace_saved_pages(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        state: &mut VmState,
+    ) -> Result<(), HostError> {
+        for (number, page) in state.pages.iter_mut().enumerate() {
+            let machine = self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))?;
+            let memory = Memory { store, frames: &mut self.frames };
+            let Some(content) = machine.technique.saved_page(&memory, number as u64) else {
+                continue;
+            };
+            let zeros = content.iter().all(|byte| *byte == 0);
+            let saved = if zeros { PageId::ZERO } else { store.insert(&content)? };
+            store.release(std::mem::replace(page, saved));
+        }
+        Ok(())
     }
 
     /// Creates a VM that goes on where a saved one stopped, with `disk` or, without one, the disk
@@ -47,6 +72,7 @@ impl Host {
                 config.memory_bytes
             )));
         }
+        check_interface(&config, state)?;
         let disk = disk.or_else(|| state.board.disk.clone());
         let board_config = self.board_config(&config, disk.clone());
         let vm = self.add_vm(store, config, &board_config, |_, _| Ok(state.cpu.clone()))?;
@@ -121,4 +147,18 @@ impl Host {
         }
         Ok(())
     }
+}
+
+/// A guest that began with a monitor that it knows cannot go on without, nor the other way round.
+fn check_interface(config: &VmConfig, state: &VmState) -> Result<(), HostError> {
+    let knows = state.cpu.agreement.is_some();
+    if state.cpu.instructions == 0 || knows == config.technique.needs_interface() {
+        return Ok(());
+    }
+    let (is, not) = if knows { ("", "not ") } else { ("not ", "") };
+    Err(HostError::State(format!(
+        "its kernel did {is}find a paravirtual interface when it started, and the technique `{}` \
+         has {not}one",
+        config.technique.name()
+    )))
 }

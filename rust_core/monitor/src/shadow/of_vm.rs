@@ -33,7 +33,9 @@ impl Shadow {
     pub fn new(kind: PagingKind) -> Self {
         match kind {
             PagingKind::ShadowTraced => Self::Traced(Box::default()),
-            PagingKind::None | PagingKind::ShadowTlb | PagingKind::Nested => Self::default(),
+            PagingKind::None | PagingKind::Direct | PagingKind::ShadowTlb | PagingKind::Nested => {
+                Self::default()
+            }
         }
     }
 

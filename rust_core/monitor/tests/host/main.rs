@@ -12,6 +12,7 @@ mod hardware_assisted;
 mod moves;
 mod network;
 mod noise;
+mod paravirtual;
 mod privileged;
 mod processors;
 mod support;

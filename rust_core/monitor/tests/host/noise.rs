@@ -5,6 +5,7 @@
 //! noise: plain bytes in half of the guests, mostly valid instructions in the others.
 
 use crate::assembly::{Assembler, x};
+use crate::paravirtual::{cell, elf::announced};
 use crate::support::{Cell, MIB, config, monitored_cells, profile, profile_for};
 use dcsim_hart::Op;
 use dcsim_hart::isa::{Opcode, encode};
@@ -142,7 +143,9 @@ fn play(store: &mut PageStore, cell: Cell, seed: u64) -> u64 {
     let mut host = Host::new(profile_for(cell.technique), 1, HOST_BYTES).unwrap();
     let config = VmConfig { network: true, ..config(cell, MEMORY_BYTES, "") };
     let disk = Some(DiskImage::new(64 * 1024));
-    let vm = host.create_vm(store, config, &image(seed), disk).unwrap();
+    let image =
+        if cell.technique.needs_interface() { announced(&image(seed)) } else { image(seed) };
+    let vm = host.create_vm(store, config, &image, disk).unwrap();
     host.audit_steps(true);
     let translates = cell.technique == BinaryTranslation;
     let end_ns = if translates { TRANSLATION_END_NS } else { END_NS };
@@ -181,4 +184,9 @@ fn random_guests_on_bare_metal_end_and_leave_nothing_behind() {
 #[test]
 fn random_guests_under_the_monitor_end_and_leave_nothing_behind() {
     monitored_cells().into_iter().for_each(play_all);
+}
+
+#[test]
+fn random_guests_that_announce_the_interface_end_and_leave_nothing_behind() {
+    play_all(cell());
 }

@@ -1,0 +1,218 @@
+//! Handling a trap out of the guest: a call, the first touch of a page, a device.
+//!
+//! Everything else is the guest's own: exceptions and interrupts are delegated to its supervisor
+//! mode, those included by which it would find out that it is not alone (`satp`, SFENCE.VMA and
+//! WFI are illegal instructions to it).
+
+use super::abi::WINDOW;
+use super::vcpu::Paravirtual;
+use crate::assumed;
+use crate::device_access;
+use crate::error::HostError;
+use crate::guest_pages::{GUARDED, PageMap, provide};
+use crate::instruction::device_access as decode_access;
+use crate::ledger::Activity;
+use crate::reason::ExitReason;
+use crate::shadow::tree::TableFrames;
+use crate::supervisor::{Inputs, Supervisor, csr};
+use crate::technique::{Handled, Phase, Site, Step};
+use dcsim_hart::csr::fields::{interrupt, status};
+use dcsim_hart::isa::instruction_length;
+use dcsim_hart::{Exception, Privilege, TrapRecord};
+use dcsim_machine::Meter;
+use dcsim_machine::firmware::csr as machine;
+use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
+
+/// Frames that showing a page takes: itself and a table.
+const FILL_FRAMES: u64 = 2;
+
+/// What keeps the control of translation and waiting with the monitor.
+pub const TRAPPED: u64 = status::TVM | status::TW;
+
+impl Paravirtual {
+    /// One step: from the trap to the point where the guest can be entered again.
+    pub(super) fn handle(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+    ) -> Result<Step, HostError> {
+        let call = record.cause == Exception::EcallFromSupervisor.code();
+        let external = record.cause & interrupt::CAUSE != 0;
+        let frames = match (call, external) {
+            (true, _) => self.frames_for_call(site),
+            (_, true) => 0,
+            _ => FILL_FRAMES,
+        };
+        if site.allocator.reserve(frames).is_err() {
+            return Ok(Step::Memory(frames));
+        }
+        self.pc = record.pc;
+        begin(&mut site.meter());
+        let handled = if call {
+            self.serve(site)?
+        } else if external {
+            // Entering the guest passes the event on.
+            site.pcpu.bus.interrupted = false;
+            site.meter().store_state(1);
+            Handled::Resume(ExitReason::ExternalInterrupt)
+        } else {
+            self.resolve(site, record)?
+        };
+        Ok(self.finish(site, handled))
+    }
+
+    /// Counts the exit and books its cycles.
+    fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
+        let (reason, phase) = handled.parts();
+        self.reason = reason;
+        self.phase = phase;
+        site.counters.count_exit(reason);
+        site.book(Activity::Handler(reason));
+        match phase {
+            Phase::Wait => Step::Wait(self.wake_cycle(site)),
+            Phase::Stopped => Step::Wait(None),
+            _ => Step::Done,
+        }
+    }
+
+    /// An access fault: of the window on a page that the guest has not touched yet, on a device,
+    /// or one that bare metal has too.
+    fn resolve(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Handled, HostError> {
+        site.meter().read_csr(machine::MTVAL);
+        let kernel = record.from == Privilege::Supervisor;
+        let Some(target) = self.behind_window(record.value).filter(|_| kernel) else {
+            return Ok(self.reflect(site, record));
+        };
+        let Some(page) = self.map.page_of(target) else {
+            return self.access_device(site, record, target);
+        };
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let frame = provide(&mut meter, &mut frames, &self.map, page)?;
+        let slot = self.map.slot(page).ok_or(HostError::FrameNotReserved)?;
+        let guarded = meter.load(slot)? & GUARDED != 0;
+        self.window.fill(&mut meter, &mut frames, target, frame, guarded)?;
+        meter.flush_tlb_address(record.value);
+        Ok(Handled::Resume(ExitReason::WindowFill))
+    }
+
+    /// The guest-physical address that a virtual one of the window shows.
+    fn behind_window(&self, address: u64) -> Option<u64> {
+        match address.checked_sub(WINDOW) {
+            Some(target) => Some(target),
+            None => {
+                (!self.agreement.translated && address < WINDOW.wrapping_neg()).then_some(address)
+            }
+        }
+    }
+
+    /// Carries out an access to guest-physical `target`, which is no memory.
+    fn access_device(
+        &mut self,
+        site: &mut Site<'_>,
+        record: &TrapRecord,
+        target: u64,
+    ) -> Result<Handled, HostError> {
+        let fetched = record.cause == Exception::InstructionAccessFault.code();
+        let Some(bits) = self.fetch(&mut site.meter())?.filter(|_| !fetched) else {
+            return Ok(self.reflect(site, record));
+        };
+        site.meter().assume(assumed::DECODE_ACCESS);
+        let aligned = |width: dcsim_hart::Width| record.value & width.alignment_mask() == 0;
+        let Some(access) = decode_access(bits).filter(|access| aligned(access.width)) else {
+            return Ok(self.reflect(site, record));
+        };
+        let Some(done) = device_access::carry_out(site, &self.map, None, &access, target) else {
+            return Ok(self.reflect(site, record));
+        };
+        if done.float_written {
+            site.meter().set_csr(machine::MSTATUS, status::FS);
+        }
+        site.counters.emulated_instructions += 1;
+        self.pc = self.pc.wrapping_add(access.length);
+        Ok(Handled::Resume(device_access::reason(target)))
+    }
+
+    /// The instruction at `pc`, if the guest executes it through the window.
+    fn fetch(&self, meter: &mut Meter<'_>) -> Result<Option<u32>, HostError> {
+        let Some(low) = self.fetch_half(meter, self.pc)? else { return Ok(None) };
+        if instruction_length(low) == 2 {
+            return Ok(Some(u32::from(low)));
+        }
+        let high = self.fetch_half(meter, self.pc.wrapping_add(2))?;
+        Ok(high.map(|high| u32::from(high) << 16 | u32::from(low)))
+    }
+
+    fn fetch_half(&self, meter: &mut Meter<'_>, address: u64) -> Result<Option<u16>, HostError> {
+        let page = self.behind_window(address).and_then(|target| self.map.page_of(target));
+        let Some(slot) = page.and_then(|page| self.map.slot(page)) else { return Ok(None) };
+        let Some(frame) = PageMap::decode(meter.load(slot)?) else { return Ok(None) };
+        let mut half = [0; 2];
+        meter.read_bytes(PhysicalAddress(frame.0 + address % PAGE_BYTES as u64), &mut half)?;
+        Ok(Some(u16::from_le_bytes(half)))
+    }
+
+    /// Lets the guest's own supervisor mode take an exception.
+    fn reflect(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Handled {
+        let mut meter = site.meter();
+        let before = meter.read_csr(machine::MSTATUS) & status::SUPERVISOR_WRITABLE;
+        let vector = meter.read_csr(csr::STVEC);
+        let mut guest =
+            Supervisor { status: before, vector, privilege: record.from, ..Supervisor::default() };
+        let pc = self.pc;
+        self.pc = guest.enter_trap(record.cause, record.value, pc);
+        let settings = [(csr::SCAUSE, record.cause), (csr::STVAL, record.value), (csr::SEPC, pc)];
+        for (number, value) in settings {
+            meter.write_csr(number, value);
+        }
+        set_status(&mut meter, guest.status);
+        Handled::Resume(ExitReason::OtherException)
+    }
+
+    /// The guest waits for an interrupt, if none is there.
+    pub(super) fn wait(&mut self, site: &mut Site<'_>, reason: ExitReason) -> Handled {
+        let external = site.board.lines(0).supervisor_external;
+        let mut meter = site.meter();
+        self.guest.enable = meter.read_csr(csr::SIE);
+        self.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
+        self.guest.timer_compare = meter.read_csr(csr::STIMECMP);
+        let time = meter.read_csr(csr::TIME);
+        if self.is_woken_by(Inputs { time, external }) {
+            Handled::Resume(reason)
+        } else {
+            Handled::Turn(reason, Phase::Wait)
+        }
+    }
+
+    /// Whether a wait ends: devices raise the software interrupt.
+    pub(super) fn is_woken_by(&self, inputs: Inputs) -> bool {
+        let event = inputs.external && self.agreement.shared.is_some();
+        let raised = if event { interrupt::SSIP } else { 0 };
+        let pending = self.guest.pending(Inputs { external: false, ..inputs }) | raised;
+        pending & self.guest.enable != 0
+    }
+
+    /// The cycle at which the guest's timer ends its wait.
+    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
+        let clock = &site.pcpu.hart.clock;
+        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+    }
+}
+
+/// Lets the guest go on in supervisor mode with this status.
+pub fn set_status(meter: &mut Meter<'_>, supervisor: u64) {
+    meter.write_csr(machine::MSTATUS, machine_status(supervisor, Privilege::Supervisor));
+}
+
+/// `mstatus` for a guest with this `sstatus`.
+pub fn machine_status(supervisor: u64, privilege: Privilege) -> u64 {
+    supervisor | privilege.code() << status::MPP_SHIFT | TRAPPED
+}
+
+/// What every handler starts with: save the guest's registers, find out what happened.
+fn begin(meter: &mut Meter<'_>) {
+    meter.enter();
+    meter.read_csr(machine::MCAUSE);
+    meter.read_csr(machine::MEPC);
+    meter.assume(assumed::DISPATCH);
+}

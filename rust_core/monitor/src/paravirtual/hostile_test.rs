@@ -1,0 +1,234 @@
+//! Random calls of a guest that wishes to harm: whatever it asks for, its roots lead to frames of
+//! its own only, and never let it write a table.
+
+use super::abi::EXTENSION;
+use super::record::Record;
+use super::{Paravirtual, create};
+use crate::allocator::{FrameAllocator, FrameOwner};
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::guest_pages::{GuestPages, PageMap, map_frames};
+use crate::ids::VmId;
+use crate::ledger::Ledger;
+use crate::pcpu::Pcpu;
+use crate::shadow::asid::AsidAllocator;
+use crate::shadow::entry;
+use crate::shadow::tree::TableFrames;
+use crate::technique::{Site, Technique};
+use dcsim_hart::engine::Interpreter;
+use dcsim_hart::{Hart, IsaProfile, Timing};
+use dcsim_machine::board::map::MEMORY_BASE;
+use dcsim_machine::firmware::FirmwareConfig;
+use dcsim_machine::random::Random;
+use dcsim_machine::{Board, BoardConfig, GuestMemory};
+use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageStore, PhysicalAddress};
+
+const VM: VmId = VmId(1);
+const NEIGHBOUR: VmId = VmId(2);
+const PAGES: u64 = 40;
+const FRAMES: u64 = 256;
+/// The page with the list of operations.
+const LIST: u64 = MEMORY_BASE + (PAGES - 1) * PAGE_BYTES as u64;
+
+struct World {
+    store: PageStore,
+    frames: Frames,
+    allocator: FrameAllocator,
+    asids: AsidAllocator,
+    vmids: AsidAllocator,
+    pcpu: Pcpu,
+    interpreter: Interpreter,
+    board: Board,
+    ledger: Ledger,
+    counters: VmCounters,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut allocator = FrameAllocator::new(PhysicalAddress(MEMORY_BASE), FRAMES);
+        // The neighbour's frames lie in between.
+        for page in 0..FRAMES / 4 {
+            allocator.allocate(FrameOwner::Guest { vm: NEIGHBOUR, page });
+        }
+        for number in 0..FRAMES / 4 {
+            if number % 3 == 0 {
+                allocator.release(PhysicalAddress(MEMORY_BASE + number * PAGE_BYTES as u64));
+            }
+        }
+        Self {
+            store: PageStore::new(1 << 24),
+            frames: Frames::new(PhysicalAddress(MEMORY_BASE), FRAMES),
+            allocator,
+            asids: AsidAllocator::for_spaces(),
+            vmids: AsidAllocator::for_machines(),
+            pcpu: Pcpu::new(Hart::new(0, IsaProfile::Rv64gc, Timing::uniform())),
+            interpreter: Interpreter::new(),
+            board: Board::new(&BoardConfig::default()),
+            ledger: Ledger::default(),
+            counters: VmCounters::default(),
+        }
+    }
+
+    fn guest(&mut self) -> Paravirtual {
+        let owner = FrameOwner::Monitor { vm: VM };
+        let tables = (0..map_frames(PAGES)).map(|_| self.allocator.allocate(owner).unwrap());
+        let map = PageMap::new(MEMORY_BASE, PAGES, tables.collect());
+        let mut memory = Memory { store: &mut self.store, frames: &mut self.frames };
+        let mut frames = TableFrames { allocator: &mut self.allocator, vm: VM };
+        let state = CpuState::at_entry(MEMORY_BASE, 0);
+        create(&mut memory, &mut frames, state, map, FirmwareConfig::default()).unwrap()
+    }
+
+    fn site(&mut self) -> Site<'_> {
+        Site {
+            vm: VM,
+            pcpu: &mut self.pcpu,
+            memory: Memory { store: &mut self.store, frames: &mut self.frames },
+            interpreter: &mut self.interpreter,
+            allocator: &mut self.allocator,
+            asids: &mut self.asids,
+            vmids: &mut self.vmids,
+            board: &mut self.board,
+            ledger: &mut self.ledger,
+            counters: &mut self.counters,
+        }
+    }
+
+    fn memory(&mut self) -> Memory<'_> {
+        Memory { store: &mut self.store, frames: &mut self.frames }
+    }
+
+    /// Writes as a device does: pages that are tables refuse it.
+    fn write(&mut self, guest: &Paravirtual, address: u64, bytes: &[u8]) -> bool {
+        let memory = Memory { store: &mut self.store, frames: &mut self.frames };
+        let allocator = &mut self.allocator;
+        GuestPages { memory, allocator, map: &guest.map, vm: VM }.write(address, bytes).is_ok()
+    }
+
+    /// Makes a call as the monitor serves it, with the frames that the look ahead allows.
+    fn call(&mut self, guest: &mut Paravirtual, function: u64, first: u64, second: u64) -> u64 {
+        let mut site = self.site();
+        for (register, value) in [(17, EXTENSION), (16, function), (10, first), (11, second)] {
+            site.pcpu.hart.x[register] = value;
+        }
+        let allowed = guest.frames_for_call(&mut site);
+        let before = site.allocator.free_count();
+        guest.serve(&mut site).unwrap();
+        let taken = before - site.allocator.free_count();
+        assert!(taken <= allowed, "{taken} frames taken, {allowed} foreseen");
+        self.pcpu.hart.x[10]
+    }
+}
+
+/// Checks everything that must hold between two calls.
+fn check(world: &mut World, guest: &Paravirtual) {
+    let World { store, frames, allocator, .. } = world;
+    let memory = Memory { store, frames };
+    guest.audit(&memory, allocator, VM).unwrap();
+}
+
+fn page(random: &mut Random) -> u64 {
+    MEMORY_BASE + random.below(PAGES / 2) * PAGE_BYTES as u64
+}
+
+fn value(random: &mut Random) -> u64 {
+    let flags = [0, 1, 1, 1, 0xcf, 0xd7, 0xdf, 0x43, 0x3ff, 5][random.below(10) as usize];
+    match random.below(12) {
+        0 => random.next_u64(),
+        1 => entry::compose(PhysicalAddress(MEMORY_BASE - 4096), flags),
+        2 => entry::compose(PhysicalAddress(MEMORY_BASE + PAGES * 4096), flags),
+        _ => entry::compose(PhysicalAddress(page(random)), flags),
+    }
+}
+
+fn operation(random: &mut Random) -> [u64; 2] {
+    let kind = [0, 0, 0, 0, 1, 1, 1, 2, 3, 4, 5, 7][random.below(12) as usize];
+    let index = [0, 0, 1, 2, 255, 256, 511][random.below(7) as usize];
+    let place = match kind {
+        0 | 1 => page(random) + index * 8,
+        _ if random.below(16) == 0 => random.next_u64() & !7,
+        _ => page(random),
+    };
+    [place | kind, value(random)]
+}
+
+/// Makes random calls, and tells how many of them did something.
+fn play(seed: u64, calls: u64) -> u64 {
+    let mut random = Random::new(seed);
+    let mut world = World::new();
+    let mut guest = world.guest();
+    let mut done = 0;
+    for _ in 0..calls {
+        let count = 1 + random.below(2);
+        let list: Vec<u8> =
+            (0..count).flat_map(|_| operation(&mut random)).flat_map(u64::to_le_bytes).collect();
+        let at = if random.below(32) == 0 { page(&mut random) } else { LIST };
+        world.write(&guest, at, &list);
+        // Entries in plain pages, for trees that are pinned as they are.
+        let entry = value(&mut random).to_le_bytes();
+        let place = page(&mut random) + random.below(4) * 8;
+        world.write(&guest, place, &entry);
+        let error = match random.below(16) {
+            0 => world.call(&mut guest, 3, page(&mut random), random.below(1 << 17)),
+            1 => world.call(&mut guest, 1, page(&mut random), 0),
+            2 => world.call(&mut guest, random.below(9), random.next_u64(), random.next_u64()),
+            _ => world.call(&mut guest, 2, at, count),
+        };
+        done += u64::from(error == 0);
+        check(&mut world, &guest);
+    }
+    end(&mut world, &mut guest);
+    done
+}
+
+/// Without roots every page is plain, nobody maps any, and no host address is left in them.
+fn end(world: &mut World, guest: &mut Paravirtual) {
+    world.call(guest, 3, 0, 0);
+    for root in guest.agreement.roots.clone() {
+        let list = [root | 4, 0].map(u64::to_le_bytes).concat();
+        assert!(world.write(guest, LIST, &list));
+        assert_eq!(world.call(guest, 2, LIST, 1), 0);
+    }
+    check(world, guest);
+    for page in 0..PAGES {
+        let address = MEMORY_BASE + page * PAGE_BYTES as u64;
+        let held = u64::from(guest.agreement.shared == Some(address));
+        let record = Record(guest.map.entry(&world.memory(), page));
+        assert_eq!((record.level(), record.count()), (None, held), "page {page}");
+        assert!(guest.saved_page(&world.memory(), page).is_none());
+    }
+}
+
+/// The audit finds what it is there to find.
+#[test]
+fn a_hole_made_on_purpose_is_found() {
+    let mut world = World::new();
+    let mut guest = world.guest();
+    let [root, middle, low, data] = [0, 1, 2, 3].map(|n| MEMORY_BASE + n * PAGE_BYTES as u64);
+    let link = |place: u64, page: u64| [place | 1, entry::compose(PhysicalAddress(page), 1)];
+    let map = [low, entry::compose(PhysicalAddress(data), 0xd7)];
+    let list = [[root | 2, 0], link(root, middle), link(middle, low), map].concat();
+    let list: Vec<u8> = list.into_iter().flat_map(u64::to_le_bytes).collect();
+    assert!(world.write(&guest, LIST, &list));
+    assert_eq!(world.call(&mut guest, 2, LIST, 4), 0);
+    check(&mut world, &guest);
+    let frame = |world: &mut World, address: u64| {
+        let page = guest.map.page_of(address).unwrap();
+        guest.map.frame(&world.memory(), page).unwrap()
+    };
+    let (table, own) = (frame(&mut world, low), frame(&mut world, data));
+    let foreign = PhysicalAddress(MEMORY_BASE + PAGE_BYTES as u64);
+    for hole in [entry::compose(foreign, 0xd3), entry::compose(table, 0xd7), entry::compose(own, 1)]
+    {
+        world.memory().write_u64(table, hole).unwrap();
+        let World { store, frames, allocator, .. } = &mut world;
+        let found = guest.audit(&Memory { store, frames }, allocator, VM);
+        assert!(found.is_err(), "{hole:#x}");
+    }
+}
+
+#[test]
+fn random_calls_harm_nobody() {
+    let done: u64 = (0..60).map(|seed| play(seed, 120)).sum();
+    assert!(done > 60 * 12, "some of them did something: {done}");
+}

@@ -1,0 +1,292 @@
+//! Paravirtual: the guest kernel knows its monitor, and calls it instead of being watched.
+//!
+//! The kernel keeps the hart's supervisor mode under a monitor in machine mode (played by this
+//! module through the meter). All exceptions and interrupts go straight to it, system calls and
+//! page faults included, and it returns from them and sets its timer by itself. The monitor keeps
+//! what reaches beyond the guest: translation and waiting (`mstatus.TVM` and `TW`), for which the
+//! kernel makes calls, and access faults, by which it notices the first touch of a page and
+//! accesses to devices.
+//!
+//! Paging is *direct*: the hardware walks the guest's own tables. They hold host addresses, the
+//! guest can only read them, and every change is checked.
+//!
+//! * [`abi`]: the interface in numbers; `agreement`: the state that it has;
+//! * `calls`: serving calls; `events`: interrupt lines as bits of a page;
+//! * `tables`, `record`, `survey`: what may be in page tables;
+//! * `window`, `names`: how the guest sees its memory, and reads its page tables back;
+//! * `vcpu`, `entry`, `exits`: the vCPU, the way in and the way out.
+
+pub mod abi;
+mod agreement;
+mod audit;
+mod calls;
+mod entry;
+mod events;
+mod exits;
+#[cfg(test)]
+mod hostile_test;
+mod names;
+mod record;
+mod survey;
+mod tables;
+mod vcpu;
+mod window;
+
+pub use agreement::Agreement;
+pub use vcpu::Paravirtual;
+
+use crate::allocator::{FrameAllocator, FrameOwner};
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use crate::guest_pages::{GuestPages, PageMap};
+use crate::ids::VmId;
+use crate::ledger::Activity;
+use crate::pcpu::MonitorLevel;
+use crate::reason::ExitReason;
+use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
+use crate::shadow::entry as page_entry;
+use crate::shadow::tree::TableFrames;
+use crate::supervisor::{Inputs, Supervisor};
+use crate::technique::{GuestRun, Phase, Site, Step, Technique};
+use dcsim_hart::csr::fields::{counter, environment};
+use dcsim_hart::{Exception, Privilege};
+use dcsim_machine::firmware::{FirmwareConfig, csr as machine};
+use dcsim_machine::{GuestMemory, Meter};
+use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
+use exits::machine_status;
+use names::Names;
+use record::Record;
+use tables::guest_entries;
+use window::Window;
+
+/// The host's frames from the first upwards, of which the guest may come to have any.
+const FIRST_FRAME: PhysicalAddress = PhysicalAddress(dcsim_machine::board::map::MEMORY_BASE);
+
+/// What the guest handles without its monitor: everything but its calls and access faults.
+const MONITORED: [Exception; 4] = [
+    Exception::EcallFromSupervisor,
+    Exception::InstructionAccessFault,
+    Exception::LoadAccessFault,
+    Exception::StoreAccessFault,
+];
+
+/// Makes a vCPU with what the monitor needs for it beside the guest's pages.
+pub fn create(
+    memory: &mut Memory<'_>,
+    frames: &mut TableFrames<'_>,
+    state: CpuState,
+    map: PageMap,
+    firmware: FirmwareConfig,
+) -> Result<Paravirtual, HostError> {
+    let count = frames.allocator.count();
+    let name_tables = take(memory, frames, Names::tables_for(FIRST_FRAME, count))?;
+    let tables = take(memory, frames, Window::frames_for(&map))?;
+    let window = Window::new(memory, &map, &tables, FIRST_FRAME, &name_tables)?;
+    let names = Names::new(FIRST_FRAME, count, name_tables);
+    Ok(Paravirtual::new(state, map, window, names, firmware))
+}
+
+/// Frames for tables, cleared.
+fn take(
+    memory: &mut Memory<'_>,
+    frames: &mut TableFrames<'_>,
+    count: u64,
+) -> Result<Vec<PhysicalAddress>, HostError> {
+    let free = frames.allocator.free_count();
+    frames.allocator.check(count).map_err(|_| HostError::Memory { wanted: count, free })?;
+    let owner = FrameOwner::Monitor { vm: frames.vm };
+    let taken: Vec<_> = (0..count).filter_map(|_| frames.allocator.allocate(owner)).collect();
+    for frame in &taken {
+        memory.frames.replace(memory.store, *frame, PageId::ZERO);
+    }
+    Ok(taken)
+}
+
+impl Technique for Paravirtual {
+    fn load(&mut self, site: &mut Site<'_>) {
+        site.pcpu.play(MonitorLevel::Machine);
+        let marks = if self.updates_marks { environment::ADUE } else { 0 };
+        let kept = MONITORED.iter().fold(0, |set, each| set | 1 << each.code());
+        let status = machine_status(self.guest.status, self.guest.privilege);
+        let hart = &mut site.pcpu.hart;
+        for (number, value) in [
+            (machine::MEDELEG, !kept),
+            (machine::MCOUNTEREN, counter::CYCLE | counter::TIME),
+            (machine::MENVCFG, environment::STCE | marks),
+        ] {
+            hart.write_csr(number, value);
+        }
+        install_user(hart, &self.resting);
+        install_supervisor(hart, &Supervisor { translation: 0, ..self.guest.clone() }, Bank::Host);
+        hart.write_csr(machine::MSTATUS, status);
+        self.installed = None;
+        let time = hart.clock.time();
+        self.stolen += self.stopped_at.take().map_or(0, |stopped| time.saturating_sub(stopped));
+        self.reason = ExitReason::VcpuLoad;
+        self.empty_tlb(site);
+        site.counters.count_exit(ExitReason::VcpuLoad);
+    }
+
+    fn unload(&mut self, site: &mut Site<'_>) {
+        let hart = &mut site.pcpu.hart;
+        let (pc, privilege) = match self.phase {
+            Phase::Guest => (hart.pc, hart.privilege),
+            // The trapped instruction is executed again.
+            Phase::Trapped(record) => (record.pc, record.from),
+            _ => (self.pc, machine_privilege(hart.read_csr(machine::MSTATUS).unwrap_or(0))),
+        };
+        let registers = extract_supervisor(hart, privilege, Bank::Host);
+        self.guest = Supervisor { translation: self.guest.translation, ..registers };
+        extract_user(hart, &mut self.resting);
+        self.pc = pc;
+        if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
+            self.phase = Phase::Enter;
+        }
+        let rests = matches!(self.phase, Phase::Wait | Phase::Stopped);
+        self.stopped_at = (!rests).then(|| hart.clock.time());
+        hart.set_privilege(Privilege::Machine);
+        self.empty_tlb(site);
+        site.pcpu.play(MonitorLevel::Supervisor);
+    }
+
+    fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        match self.phase {
+            Phase::Enter => self.enter(site),
+            Phase::Guest => self.run_guest(site, until_cycles),
+            Phase::Trapped(record) => self.handle(site, &record),
+            Phase::Wait => {
+                self.idle(site, until_cycles);
+                Ok(Step::Done)
+            }
+            Phase::Stopped => {
+                site.wait_until(until_cycles);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn lines_changed(&mut self, site: &mut Site<'_>) {
+        let raised = site.board.lines(0).supervisor_external;
+        if self.phase == Phase::Guest && raised && self.agreement.shared.is_some() {
+            site.pcpu.bus.interrupted = true;
+        }
+    }
+
+    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
+        match self.phase {
+            Phase::Wait => Some(self.is_woken_by(Inputs { time, external })),
+            Phase::Stopped => Some(false),
+            _ => None,
+        }
+    }
+
+    fn timer_deadline(&self, time: u64) -> Option<u64> {
+        self.guest.timer_deadline(time)
+    }
+
+    fn guest_memory<'a>(
+        &'a mut self,
+        vm: VmId,
+        memory: Memory<'a>,
+        allocator: &'a mut FrameAllocator,
+    ) -> Box<dyn GuestMemory + 'a> {
+        Box::new(GuestPages { memory, allocator, map: &self.map, vm })
+    }
+
+    fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator, vm: VmId) -> Result<(), String> {
+        audit::check(self, memory, owners, vm)
+    }
+
+    fn page_map(&self) -> Option<&PageMap> {
+        Some(&self.map)
+    }
+
+    /// The guest's tables are its own, and the monitor's are few.
+    fn reclaim(&mut self, _: &mut Meter<'_>, _: &mut TableFrames<'_>, _: u64) -> bool {
+        false
+    }
+
+    fn capture(&self, counters: &VmCounters) -> CpuState {
+        let mut agreement = self.agreement.clone();
+        agreement.roots.extend(&self.arriving);
+        CpuState {
+            pc: self.pc,
+            supervisor: self.guest.clone(),
+            instructions: self.resting.instructions + counters.instructions(),
+            waiting: self.phase == Phase::Wait,
+            resume: self.resume,
+            agreement: Some(agreement),
+            ..self.resting.clone()
+        }
+    }
+
+    /// A page table is saved with guest-physical addresses, and without the window.
+    fn saved_page(&self, memory: &Memory<'_>, page: u64) -> Option<Box<[u8; PAGE_BYTES]>> {
+        let record = Record(self.map.entry(memory, page));
+        let (level, frame) = (record.level()?, PageMap::decode(record.0)?);
+        let mut content = Box::new([0; PAGE_BYTES]);
+        for index in 0..guest_entries(level) {
+            let entry = memory.read_u64(PhysicalAddress(frame.0 + index * 8)).ok()?;
+            let place = index as usize * 8;
+            let saved = self.saved_entry(memory, entry);
+            content[place..place + 8].copy_from_slice(&saved.to_le_bytes());
+        }
+        Some(content)
+    }
+}
+
+impl Paravirtual {
+    /// An entry with a guest-physical address.
+    fn saved_entry(&self, memory: &Memory<'_>, entry: u64) -> u64 {
+        if entry & page_entry::VALID == 0 {
+            return entry;
+        }
+        let page = self.names.look_up(memory, page_entry::address(entry)).unwrap_or(0);
+        page_entry::compose(PhysicalAddress(page), entry & 0x3ff)
+    }
+
+    /// Translations of one guest are no other's: there is nothing in the TLB that tells them apart.
+    fn empty_tlb(&mut self, site: &mut Site<'_>) {
+        site.meter().flush_tlb_all();
+        self.epoch = self.epoch.wrapping_add(1);
+        site.book(Activity::Handler(ExitReason::VcpuLoad));
+    }
+
+    /// One step: guest instructions up to the next trap or to `until_cycles`.
+    fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        match site.run_guest(Privilege::Machine, until_cycles)? {
+            GuestRun::Deadline => Ok(Step::Done),
+            GuestRun::Trap(record) => {
+                self.phase = Phase::Trapped(record);
+                Ok(Step::Done)
+            }
+            GuestRun::Lost(what) => Ok(Step::Fault(what)),
+        }
+    }
+
+    /// One step: time passes until something wakes the guest, or until `until_cycles`.
+    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
+        if !self.is_woken(site) {
+            let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
+            site.wait_until(wake.min(until_cycles));
+        }
+        if self.is_woken(site) {
+            if let Some(start) = self.resume.take() {
+                self.restart(&mut site.meter(), start);
+            }
+            self.phase = Phase::Enter;
+        }
+    }
+
+    /// Whether something now ends the guest's wait.
+    fn is_woken(&self, site: &Site<'_>) -> bool {
+        let external = site.board.lines(0).supervisor_external;
+        self.is_woken_by(Inputs { time: site.pcpu.hart.clock.time(), external })
+    }
+}
+
+/// The mode that the guest is going to be in.
+fn machine_privilege(status: u64) -> Privilege {
+    dcsim_hart::csr::fields::status::previous_machine_privilege(status).min(Privilege::Supervisor)
+}

@@ -1,0 +1,109 @@
+//! The vCPU of a guest whose kernel knows its monitor.
+
+use super::agreement::Agreement;
+use super::names::Names;
+use super::tables::Tables;
+use super::window::Window;
+use crate::cpu_state::CpuState;
+use crate::guest_pages::PageMap;
+use crate::reason::ExitReason;
+use crate::shadow::tree::TableFrames;
+use crate::supervisor::Supervisor;
+use crate::technique::{Phase, Site};
+use dcsim_hart::csr::fields::satp;
+use dcsim_machine::Meter;
+use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
+
+/// A vCPU whose guest kernel runs in supervisor mode and calls its monitor.
+#[derive(Debug)]
+pub struct Paravirtual {
+    /// The guest's supervisor mode. `translation` is the guest's: its root by guest-physical
+    /// address, 0 while it is in none. The other registers are in the hart while the vCPU is on a
+    /// pCPU, and here only as far as a handler read them.
+    pub guest: Supervisor,
+    /// Where the guest goes on; valid outside [`Phase::Guest`].
+    pub pc: u64,
+    /// What comes next.
+    pub phase: Phase,
+    /// Why the guest last left; the entry that follows is part of that exit's cost.
+    pub reason: ExitReason,
+    /// Where the guest's pages are, and what they are used for.
+    pub map: PageMap,
+    /// How the guest sees its memory.
+    pub window: Window,
+    /// What the guest calls frames.
+    pub names: Names,
+    /// What was agreed on.
+    pub agreement: Agreement,
+    /// Roots that a saved guest brought and that are not checked yet.
+    pub arriving: Vec<u64>,
+    /// Counts the times that the whole TLB was emptied, modulo 256.
+    pub epoch: u8,
+    /// `satp` of the pCPU, if it is known.
+    pub installed: Option<u64>,
+    /// Accessed and dirty bits are set by the hart, as the firmware of a bare machine chooses.
+    pub updates_marks: bool,
+    /// Integer and floating-point registers while the vCPU is on no pCPU.
+    pub resting: CpuState,
+    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
+    pub resume: Option<StartPoint>,
+    /// The time at which the vCPU lost its pCPU though it did not wait.
+    pub stopped_at: Option<u64>,
+    /// Ticks that the guest has not been told of for which the vCPU had no pCPU.
+    pub stolen: u64,
+}
+
+impl Paravirtual {
+    /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
+    /// be set up like this.
+    pub fn new(
+        state: CpuState,
+        map: PageMap,
+        window: Window,
+        names: Names,
+        firmware: FirmwareConfig,
+    ) -> Self {
+        let mut agreement = state.agreement.clone().unwrap_or_default();
+        Self {
+            guest: state.supervisor.clone(),
+            pc: state.pc,
+            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
+            reason: ExitReason::VcpuLoad,
+            map,
+            window,
+            names,
+            arriving: std::mem::take(&mut agreement.roots).into_iter().collect(),
+            agreement,
+            epoch: 1,
+            installed: None,
+            updates_marks: firmware.updates_dirty_bits,
+            resume: state.resume,
+            resting: state,
+            stopped_at: None,
+            stolen: 0,
+        }
+    }
+
+    /// The guest's page tables, and the meter of the pCPU that works on them.
+    pub(super) fn with_tables<T>(
+        &mut self,
+        site: &mut Site<'_>,
+        act: impl FnOnce(&mut Tables<'_, '_>) -> T,
+    ) -> T {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        act(&mut Tables {
+            meter: &mut meter,
+            frames: TableFrames { allocator: site.allocator, vm: site.vm },
+            map: &self.map,
+            names: &mut self.names,
+            window: &self.window,
+            epoch: &mut self.epoch,
+            untranslated: !self.agreement.translated,
+        })
+    }
+
+    /// The guest-physical address of the root that the guest is in.
+    pub(super) fn root(&self) -> Option<u64> {
+        (self.guest.translation != 0).then(|| satp::root(self.guest.translation))
+    }
+}
