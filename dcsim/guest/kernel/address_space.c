@@ -34,12 +34,18 @@ bool address_space_create(struct address_space *space, uint64_t asid) {
 }
 
 // A swapped page gives back its slot, a resident one its frame.
-void page_release(const struct page *page) {
+static void page_release(const struct page *page) {
     entry_t entry = entry_read(page->entry);
     if (entry & ENTRY_VALID)
         frames_release(entry_frame(entry), page->bytes);
     else if (entry_is_swapped(entry))
         swap_release(entry_slot(entry));
+}
+
+// Empties a page's entry and gives back what it holds. The caller flushes.
+static void page_drop(const struct page *page) {
+    page_release(page);
+    entry_set(page->entry, 0);
 }
 
 static void stop_using(const struct address_space *space) {
@@ -54,8 +60,12 @@ static void stop_using(const struct address_space *space) {
 
 void address_space_destroy(struct address_space *space) {
     struct page page = {0};
-    while (page_table_next(space->root, &page))
-        page_release(&page);
+    while (page_table_next(space->root, &page)) {
+        if (hypervisor_present)
+            page_release(&page);  // the entries go with their tables, all at once
+        else
+            page_drop(&page);
+    }
     stop_using(space);
     flush_space(space->asid);
     page_table_free(space->root);
@@ -160,8 +170,7 @@ bool address_space_unmap(struct address_space *space, uint64_t address) {
         return false;
     struct page page = {.address = address};
     while (page_table_next(space->root, &page) && page.address < area->end) {
-        page_release(&page);
-        entry_set(page.entry, 0);
+        page_drop(&page);
         flush_later(page.address, space->asid);
     }
     flush_now();

@@ -58,6 +58,3 @@ struct area *address_space_add_large(struct address_space *space, uint64_t bytes
 
 // Takes away the mapping that starts at `address`; false when there is none.
 bool address_space_unmap(struct address_space *space, uint64_t address);
-
-// Gives back what a page's entry holds. The caller sees to the entry.
-void page_release(const struct page *page);
