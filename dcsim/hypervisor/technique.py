@@ -62,7 +62,9 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
     "binary-translation": Technique(
         "guest kernel code is rewritten into code that is safe to run in U", ("shadow-tlb",)
     ),
-    "paravirtual": Technique("the guest kernel knows its monitor and calls it", ("direct",)),
+    "paravirtual": Technique(
+        "the guest kernel knows its monitor and calls it", ("direct",), needs="traps in S"
+    ),
     "hardware-assisted": Technique(
         "the guest runs in VS and VU of the hypervisor extension",
         ("nested", "shadow-traced"),
@@ -111,7 +113,7 @@ def misfit(
     needs = TECHNIQUES[technique].needs
     if needs == "traps in S" and isa.startswith("rv64gc-legacy"):
         message = f"`{technique}` needs TVM, TW and TSR, which `{isa}` has hard-wired to 0"
-        remedy = "write `binary-translation` or `paravirtual`, or choose another `isa`"
+        remedy = "write `binary-translation`, or choose another `isa`"
         return Misfit("technique", message, remedy)
     if needs == "the hypervisor extension" and isa != "rv64gch":
         message = f"`{technique}` needs the hypervisor extension, which `{isa}` lacks"

@@ -376,7 +376,7 @@ vms:
   - {name: trapped, technique: trap-and-emulate, program: idle, memory: 16 MiB}
   - {name: rings, technique: four-rings, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
   - {name: translated, technique: binary-translation, program: idle, memory: 16 MiB}
-  - {name: aware, technique: paravirtual, program: idle, memory: 16 MiB}
+  - {name: aware, technique: paravirtual, host: old, program: idle, memory: 16 MiB}
   - {name: assisted, technique: hardware-assisted, host: new, program: idle, memory: 16 MiB}
   - {name: shadowed, technique: hardware-assisted, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
 """
@@ -415,7 +415,7 @@ NO_TVM = "`four-rings` needs TVM, TW and TSR, which `rv64gc-legacy-silent` has h
             "traced, host: old, program",
             "traced, program",
             f"{NO_TVM}; the VM may run on host `holes`; "
-            "write `binary-translation` or `paravirtual`, or choose another `isa`",
+            "write `binary-translation`, or choose another `isa`",
         ),
     ],
 )
@@ -432,7 +432,7 @@ def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
     disk = "disk: {size: 1 MiB}, "
     tied = consolidating.replace("host: ", disk + "host: ")
 
-    assert len(_problems(consolidating)) == 3
+    assert len(_problems(consolidating)) == 4
     assert read_scenario(tied.encode(), "f.yaml", Path()).scenario.vms[5].host == "new"
 
 
