@@ -363,10 +363,11 @@ class Machine:
 
         ``instructions`` (retired by the guest) with the parts ``instructions_direct``,
         ``instructions_translated`` and ``instructions_emulated``; ``instructions_hart``, which
-        processors executed for it, those of translated code included; ``cycles_by_cause`` (name to cycles) and ``total_cycles``, which
-        is their sum; ``exits`` (reason to count); ``pages_touched``, ``shadow_frames``,
-        ``monitor_frames``; ``walk_references``, ``itlb_misses``, ``dtlb_misses``;
-        ``lateness_ns``, the longest that anything came into the vCPU's past.
+        processors executed for it, those of translated code included; ``cycles_by_cause`` (name
+        to cycles) and ``total_cycles``, which is their sum; ``exits`` (reason to count);
+        ``pages_touched``, ``shadow_frames``, ``monitor_frames``; ``walk_references``,
+        ``itlb_misses``, ``dtlb_misses``; ``lateness_ns``, the longest that anything came into the
+        vCPU's past.
         """
     def take_dirty_pages(self, vm: int) -> int:
         """Return the number of guest pages written since the last call and begin a new log."""
