@@ -161,7 +161,10 @@ uint64_t address_space_map(struct address_space *space, uint64_t bytes) {
 }
 
 struct area *address_space_add_large(struct address_space *space, uint64_t bytes) {
-    return add_mapping(space, bytes, MEGAPAGE_BYTES);
+    struct area *area = add_mapping(space, bytes, MEGAPAGE_BYTES);
+    if (area)
+        area->large = true;
+    return area;
 }
 
 bool address_space_unmap(struct address_space *space, uint64_t address) {

@@ -19,6 +19,7 @@ struct area {
     const uint8_t *image;    // content, or NULL
     uint64_t image_address;  // where its first byte belongs
     uint64_t image_bytes;
+    bool large;  // asked for in large pages, whatever it got
 };
 
 struct address_space {

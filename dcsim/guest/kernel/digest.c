@@ -4,6 +4,9 @@
 // would never influence the lower bits of the hash.
 #include "digest.h"
 
+#include <stdbool.h>
+
+#include "address_space.h"
 #include "layout.h"
 #include "print.h"
 #include "stopwatch.h"
@@ -18,8 +21,8 @@ static uint64_t fold(uint64_t hash, uint64_t word) {
     return hash ^ hash >> 32;
 }
 
-// The content of the page behind an entry. A swapped page, never a large one, is read into a buffer of our own: to load
-// it properly could evict another page, which would be absurd at the end of a process.
+// The content of the page behind an entry. A swapped page, never a large one, is read into a buffer of
+// our own: to load it properly could evict another page, which would be absurd at the end of a process.
 static const uint64_t *page_content(entry_t entry) {
     static _Alignas(PAGE_BYTES) uint64_t buffer[PAGE_WORDS];
     if (entry & ENTRY_VALID)
@@ -35,25 +38,41 @@ static uint64_t fold_page(uint64_t hash, uint64_t address, const uint64_t *conte
     return hash;
 }
 
-// A large page counts as the small ones that would fill its place.
-static uint64_t fold_pages(uint64_t hash, const struct page *page) {
+static bool is_empty(const uint64_t *content) {
+    for (uint64_t i = 0; i < PAGE_WORDS; i++)
+        if (content[i])
+            return false;
+    return true;
+}
+
+struct digest {
+    uint64_t hash, pages;
+};
+
+// Memory that was asked for in large pages may lie in small ones on another machine. So what counts of
+// it is each small page, or part of a large one, that holds anything.
+static void fold_pages(struct digest *digest, const struct page *page, bool only_filled) {
     const uint64_t *content = page_content(entry_read(page->entry));
-    for (uint64_t offset = 0; offset < page->bytes; offset += PAGE_BYTES)
-        hash = fold_page(hash, page->address + offset, content + offset / sizeof *content);
-    return hash;
+    for (uint64_t offset = 0; offset < page->bytes; offset += PAGE_BYTES) {
+        const uint64_t *part = content + offset / sizeof *content;
+        if (only_filled && is_empty(part))
+            continue;
+        digest->hash = fold_page(digest->hash, page->address + offset, part);
+        digest->pages++;
+    }
 }
 
 void digest_print(struct process *process) {
-    uint64_t hash = HASH_START, pages = 0;
+    struct digest digest = {.hash = HASH_START};
     struct page page = {0};
     if (stopwatch_hides(process))
         return;
     while (page_table_next(process->space.root, &page)) {
         if (!entry_was_written(*page.entry))
             continue;
-        hash = fold_pages(hash, &page);
-        pages += page.bytes / PAGE_BYTES;
+        const struct area *area = address_space_find(&process->space, page.address);
+        fold_pages(&digest, &page, area && area->large);
     }
-    print("digest %s#%u %016lx pages=%lu\n", process->program->name, process->instance, hash,
-          pages);
+    print("digest %s#%u %016lx pages=%lu\n", process->program->name, process->instance, digest.hash,
+          digest.pages);
 }
