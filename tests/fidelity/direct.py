@@ -13,7 +13,7 @@ from typing import Any
 
 from dcsim import _core
 from dcsim.guest import kernel_image
-from dcsim.hardware import load_profile
+from dcsim.hardware import IsaName, load_profile
 from tests.fidelity.cases import MIB, Case
 from tests.fidelity.outcome import Outcome, outcome
 
@@ -33,7 +33,11 @@ class Guest:
     case
         What it runs.
     technique
-        ``bare-metal`` or ``trap-and-emulate``.
+        How the guest is run.
+    paging
+        How addresses are translated; the technique's own way when None.
+    isa
+        An instruction set of the hardware's other than its own.
     cut
         Given now and a limit, returns an earlier limit for a run.
     fail_every
@@ -51,6 +55,8 @@ class Guest:
         case: Case,
         technique: str,
         *,
+        paging: str | None = None,
+        isa: IsaName | None = None,
         cut: Cut | None = None,
         fail_every: int = 0,
         store: _core.PageStore | None = None,
@@ -60,7 +66,8 @@ class Guest:
         self.case = case
         self.technique = technique
         self.store = store or _core.PageStore(STORE_BYTES)
-        self.profile = load_profile(profile)
+        self.paging = paging
+        self.profile = load_profile(profile).with_isa(isa)
         self.machine = _core.Machine(
             self.store,
             hardware=self.profile.machine_json(),
@@ -127,14 +134,13 @@ class Guest:
 
     @property
     def config(self) -> str:
-        return json.dumps(
-            {
-                "name": "guest",
-                "technique": self.technique,
-                "memory_bytes": self.case.memory_mib * MIB,
-                "bootargs": self.bootargs,
-            }
-        )
+        config = {
+            "name": "guest",
+            "technique": self.technique,
+            "memory_bytes": self.case.memory_mib * MIB,
+            "bootargs": self.bootargs,
+        }
+        return json.dumps(config if self.paging is None else {**config, "paging": self.paging})
 
     @property
     def counters(self) -> dict[str, Any]:
