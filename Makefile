@@ -56,8 +56,9 @@ format: $(STAMPS)/dev ## format all sources
 	$(BIN)/ruff check --fix
 
 .PHONY: bench
-bench: $(STAMPS)/dev $(STAMPS)/core ## speed beside qemu-system-riscv64
+bench: $(STAMPS)/dev $(STAMPS)/core ## speed beside qemu-system-riscv64, and of guests beside bare metal
 	$(BIN)/python -m tests.bench.compare
+	$(BIN)/python -m tests.bench.assisted
 
 .PHONY: conformance
 conformance: ## ISA_TESTS=<folder of ELF files> and FP_VECTORS=<folder of vectors>
