@@ -146,6 +146,9 @@ impl PagingKind {
     }
 }
 
+/// The bytes of a large page.
+pub const LARGE_PAGE_BYTES: u64 = 2 << 20;
+
 /// What sets the accessed and dirty bits of a guest's page tables.
 #[derive(Copy, Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -177,6 +180,9 @@ pub struct VmConfig {
     pub network: bool,
     /// Whether it has a virtio console beside its serial port.
     pub console: bool,
+    /// Whether the host's frames for its memory lie in runs of 2 MiB, given at once, which the second
+    /// stage maps with one entry each.
+    pub large_pages: bool,
     /// The seed of its entropy device.
     pub entropy_seed: u64,
 }
@@ -198,6 +204,8 @@ struct VmText {
     #[serde(default)]
     console: bool,
     #[serde(default)]
+    large_pages: bool,
+    #[serde(default)]
     entropy_seed: u64,
 }
 
@@ -212,6 +220,7 @@ impl From<VmText> for VmConfig {
             bootargs: text.bootargs,
             network: text.network,
             console: text.console,
+            large_pages: text.large_pages,
             entropy_seed: text.entropy_seed,
         }
     }
@@ -224,6 +233,27 @@ impl VmConfig {
             updates_dirty_bits: self.mark_updates == MarkUpdates::Hardware,
             ..FirmwareConfig::default()
         }
+    }
+
+    /// Refuses large pages where no table of the monitor's could have them.
+    pub fn check_large_pages(&self) -> Result<(), String> {
+        if !self.large_pages {
+            return Ok(());
+        }
+        if self.paging != PagingKind::Nested {
+            return Err(format!(
+                "large pages are those of a second stage: write `nested` paging in place of `{}`, \
+                 or leave large pages out",
+                self.paging.name()
+            ));
+        }
+        if !self.memory_bytes.is_multiple_of(LARGE_PAGE_BYTES) {
+            return Err(format!(
+                "{} bytes of memory are no whole number of large pages of {LARGE_PAGE_BYTES} bytes",
+                self.memory_bytes
+            ));
+        }
+        Ok(())
     }
 
     /// Refuses a way of paging that the technique has no use for.

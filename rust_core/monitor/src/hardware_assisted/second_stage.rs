@@ -30,6 +30,8 @@ const LEAF: u64 = VALID | READ | WRITE | EXECUTE | USER | ACCESSED | DIRTY;
 pub struct SecondStage {
     root: PhysicalAddress,
     tables: Vec<PhysicalAddress>,
+    /// The level of its leaves: 1 for large pages, whose frames lie in runs.
+    leaf_level: u32,
 }
 
 impl SecondStage {
@@ -46,7 +48,12 @@ impl SecondStage {
             // It may have been a table of another guest.
             frames.replace(store, frame, PageId::ZERO);
         }
-        Some(Self { root, tables: Vec::new() })
+        Some(Self { root, tables: Vec::new(), leaf_level: 0 })
+    }
+
+    /// The same with leaves of 2 MiB, if the guest's frames lie in runs.
+    pub fn with_large_pages(self, large: bool) -> Self {
+        Self { leaf_level: u32::from(large), ..self }
     }
 
     /// The root table.
@@ -65,7 +72,7 @@ impl SecondStage {
         frame: PhysicalAddress,
     ) -> Result<(), HostError> {
         let mut table = self.root;
-        for level in (1..=ROOT_LEVEL).rev() {
+        for level in (self.leaf_level + 1..=ROOT_LEVEL).rev() {
             let slot = slot(table, address, level);
             let present = meter.read_pte(slot)?;
             table = if present & VALID == 0 {
@@ -77,7 +84,9 @@ impl SecondStage {
                 entry::address(present)
             };
         }
-        Ok(meter.write_pte(slot(table, address, 0), entry::compose(frame, LEAF))?)
+        let base = PhysicalAddress(frame.0 & !(entry::span(self.leaf_level) - 1));
+        let slot = slot(table, address, self.leaf_level);
+        Ok(meter.write_pte(slot, entry::compose(base, LEAF))?)
     }
 
     /// Compares what is mapped with who holds the host's frames; says what is wrong.

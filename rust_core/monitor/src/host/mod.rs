@@ -14,7 +14,7 @@ mod snapshot;
 use crate::allocator::{FrameAllocator, FrameOwner, FrameUsage};
 use crate::bare_metal::BareMetal;
 use crate::binary_translation::BinaryTranslation;
-use crate::config::{PagingKind, TechniqueKind, VmConfig};
+use crate::config::{LARGE_PAGE_BYTES, PagingKind, TechniqueKind, VmConfig};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
@@ -267,6 +267,7 @@ impl Host {
 
     fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
         config.check_paging().map_err(HostError::Refused)?;
+        config.check_large_pages().map_err(HostError::Refused)?;
         config.technique.check_isa(self.profile.isa).map_err(HostError::Refused)?;
         config.paging.check_second_stage(self.profile.second_stage).map_err(HostError::Refused)?;
         let bytes = config.memory_bytes;
@@ -302,6 +303,9 @@ impl Host {
             }
             kind => {
                 let map = self.new_map(store, id, pages)?;
+                if config.large_pages {
+                    self.give_runs(store, id, &map)?;
+                }
                 let memory = Memory { store, frames: &mut self.frames };
                 let allocator = &mut self.allocator;
                 let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
@@ -325,7 +329,8 @@ impl Host {
                         let paging = if config.paging == PagingKind::Nested {
                             let stage =
                                 SecondStage::new(store, &mut self.frames, &mut self.allocator, id);
-                            Paging::Nested(stage.ok_or(self.too_little(ROOT_FRAMES))?)
+                            let stage = stage.ok_or(self.too_little(ROOT_FRAMES))?;
+                            Paging::Nested(stage.with_large_pages(config.large_pages))
                         } else {
                             Paging::Shadow(shadow)
                         };
@@ -335,6 +340,30 @@ impl Host {
                 })
             }
         }
+    }
+
+    /// Gives each large page of a guest a run of frames.
+    fn give_runs(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        map: &PageMap,
+    ) -> Result<(), HostError> {
+        let count = LARGE_PAGE_BYTES / PAGE;
+        for first in (0..map.pages()).step_by(count as usize) {
+            let owner = |number| FrameOwner::Guest { vm, page: first + number };
+            let run = self.allocator.allocate_run(count, owner);
+            let run = run.ok_or_else(|| self.too_little(map.pages() - first))?;
+            for page in first..first + count {
+                let frame = PhysicalAddress(run.0 + (page - first) * PAGE);
+                // It may have been a table of another guest.
+                self.frames.replace(store, frame, PageId::ZERO);
+                let slot = map.slot(page).ok_or(HostError::FrameNotReserved)?;
+                let mut memory = Memory { store, frames: &mut self.frames };
+                memory.write_u64(slot, PageMap::encode(frame))?;
+            }
+        }
+        Ok(())
     }
 
     /// An empty map of a guest's pages, in frames of its own.

@@ -4,10 +4,10 @@
 //! ([`FrameAllocator::owner_of`]), of which the code that fills the tables knows nothing. For
 //! tests; it costs the guest nothing.
 
-use super::entry::{READ, VALID, WRITE, address, is_leaf};
+use super::entry::{READ, VALID, WRITE, address, is_leaf, span};
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::ids::VmId;
-use dcsim_memory::{Memory, PhysicalAddress};
+use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
 
 /// The entries of a table that are valid, with their numbers.
 pub(super) fn entries<'a>(
@@ -36,7 +36,8 @@ pub(crate) fn check_tree(
         let target = address(entry);
         match (is_leaf(entry), level) {
             (false, 1..) => check_tree(memory, owners, vm, target, level - 1)?,
-            (true, 0) => check_leaf(owners, vm, target, entry)?,
+            (true, 0 | 1) => pages_of(target, level)
+                .try_for_each(|target| check_leaf(owners, vm, target, entry))?,
             _ => {
                 return Err(format!(
                     "entry {index} of {table:?}, {entry:#x}, is none of level {level}"
@@ -45,6 +46,11 @@ pub(crate) fn check_tree(
         }
     }
     Ok(())
+}
+
+/// The small pages behind a leaf of a level.
+fn pages_of(target: PhysicalAddress, level: u32) -> impl Iterator<Item = PhysicalAddress> {
+    (0..span(level)).step_by(PAGE_BYTES).map(move |offset| PhysicalAddress(target.0 + offset))
 }
 
 /// A leaf leads to the guest's memory, or to code that the monitor made for it and that it may only
@@ -68,7 +74,7 @@ fn check_leaf(
 mod tests {
     use super::super::entry::{ACCESSED, READ, USER, compose};
     use super::*;
-    use dcsim_memory::{Frames, PAGE_BYTES, PageStore};
+    use dcsim_memory::{Frames, PageStore};
 
     const BASE: PhysicalAddress = PhysicalAddress(0x8000_0000);
     const VM: VmId = VmId(1);

@@ -7,7 +7,7 @@ use crate::support::{
 use dcsim_hart::SecondStage;
 use dcsim_machine::DiskImage;
 use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, HardwareAssisted, TrapAndEmulate};
-use dcsim_monitor::{ExitReason, HardwareProfile, Host, HostError, PagingKind};
+use dcsim_monitor::{ExitReason, HardwareProfile, Host, HostError, PagingKind, VmConfig};
 
 fn exits(outcome: &Outcome, reason: ExitReason) -> u64 {
     outcome.counters.exits().find(|(found, _)| *found == reason).map_or(0, |(_, count)| count)
@@ -65,6 +65,34 @@ fn shadow_tables_stand_in_for_a_second_stage() {
     for reason in [ExitReason::SystemCall, ExitReason::SupervisorReturn, ExitReason::Timer] {
         assert_eq!(exits(&outcome, reason), 0, "{reason:?}");
     }
+}
+
+/// One entry of the second stage for 2 MiB: fewer fills, and walks that end a level earlier.
+#[test]
+fn large_pages_of_the_host_take_fewer_fills_and_shorter_walks() {
+    let chase = "init=chase size=4194304 pages=large steps=20000";
+    let small = play(chase, None);
+    let large = VmConfig { large_pages: true, ..config(HardwareAssisted, 16 * MIB, chase) };
+    let mut model = Model::of(HardwareAssisted, 1, 64 * MIB);
+    model.host.audit_steps(true);
+    model.add(large, None);
+    model.play();
+    let large = model.outcomes().remove(0);
+    assert_eq!(large.console, small.console);
+    assert!(exits(&large, ExitReason::SecondStageFill) <= 8);
+    assert_eq!(large.usage.guest, 16 * MIB / 4096);
+    // Large at both stages, the chase has no misses at all to speak of.
+    assert!(large.counters.dtlb_misses * 4 < small.counters.dtlb_misses);
+}
+
+#[test]
+fn large_pages_without_a_second_stage_are_refused() {
+    let config = VmConfig { large_pages: true, ..config(FourRings, 16 * MIB, "") };
+    let mut host = Host::new(profile(), 1, 64 * MIB).unwrap();
+    let mut store = dcsim_memory::PageStore::new(64 * MIB);
+    let refused = host.create_vm(&mut store, config, &kernel(), None);
+    let Err(HostError::Refused(message)) = refused else { panic!("{refused:?}") };
+    assert!(message.contains("write `nested` paging"), "{message}");
 }
 
 /// Each of a guest's pages is filled once, however often processes come and go.

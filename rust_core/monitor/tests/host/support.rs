@@ -79,6 +79,7 @@ pub fn config(cell: impl Into<Cell>, memory_bytes: u64, bootargs: &str) -> VmCon
         bootargs: bootargs.to_owned(),
         network: false,
         console: false,
+        large_pages: false,
         entropy_seed: 1,
     }
 }
