@@ -53,6 +53,8 @@ class VmConfig:
     technique: TechniqueName = "trap-and-emulate"
     paging: PagingName | None = None
     """How guest addresses are translated; None for the technique's own."""
+    large_pages: bool = False
+    """Whether its memory lies in runs of 2 MiB of its host's."""
     weight: int = 256
     cap_percent: int = 0
     disk_bytes: int = 0
@@ -80,6 +82,7 @@ class VmConfig:
                 "bootargs": self.boot_arguments or f"init={self.program}",
                 "network": self.has_network,
                 "console": self.has_virtio_console,
+                "large_pages": self.large_pages,
                 "entropy_seed": self.entropy_seed,
             }
         )

@@ -150,6 +150,7 @@ class _VmMaker:
             memory_bytes=vm.memory_bytes,
             technique=vm.technique,
             paging=vm.paging,
+            large_pages=vm.large_pages,
             weight=vm.weight,
             cap_percent=vm.cap,
             disk_bytes=vm.disk.size_bytes if vm.disk is not None else 0,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "check_scenario"]
 
 PAGE_BYTES = 4096
+LARGE_PAGE_BYTES = 2 * 2**20
 SECTOR_BYTES = 512
 LARGEST_PACKET_BYTES = 1500
 LEAST_VM_BYTES = 4 * 2**20
@@ -155,6 +156,8 @@ def _check_techniques(scenario: Scenario) -> Iterator[Finding]:
         if found is not None:
             yield Finding((*location, found.key), found.message, found.remedy)
             continue
+        if group.large_pages:
+            yield from _check_large_pages(group, (*location, "large_pages"))
         for host in _reachable(scenario, group):
             found = None
             if host in processors:
@@ -163,6 +166,16 @@ def _check_techniques(scenario: Scenario) -> Iterator[Finding]:
                 message = f"{found.message}; the VM may run on host `{host}`"
                 yield Finding((*location, found.key), message, found.remedy)
                 break
+
+
+def _check_large_pages(group: Vm, location: tuple[int | str, ...]) -> Iterator[Finding]:
+    """Large pages are the second stage's, and whole ones."""
+    if group.paging_used != "nested":
+        message = f"`{group.paging_used}` paging has no second stage to be large"
+        yield Finding(location, message, "write `paging: nested`, or leave `large_pages` out")
+    elif group.memory_bytes % LARGE_PAGE_BYTES:
+        message = f"{BYTES.format(group.memory_bytes)} are not whole large pages of 2 MiB"
+        yield Finding(location, message, "give it a multiple of 2 MiB of memory")
 
 
 def _processors(scenario: Scenario) -> Iterator[tuple[str, HardwareProfile]]:

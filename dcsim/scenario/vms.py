@@ -76,6 +76,9 @@ class Vm(Model):
     """How guest addresses are translated; when left out, what is the technique's own: `none` on
     bare metal, `direct` under `paravirtual`, `nested` under `hardware-assisted`, otherwise
     `shadow-tlb`."""
+    large_pages: bool = False
+    """Whether its memory lies in runs of 2 MiB of its host's, taken at once, which the second stage
+    maps with one entry each. Only with `nested` paging."""
     weight: Annotated[int, Field(ge=1, le=65_535)] = 256
     """Share of the CPU under contention, in proportion to the other weights."""
     cap: Annotated[int, Field(ge=0, le=100)] = 0

@@ -436,6 +436,27 @@ def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
     assert read_scenario(tied.encode(), "f.yaml", Path()).scenario.vms[5].host == "new"
 
 
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        (
+            "technique: four-rings, host: old, large_pages: true",
+            "`shadow-tlb` paging has no second stage to be large; "
+            "write `paging: nested`, or leave `large_pages` out",
+        ),
+        (
+            "technique: hardware-assisted, host: new, large_pages: true, memory: 5 MiB",
+            "5 MiB are not whole large pages of 2 MiB; give it a multiple of 2 MiB of memory",
+        ),
+    ],
+)
+def test_large_pages_are_whole_ones_of_a_second_stage(keys: str, problem: str) -> None:
+    keys = keys if "memory" in keys else f"{keys}, memory: 16 MiB"
+    hosts = TECHNIQUES.split("vms:", maxsplit=1)[0]
+    (told,) = _problems(f"{hosts}vms:\n  - {{name: big, {keys}, program: idle}}\n")
+    assert told.split(": ", 1)[1] == problem
+
+
 def test_a_virtio_console_is_named_to_the_kernel_that_comes_with_dcsim() -> None:
     text = VALID.replace("start: 100 ms", "console: virtio, kernel: kernel.tick_ms=5")
     web, job = read_scenario(text.encode(), "f.yaml", Path()).scenario.vms
