@@ -98,12 +98,12 @@ static void collect_sent(void) {
         idle_send_buffers[idle_send_count++] = (uint16_t)buffer;
 }
 
-// Interrupts about sent frames are wanted only while all buffers are under way.
-static void wait_for_send_buffer(void) {
+// Interrupts about sent frames are wanted only while somebody waits for buffers that are under way.
+static void wait_for_idle_buffers(int count) {
     send_queue.offered.flags = 0;
     device_fence();
     collect_sent();
-    while (idle_send_count == 0) {
+    while (idle_send_count < count) {
         wait_on(&send_queue);
         collect_sent();
     }
@@ -113,7 +113,7 @@ static void wait_for_send_buffer(void) {
 uint8_t *network_send_buffer(void) {
     collect_sent();
     if (idle_send_count == 0)
-        wait_for_send_buffer();
+        wait_for_idle_buffers(1);
     uint16_t buffer = idle_send_buffers[idle_send_count - 1];
     return send_buffers + buffer * BUFFER_BYTES + HEADER_BYTES;
 }
@@ -123,4 +123,9 @@ void network_send(uint64_t size) {
     memset(send_buffers + buffer * BUFFER_BYTES, 0, HEADER_BYTES);
     send_queue.descriptors[buffer].bytes = (uint32_t)(HEADER_BYTES + size);
     virtio_offer(&card, SEND, &send_queue, buffer);
+}
+
+void network_finish(void) {
+    if (present)
+        wait_for_idle_buffers(QUEUE_SIZE);
 }

@@ -27,3 +27,7 @@ void network_return(struct packet packet);
 // network_send, which sends its first `size` bytes.
 uint8_t *network_send_buffer(void);
 void network_send(uint64_t size);
+
+// Waits until all frames are sent: what is under way when the machine goes off may never arrive.
+// Does nothing without a card.
+void network_finish(void);

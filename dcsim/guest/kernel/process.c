@@ -6,6 +6,7 @@
 #include "frames.h"
 #include "layout.h"
 #include "memory.h"
+#include "network.h"
 #include "power.h"
 #include "print.h"
 #include "replace.h"
@@ -191,8 +192,10 @@ static void disown_children(struct process *parent) {
 noreturn void process_exit(unsigned status) {
     struct process *process = current();
     digest_print(process);
-    if (process == first_process)
+    if (process == first_process) {
+        network_finish();
         power_off(status);
+    }
     disown_children(process);
     address_space_destroy(&process->space);
     float_forget(process);
