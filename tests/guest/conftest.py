@@ -88,7 +88,8 @@ def qemu() -> str:
 def _booted(command_line: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], list[bytes]]]:
     """Start QEMU and wait until the kernel has started its devices; yield what it printed too."""
     pipe = subprocess.PIPE
-    with subprocess.Popen(command_line, stdin=pipe, stdout=pipe) as process:
+    # Unbuffered: what is read ahead of a line here would be lost to `communicate`.
+    with subprocess.Popen(command_line, stdin=pipe, stdout=pipe, bufsize=0) as process:
         watchdog = threading.Timer(TIMEOUT_SECONDS, process.kill)
         watchdog.start()
         try:
