@@ -46,7 +46,7 @@ KERNELS = (
     Kernel("mix", 300, 6000, 0.30),
     Kernel("sort", 1, 20, 0.25),
     Kernel("stream", 10, 250, 0.25),
-    Kernel("chase", 30, 430, 0.25),
+    Kernel("chase", 1, 430, 0.25),
     Kernel("calls", 10, 260, 0.25),
     Kernel("nbody", 20, 360, 0.25),
     Kernel("alias", 1, 40, 1.0, compute=False),
