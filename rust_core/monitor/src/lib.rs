@@ -29,6 +29,7 @@ pub mod host;
 mod ids;
 pub mod instruction;
 pub mod ledger;
+pub mod life;
 pub mod paravirtual;
 pub mod pcpu;
 pub mod profile;

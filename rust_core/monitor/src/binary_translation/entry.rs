@@ -37,7 +37,7 @@ impl BinaryTranslation {
             return Ok(Step::Memory(wanted));
         }
         self.forget_stale(site)?;
-        if self.base.guest.deliverable(inputs).is_some() {
+        if self.base.life.guest.deliverable(inputs).is_some() {
             self.settle(site);
             self.origin = Origin::Elsewhere;
         }
@@ -45,21 +45,21 @@ impl BinaryTranslation {
         if self.in_kernel() && self.at.is_none() {
             self.float_is_open = false;
             if !self.locate(site)? {
-                site.book(Activity::Handler(self.base.reason));
+                site.book(Activity::Handler(self.base.life.reason));
                 return Ok(Step::Done);
             }
         }
         self.tell_marks(site);
         self.base.install_tree(site)?;
         self.install_registers(&mut site.meter(), inputs);
-        site.book(Activity::Handler(self.base.reason));
-        self.base.phase = Phase::Guest;
+        site.book(Activity::Handler(self.base.life.reason));
+        self.base.life.phase = Phase::Guest;
         Ok(Step::Done)
     }
 
     /// Frames that an entry may take. A look ahead of the simulator: it costs nothing.
     fn frames_to_enter(&self, inputs: Inputs) -> u64 {
-        let delivers = self.base.guest.deliverable(inputs).is_some();
+        let delivers = self.base.life.guest.deliverable(inputs).is_some();
         if delivers || (self.in_kernel() && (self.at.is_none() || self.recheck)) {
             LOCATE_FRAMES
         } else if self.base.has_tree_after(inputs) {
@@ -125,15 +125,15 @@ impl BinaryTranslation {
         }
         // Translated code lets interrupts in by itself, so the timer is armed even while they are
         // shut out; when it expires, the register that code checks tells it.
-        let timer = self.base.guest.timer_deadline(inputs.time).unwrap_or(u64::MAX);
+        let timer = self.base.life.guest.timer_deadline(inputs.time).unwrap_or(u64::MAX);
         install(meter, &mut self.base.installed.timer, csr::STIMECMP, timer);
         let counters = &mut self.base.installed.counters;
         install(meter, counters, csr::SCOUNTEREN, counter::TIME);
         let float = if self.float_is_open {
-            self.base.guest.status & status::FS
+            self.base.life.guest.status & status::FS
         } else {
             self.loan.take(meter);
-            show(meter, &self.base.guest, inputs);
+            show(meter, &self.base.life.guest, inputs);
             status::FS
         };
         meter.write_csr(csr::SSTATUS, float | status::SPIE);
@@ -146,7 +146,7 @@ impl BinaryTranslation {
 impl BinaryTranslation {
     /// Whether the guest is in its kernel's translated code now, and where.
     pub(super) fn place_in_guest(&self, pc: u64) -> Option<u64> {
-        let kernel = self.base.guest.privilege == Privilege::Supervisor;
+        let kernel = self.base.life.guest.privilege == Privilege::Supervisor;
         if kernel { self.cache.place(pc) } else { None }
     }
 }

@@ -48,12 +48,12 @@ impl BinaryTranslation {
         }
         if self.at.is_none() {
             // There are no translations left: the guest executes its instruction once more.
-            self.base.phase = Phase::Enter;
+            self.base.life.phase = Phase::Enter;
             return Ok(Step::Done);
         }
         self.begin(&mut site.meter());
         let position = self.position(place);
-        self.base.pc = position.guest;
+        self.base.life.pc = position.guest;
         let handled = match access {
             Some(Access::Fetch) => self.handle_fetch_fault(site, place, &position)?,
             Some(access) => self.handle_memory_fault(site, record, access, place)?,
@@ -63,7 +63,7 @@ impl BinaryTranslation {
             None if is_call(record) => self.act(site, place, &position)?,
             None => self.handle_exception(site, record),
         };
-        Ok(self.base.finish(site, handled))
+        Ok(self.base.life.finish(site, handled))
     }
 
     fn handle_user_fault(
@@ -81,7 +81,7 @@ impl BinaryTranslation {
         }
         self.base.begin(&mut site.meter(), record);
         let handled = self.handle_data_fault(site, record, access, None)?;
-        Ok(self.base.finish(site, handled))
+        Ok(self.base.life.finish(site, handled))
     }
 
     /// What every handler starts with: save the guest's registers, find out where it is.
@@ -132,7 +132,7 @@ impl BinaryTranslation {
             }
             Action::Exit { target, retires } => {
                 site.counters.translated_instructions += u64::from(retires);
-                (self.base.pc, self.at) = (target, None);
+                (self.base.life.pc, self.at) = (target, None);
                 self.origin = Origin::Exit(place);
                 Ok(Handled::Resume(ExitReason::Translation))
             }
@@ -157,7 +157,7 @@ impl BinaryTranslation {
     fn open_float(&mut self, site: &mut Site<'_>, place: Place, position: &Position) -> Handled {
         let mut meter = site.meter();
         meter.load_state(1);
-        if self.base.guest.status & status::FS == 0 {
+        if self.base.life.guest.status & status::FS == 0 {
             self.at = None;
             let illegal = Exception::IllegalInstruction.code();
             self.base.reflect(&mut meter, illegal, u64::from(position.bits));
@@ -177,7 +177,7 @@ impl BinaryTranslation {
         position: &Position,
     ) -> Result<Handled, HostError> {
         let bits = position.bits;
-        let readable = self.base.guest.status & status::MXR;
+        let readable = self.base.life.guest.status & status::MXR;
         let handled = match sensitive(bits) {
             Some(Sensitive::Csr(access)) => {
                 self.base.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))
@@ -191,7 +191,7 @@ impl BinaryTranslation {
         };
         let Some(handled) = handled else { return Ok(self.refuse_instruction(site, position)) };
         site.counters.emulated_instructions += 1;
-        if self.base.guest.status & status::MXR != readable {
+        if self.base.life.guest.status & status::MXR != readable {
             // What may only be executed is mapped for reading in trees of kernels.
             self.drop_trees(site);
         }
@@ -240,7 +240,7 @@ impl BinaryTranslation {
     /// If the guest goes on behind an instruction, its translated code does, too.
     pub(super) fn continue_behind(&mut self, place: Place, position: &Position) {
         let next = position.guest.wrapping_add(length_of(position.bits));
-        let goes_on = self.base.pc == next && self.in_kernel();
+        let goes_on = self.base.life.pc == next && self.in_kernel();
         self.at = None;
         if goes_on {
             self.go_on(place);

@@ -20,12 +20,12 @@ impl BinaryTranslation {
     /// Finds where in the cache the guest's kernel goes on; translates if it has to. `false`: the
     /// guest takes a trap instead.
     pub(super) fn locate(&mut self, site: &mut Site<'_>) -> Result<bool, HostError> {
-        if let Some((pc, bits)) = self.step.filter(|(pc, _)| *pc == self.base.pc) {
+        if let Some((pc, bits)) = self.step.filter(|(pc, _)| *pc == self.base.life.pc) {
             self.at = Some(self.prepare_step(site, pc, bits)?);
             return Ok(true);
         }
         self.step = None;
-        let pc = self.base.pc;
+        let pc = self.base.life.pc;
         let is_strict = std::mem::take(&mut self.is_strict);
         site.meter().lookup(2);
         let known = if is_strict { None } else { self.cache.find(pc) };
@@ -116,8 +116,8 @@ impl BinaryTranslation {
         let flags = VALID | USER | EXECUTE | ACCESSED;
         let leaf = GuestLeaf { address: 0, flags, level: 0, tables: Default::default() };
         let mapping = Mapping {
-            translation: self.base.guest.translation,
-            view: View::of(&self.base.guest),
+            translation: self.base.life.guest.translation,
+            view: View::of(&self.base.life.guest),
             address: self.cache.address(place),
             leaf: &leaf,
             frame: sheet.frame,

@@ -106,7 +106,7 @@ impl BinaryTranslation {
     ) -> Result<Handled, HostError> {
         let position = self.position(place);
         let handled = self.handle_data_fault(site, record, access, Some((place, position)))?;
-        if self.base.pc != position.guest {
+        if self.base.life.pc != position.guest {
             self.continue_behind(place, &position);
         }
         Ok(handled)
@@ -121,7 +121,7 @@ impl BinaryTranslation {
         code: Option<(Place, Position)>,
     ) -> Result<Handled, HostError> {
         site.meter().read_csr(csr::STVAL);
-        let fault = Fault { address: record.value, access, pc: self.base.pc };
+        let fault = Fault { address: record.value, access, pc: self.base.life.pc };
         match self.base.resolver().walk(site, record.value, access)? {
             Err(GuestFault::Page) => {
                 self.base.reflect(&mut site.meter(), record.cause, record.value);
@@ -176,8 +176,8 @@ impl BinaryTranslation {
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         let frame = provide(&mut meter, &mut frames, &self.base.map, page)?;
         let mapping = Mapping {
-            translation: self.base.guest.translation,
-            view: View::of(&self.base.guest),
+            translation: self.base.life.guest.translation,
+            view: View::of(&self.base.life.guest),
             address,
             leaf,
             frame,
@@ -195,10 +195,10 @@ impl BinaryTranslation {
     /// The flags of a shadow leaf. A guest's kernel executes nothing but translated code, and what
     /// may be code can be written only once it is.
     fn rights(&self, guest: u64, access: Access, page: u64) -> u64 {
-        let mut flags = View::of(&self.base.guest).leaf_flags(guest).unwrap_or(0);
+        let mut flags = View::of(&self.base.life.guest).leaf_flags(guest).unwrap_or(0);
         if self.in_kernel() {
             let executable = flags & EXECUTE != 0;
-            if executable && self.base.guest.status & status::MXR != 0 {
+            if executable && self.base.life.guest.status & status::MXR != 0 {
                 flags |= READ;
             }
             flags &= !EXECUTE;
@@ -216,7 +216,7 @@ impl BinaryTranslation {
         if self.in_kernel() {
             let place = self.at.take();
             if let Some(place) = place.filter(|place| self.cache.is_from(*place, page)) {
-                self.step = Some((self.base.pc, self.position(place).bits));
+                self.step = Some((self.base.life.pc, self.position(place).bits));
             } else {
                 self.at = place;
             }

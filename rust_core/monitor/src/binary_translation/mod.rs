@@ -41,7 +41,7 @@ use crate::error::HostError;
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::shadow::tree::TableFrames;
-use crate::technique::{GuestRun, Phase, Site, Step, Technique};
+use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::status;
 use dcsim_machine::{GuestMemory, Meter};
@@ -56,7 +56,7 @@ impl Technique for BinaryTranslation {
 
     fn unload(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
-        let pc = match self.base.phase {
+        let pc = match self.base.life.phase {
             Phase::Guest => Some(hart.pc),
             Phase::Trapped(record) => Some(record.pc),
             _ => None,
@@ -65,7 +65,7 @@ impl Technique for BinaryTranslation {
         if place.is_some() {
             self.take_over(hart);
             // A trap that nobody has looked at is taken again.
-            self.base.phase = Phase::Enter;
+            self.base.life.phase = Phase::Enter;
         }
         if let Some(place) = place.or(self.at) {
             self.settle_to_leave(hart, place);
@@ -73,7 +73,7 @@ impl Technique for BinaryTranslation {
         self.loan.end(hart);
         // What the pCPU says of the floating-point unit is the translator's affair in a kernel.
         if self.in_kernel() {
-            let own = self.base.guest.status & status::FS;
+            let own = self.base.life.guest.status & status::FS;
             hart.csrs.mstatus = hart.csrs.mstatus & !status::FS | own;
         }
         (self.float_is_open, self.step, self.is_strict) = (false, None, false);
@@ -82,7 +82,7 @@ impl Technique for BinaryTranslation {
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match self.base.phase {
+        match self.base.life.phase {
             Phase::Enter => self.enter(site),
             Phase::Guest => self.run_guest(site, until_cycles),
             Phase::Trapped(record) => self.handle(site, &record),
@@ -93,7 +93,7 @@ impl Technique for BinaryTranslation {
     fn lines_changed(&mut self, site: &mut Site<'_>) {
         self.base.lines_changed(site);
         self.recheck = true;
-        if self.base.phase == Phase::Guest && !self.cache.stale(&site.memory).is_empty() {
+        if self.base.life.phase == Phase::Guest && !self.cache.stale(&site.memory).is_empty() {
             // The device makes the monitor look: what it wrote is executed.
             site.pcpu.bus.interrupted = true;
         }
@@ -139,7 +139,7 @@ impl Technique for BinaryTranslation {
     }
 
     fn is_translated(&self, pc: u64) -> Option<bool> {
-        let executes = self.base.phase == Phase::Guest && self.in_kernel();
+        let executes = self.base.life.phase == Phase::Guest && self.in_kernel();
         executes.then(|| self.place_in_guest(pc).is_some_and(|place| self.is_code(place)))
     }
 
@@ -165,13 +165,6 @@ impl BinaryTranslation {
         } else {
             site.run_guest(Privilege::Supervisor, until_cycles)?
         };
-        match run {
-            GuestRun::Deadline => Ok(Step::Done),
-            GuestRun::Trap(record) => {
-                self.base.phase = Phase::Trapped(record);
-                Ok(Step::Done)
-            }
-            GuestRun::Lost(what) => Ok(Step::Fault(what)),
-        }
+        Ok(self.base.life.after_run(run))
     }
 }

@@ -73,7 +73,7 @@ impl BinaryTranslation {
 
     /// Whether the guest's kernel executes.
     pub(super) fn in_kernel(&self) -> bool {
-        self.base.guest.privilege == Privilege::Supervisor
+        self.base.life.guest.privilege == Privilege::Supervisor
     }
 
     /// What is known of the instruction at a place.
@@ -108,7 +108,7 @@ impl BinaryTranslation {
         let Some(place) = self.at.take() else { return };
         let position = self.position(place);
         let (pc, registers) = Self::boundary(&site.pcpu.hart, &position);
-        self.base.pc = pc;
+        self.base.life.pc = pc;
         let mut meter = site.meter();
         meter.lookup(1);
         for (register, value) in registers {
@@ -126,18 +126,18 @@ impl BinaryTranslation {
                 hart.x[register.index()] = value;
             }
         }
-        self.base.pc = pc;
+        self.base.life.pc = pc;
         self.at = None;
     }
 
     /// Takes over what the pCPU's registers tell of the guest's kernel.
     pub(super) fn take_over(&mut self, hart: &Hart) {
         if self.loan.is_out() {
-            take_over(hart, &mut self.base.guest);
+            take_over(hart, &mut self.base.life.guest);
         }
         if self.float_is_open {
             let physical = hart.csrs.mstatus & status::FS;
-            self.base.guest.status = self.base.guest.status & !status::FS | physical;
+            self.base.life.guest.status = self.base.life.guest.status & !status::FS | physical;
         }
     }
 }

@@ -47,9 +47,9 @@ impl FourRings {
     pub(super) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
         let mut port = Port { spaces: &mut self.spaces };
         let departure = serve_call(site, &self.map, &mut port)?;
-        self.pc = self.pc.wrapping_add(ECALL_BYTES);
+        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
         if let Departure::SuspendAndResume(start) = departure {
-            self.resume = Some(start);
+            self.life.resume = Some(start);
         }
         Ok(match departure {
             Departure::Return => Phase::Enter,
@@ -68,10 +68,10 @@ impl FourRings {
             meter.write_csr(number, value);
         }
         meter.store_state(3);
-        self.guest.translation = 0;
-        self.guest.status = status::FS;
-        self.guest.privilege = Privilege::Supervisor;
-        self.pc = start.address;
+        self.life.guest.translation = 0;
+        self.life.guest.status = status::FS;
+        self.life.guest.privilege = Privilege::Supervisor;
+        self.life.pc = start.address;
         meter.write_register(Register::R10, 0);
         meter.write_register(Register::R11, start.opaque);
     }

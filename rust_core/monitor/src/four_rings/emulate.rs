@@ -23,16 +23,16 @@ impl FourRings {
     /// Emulates an access to a control and status register; `false` if it is illegal for the
     /// guest too.
     pub(super) fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
-        let instructions = self.resting.instructions + site.counters.instructions();
+        let instructions = self.life.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
         decode(&mut meter);
-        if !access.is_allowed_to(self.guest.privilege) {
+        if !access.is_allowed_to(self.life.guest.privilege) {
             return false;
         }
         let old = match access.number {
             csr::SATP => {
                 meter.load_state(1);
-                Some(self.guest.translation)
+                Some(self.life.guest.translation)
             }
             csr::CYCLE | csr::INSTRET => self.read_counter(&mut meter, access.number, instructions),
             // Any other register that the guest has, it reaches itself.
@@ -45,17 +45,19 @@ impl FourRings {
                 CsrOperand::Immediate(value) => value,
             };
             meter.store_state(1);
-            self.guest.write(access.number, access.result(old, operand));
+            self.life.guest.write(access.number, access.result(old, operand));
         }
         meter.write_register(access.destination, old);
-        self.pc = self.pc.wrapping_add(LENGTH);
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
         true
     }
 
     /// Reads a counter if supervisor mode, and for user mode the guest kernel, lets it.
     fn read_counter(&self, meter: &mut Meter<'_>, number: u16, instructions: u64) -> Option<u64> {
         let bit = if number == csr::INSTRET { counter::INSTRET } else { counter::CYCLE };
-        if self.guest.privilege == Privilege::User && meter.read_csr(csr::SCOUNTEREN) & bit == 0 {
+        if self.life.guest.privilege == Privilege::User
+            && meter.read_csr(csr::SCOUNTEREN) & bit == 0
+        {
             return None;
         }
         meter.load_state(2);
@@ -66,8 +68,8 @@ impl FourRings {
     pub(super) fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
         let mut meter = site.meter();
         decode(&mut meter);
-        self.guest.exception_pc = meter.read_csr(csr::SEPC);
-        self.pc = self.guest.leave_trap();
+        self.life.guest.exception_pc = meter.read_csr(csr::SEPC);
+        self.life.pc = self.life.guest.leave_trap();
         Handled::Resume(ExitReason::SupervisorReturn)
     }
 
@@ -78,8 +80,8 @@ impl FourRings {
         decode(&mut meter);
         self.read_wakers(&mut meter);
         let time = meter.read_csr(csr::TIME);
-        self.pc = self.pc.wrapping_add(LENGTH);
-        if self.guest.wakes(Inputs { time, external }) {
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
+        if self.life.guest.wakes(Inputs { time, external }) {
             Handled::Resume(ExitReason::WaitForInterrupt)
         } else {
             Handled::Turn(ExitReason::WaitForInterrupt, Phase::Wait)
@@ -88,9 +90,9 @@ impl FourRings {
 
     /// Reads what decides about the end of a wait.
     pub(super) fn read_wakers(&mut self, meter: &mut Meter<'_>) {
-        self.guest.enable = meter.read_csr(csr::SIE);
-        self.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
-        self.guest.timer_compare = meter.read_csr(csr::STIMECMP);
+        self.life.guest.enable = meter.read_csr(csr::SIE);
+        self.life.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
+        self.life.guest.timer_compare = meter.read_csr(csr::STIMECMP);
     }
 
     /// Emulates SFENCE.VMA on the shadow trees.
@@ -108,7 +110,7 @@ impl FourRings {
         let address = operand(address);
         let asid = operand(asid).map(|value| value as u16);
         self.spaces.fence(&mut meter, &mut frames, FenceScope { address, asid })?;
-        self.pc = self.pc.wrapping_add(LENGTH);
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
         Ok(Handled::Resume(ExitReason::AddressFence))
     }
 }

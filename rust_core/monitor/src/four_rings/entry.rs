@@ -18,8 +18,8 @@ use dcsim_machine::firmware::csr as machine;
 impl FourRings {
     /// One step: from the monitor into the guest.
     pub(super) fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
-        let view = View::of_resident(&self.guest);
-        let translation = self.guest.translation;
+        let view = View::of_resident(&self.life.guest);
+        let translation = self.life.guest.translation;
         let frames = self.spaces.entry_frames();
         if !self.spaces.has_tree(translation, view) && !reserve(self, site, frames) {
             return Ok(Step::Memory(frames));
@@ -31,10 +31,10 @@ impl FourRings {
         self.mirror_external(&mut meter, external);
         let status = self.machine_status();
         install(&mut meter, &mut self.installed.status, machine::MSTATUS, status);
-        install(&mut meter, &mut self.installed.pc, machine::MEPC, self.pc);
+        install(&mut meter, &mut self.installed.pc, machine::MEPC, self.life.pc);
         meter.leave();
-        site.book(Activity::Handler(self.reason));
-        self.phase = Phase::Guest;
+        site.book(Activity::Handler(self.life.reason));
+        self.life.phase = Phase::Guest;
         Ok(Step::Done)
     }
 

@@ -6,13 +6,12 @@ use crate::assumed;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
 use crate::instruction::{Sensitive, sensitive};
-use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::shadow::resolve::{Fault, Resolution, Resolver};
 use crate::shadow::view::View;
 use crate::supervisor::csr;
-use crate::technique::{Handled, Phase, Site, Step};
+use crate::technique::{Handled, Site, Step};
 use dcsim_hart::csr::fields::{interrupt, status};
 use dcsim_hart::{Exception, Privilege, TrapRecord};
 use dcsim_machine::Meter;
@@ -33,7 +32,7 @@ impl FourRings {
             None => 0,
         };
         // The tree of the mode that trapped is the one in use.
-        self.guest.privilege = record.from;
+        self.life.guest.privilege = record.from;
         if !reserve(self, site, frames) {
             return Ok(Step::Memory(frames));
         }
@@ -53,7 +52,7 @@ impl FourRings {
             self.reflect(&mut site.meter(), record.cause, record.value);
             Handled::Resume(ExitReason::OtherException)
         };
-        Ok(self.finish(site, handled))
+        Ok(self.life.finish(site, handled))
     }
 
     /// What every handler starts with: save the guest's registers, find out what happened.
@@ -62,38 +61,18 @@ impl FourRings {
         meter.read_csr(machine::MCAUSE);
         meter.read_csr(machine::MEPC);
         meter.assume(assumed::DISPATCH);
-        self.guest.status = meter.read_csr(machine::MSTATUS) & status::SUPERVISOR_WRITABLE;
-        self.pc = record.pc;
+        self.life.guest.status = meter.read_csr(machine::MSTATUS) & status::SUPERVISOR_WRITABLE;
+        self.life.pc = record.pc;
         self.installed.status = Some(self.machine_status());
-        self.installed.pc = Some(self.pc);
-    }
-
-    /// Counts the exit and books its cycles.
-    fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
-        let (reason, phase) = handled.parts();
-        self.reason = reason;
-        self.phase = phase;
-        site.counters.count_exit(reason);
-        site.book(Activity::Handler(reason));
-        match phase {
-            Phase::Wait => Step::Wait(self.wake_cycle(site)),
-            Phase::Stopped => Step::Wait(None),
-            _ => Step::Done,
-        }
-    }
-
-    /// The cycle at which the guest's timer ends its wait.
-    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
-        let clock = &site.pcpu.hart.clock;
-        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+        self.installed.pc = Some(self.life.pc);
     }
 
     /// Lets the guest's own supervisor mode take an exception.
     fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
         meter.read_csr(machine::MTVAL);
-        self.guest.vector = meter.read_csr(csr::STVEC);
-        let pc = self.pc;
-        self.pc = self.guest.enter_trap(cause, value, pc);
+        self.life.guest.vector = meter.read_csr(csr::STVEC);
+        let pc = self.life.pc;
+        self.life.pc = self.life.guest.enter_trap(cause, value, pc);
         for (number, value) in [(csr::SCAUSE, cause), (csr::STVAL, value), (csr::SEPC, pc)] {
             meter.write_csr(number, value);
         }
@@ -107,10 +86,10 @@ impl FourRings {
         access: Access,
     ) -> Result<Handled, HostError> {
         site.meter().read_csr(machine::MTVAL);
-        let fault = Fault { address: record.value, access, pc: self.pc };
+        let fault = Fault { address: record.value, access, pc: self.life.pc };
         let mut resolver = Resolver {
-            guest: &self.guest,
-            view: View::of_resident(&self.guest),
+            guest: &self.life.guest,
+            view: View::of_resident(&self.life.guest),
             map: &self.map,
             shadow: &mut self.spaces,
             updates_marks: self.updates_marks,
@@ -118,8 +97,8 @@ impl FourRings {
         Ok(match resolver.resolve(site, &fault)? {
             Resolution::Retry(reason) => Handled::Resume(reason),
             Resolution::Completed { length, reason, float_written } => {
-                self.pc = self.pc.wrapping_add(length);
-                self.guest.status |= if float_written { status::FS } else { 0 };
+                self.life.pc = self.life.pc.wrapping_add(length);
+                self.life.guest.status |= if float_written { status::FS } else { 0 };
                 Handled::Resume(reason)
             }
             Resolution::Exception { cause, value, reason } => {
@@ -136,7 +115,7 @@ impl FourRings {
         record: &TrapRecord,
     ) -> Result<Handled, HostError> {
         let bits = record.value as u32;
-        let supervisor = self.guest.privilege == Privilege::Supervisor;
+        let supervisor = self.life.guest.privilege == Privilege::Supervisor;
         let emulated = match sensitive(bits) {
             Some(Sensitive::Csr(access)) => {
                 self.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))

@@ -27,14 +27,15 @@ use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
+use crate::life::{Life, Monitored};
 use crate::pcpu::MonitorLevel;
-use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::shadow::view::View;
 use crate::supervisor::{Inputs, Supervisor};
-use crate::technique::{GuestRun, Phase, Site, Step, Technique};
-use dcsim_hart::Privilege;
+use crate::technique::{Phase, Site, Step, Technique};
+use dcsim_hart::{Privilege, TrapRecord};
+use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::Memory;
 use vcpu::Installed;
@@ -46,12 +47,36 @@ fn reserve(vcpu: &mut FourRings, site: &mut Site<'_>, count: u64) -> bool {
         Ok(()) => true,
         Err(Shortage::Injected) => false,
         Err(Shortage::Frames { wanted }) => {
-            let in_use = (vcpu.guest.translation, View::of_resident(&vcpu.guest));
+            let in_use = (vcpu.life.guest.translation, View::of_resident(&vcpu.life.guest));
             let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
             let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
             vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, Some(in_use));
             site.allocator.check(count).is_ok()
         }
+    }
+}
+
+impl Monitored for FourRings {
+    const LEVEL: Privilege = Privilege::Machine;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn life_mut(&mut self) -> &mut Life {
+        &mut self.life
+    }
+
+    fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
+        Self::enter(self, site)
+    }
+
+    fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Step, HostError> {
+        Self::handle(self, site, record)
+    }
+
+    fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
+        Self::restart(self, meter, start);
     }
 }
 
@@ -63,70 +88,54 @@ impl Technique for FourRings {
             self.spaces.forget_asids();
             self.last_pcpu = Some(hart.id);
         }
-        install_user(hart, &self.resting);
+        install_user(hart, &self.life.resting);
         // The guest's own `satp` never gets into the hart.
-        let guest = Supervisor { translation: 0, ..self.guest.clone() };
+        let guest = Supervisor { translation: 0, ..self.life.guest.clone() };
         install_supervisor(hart, &guest, Bank::Host);
         self.installed = Installed::default();
-        self.reason = ExitReason::VcpuLoad;
-        site.counters.count_exit(ExitReason::VcpuLoad);
+        self.life.begin_stay(site.counters);
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
-        let (pc, privilege) = match self.phase {
+        let (pc, privilege) = match self.life.phase {
             Phase::Guest => (hart.pc, hart.privilege),
             // The trapped instruction is executed again.
             Phase::Trapped(record) => (record.pc, record.from),
-            _ => (self.pc, self.guest.privilege),
+            _ => (self.life.pc, self.life.guest.privilege),
         };
-        let in_hart = matches!(self.phase, Phase::Guest | Phase::Trapped(_));
+        let in_hart = self.life.is_in_hart();
         let registers = extract_supervisor(hart, privilege, Bank::Host);
         // In the other phases the record is newer than the pCPU's register.
-        let status = if in_hart { registers.status } else { self.guest.status };
-        self.guest = Supervisor { status, translation: self.guest.translation, ..registers };
-        extract_user(hart, &mut self.resting);
-        self.pc = pc;
+        let status = if in_hart { registers.status } else { self.life.guest.status };
+        self.life.guest =
+            Supervisor { status, translation: self.life.guest.translation, ..registers };
+        extract_user(hart, &mut self.life.resting);
+        self.life.pc = pc;
         if in_hart {
-            self.phase = Phase::Enter;
+            self.life.phase = Phase::Enter;
         }
         hart.set_privilege(Privilege::Machine);
         site.pcpu.bus.interrupted = false;
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match self.phase {
-            Phase::Enter => self.enter(site),
-            Phase::Guest => self.run_guest(site, until_cycles),
-            Phase::Trapped(record) => self.handle(site, &record),
-            Phase::Wait => {
-                self.idle(site, until_cycles);
-                Ok(Step::Done)
-            }
-            Phase::Stopped => {
-                site.wait_until(until_cycles);
-                Ok(Step::Done)
-            }
-        }
+        self.advance(site, until_cycles)
     }
 
     fn lines_changed(&mut self, site: &mut Site<'_>) {
         let raised = site.board.lines(0).supervisor_external;
-        if self.phase == Phase::Guest && Some(raised) != self.installed.external {
+        if self.life.phase == Phase::Guest && Some(raised) != self.installed.external {
             site.pcpu.bus.interrupted = true;
         }
     }
 
     fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        match self.phase {
-            Phase::Wait => Some(self.guest.wakes(Inputs { time, external })),
-            Phase::Stopped => Some(false),
-            _ => None,
-        }
+        self.would_wake(Inputs { time, external })
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.guest.timer_deadline(time)
+        self.life.guest.timer_deadline(time)
     }
 
     fn guest_memory<'a>(
@@ -164,47 +173,6 @@ impl Technique for FourRings {
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {
-        CpuState {
-            pc: self.pc,
-            supervisor: self.guest.clone(),
-            instructions: self.resting.instructions + counters.instructions(),
-            waiting: self.phase == Phase::Wait,
-            resume: self.resume,
-            ..self.resting.clone()
-        }
-    }
-}
-
-impl FourRings {
-    /// One step: guest instructions up to the next trap or to `until_cycles`.
-    fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match site.run_guest(Privilege::Machine, until_cycles)? {
-            GuestRun::Deadline => Ok(Step::Done),
-            GuestRun::Trap(record) => {
-                self.phase = Phase::Trapped(record);
-                Ok(Step::Done)
-            }
-            GuestRun::Lost(what) => Ok(Step::Fault(what)),
-        }
-    }
-
-    /// One step: time passes until something wakes the guest, or until `until_cycles`.
-    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
-        if !self.is_woken(site) {
-            let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
-            site.wait_until(wake.min(until_cycles));
-        }
-        if self.is_woken(site) {
-            if let Some(start) = self.resume.take() {
-                self.restart(&mut site.meter(), start);
-            }
-            self.phase = Phase::Enter;
-        }
-    }
-
-    /// Whether something now ends the guest's wait.
-    fn is_woken(&self, site: &Site<'_>) -> bool {
-        let external = site.board.lines(0).supervisor_external;
-        self.guest.wakes(Inputs { time: site.pcpu.hart.clock.time(), external })
+        self.life.capture(counters)
     }
 }

@@ -2,13 +2,11 @@
 
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
+use crate::life::Life;
 use crate::pcpu::TRAPPED;
-use crate::reason::ExitReason;
 use crate::shadow::Shadow;
-use crate::supervisor::Supervisor;
-use crate::technique::Phase;
 use dcsim_hart::csr::fields::status;
-use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
+use dcsim_machine::firmware::FirmwareConfig;
 
 /// Registers of the pCPU that the monitor sets for the guest, as they are known to be: writing one
 /// again with the same value is left out.
@@ -27,16 +25,10 @@ pub struct Installed {
 /// A vCPU whose guest kernel runs in supervisor mode.
 #[derive(Debug)]
 pub struct FourRings {
-    /// The guest's supervisor mode. Its `translation` is always true, as the guest's accesses to
+    /// Where it is in its life. In `guest`: Its `translation` is always true, as the guest's accesses to
     /// `satp` trap; privilege and `status` are so outside [`Phase::Guest`]; the other registers
     /// are in the hart while the vCPU is on a pCPU, and here only as far as a handler read them.
-    pub guest: Supervisor,
-    /// Where the guest goes on; valid outside [`Phase::Guest`].
-    pub pc: u64,
-    /// What comes next.
-    pub phase: Phase,
-    /// Why the guest last left; the entry that follows is part of that exit's cost.
-    pub reason: ExitReason,
+    pub life: Life,
     /// Where the guest's pages are.
     pub map: PageMap,
     /// Its shadow page tables.
@@ -45,10 +37,6 @@ pub struct FourRings {
     pub installed: Installed,
     /// Accessed and dirty bits are set by the walk, as the firmware of a bare machine chooses.
     pub updates_marks: bool,
-    /// Integer and floating-point registers while the vCPU is on no pCPU.
-    pub resting: CpuState,
-    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
-    pub resume: Option<StartPoint>,
     /// The pCPU whose TLB may hold what the trees say.
     pub last_pcpu: Option<usize>,
 }
@@ -58,22 +46,17 @@ impl FourRings {
     /// machine whose firmware would be set up like this.
     pub fn new(state: CpuState, map: PageMap, shadow: Shadow, firmware: FirmwareConfig) -> Self {
         Self {
-            guest: state.supervisor.clone(),
-            pc: state.pc,
-            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
-            reason: ExitReason::VcpuLoad,
+            life: Life::new(state),
             map,
             spaces: shadow,
             installed: Installed::default(),
             updates_marks: firmware.updates_dirty_bits,
-            resume: state.resume,
-            resting: state,
             last_pcpu: None,
         }
     }
 
     /// `mstatus` with which the guest goes on.
     pub(super) fn machine_status(&self) -> u64 {
-        self.guest.status | self.guest.privilege.code() << status::MPP_SHIFT | TRAPPED
+        self.life.guest.status | self.life.guest.privilege.code() << status::MPP_SHIFT | TRAPPED
     }
 }

@@ -53,9 +53,9 @@ impl HardwareAssisted {
     pub(super) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
         let mut port = Port { paging: &mut self.paging };
         let departure = serve_call(site, &self.map, &mut port)?;
-        self.pc = self.pc.wrapping_add(ECALL_BYTES);
+        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
         if let Departure::SuspendAndResume(start) = departure {
-            self.resume = Some(start);
+            self.life.resume = Some(start);
         }
         Ok(match departure {
             Departure::Return => Phase::Enter,
@@ -82,9 +82,9 @@ impl HardwareAssisted {
             Paging::Nested(_) => meter.write_csr(register::VSATP, 0),
             Paging::Shadow(_) => meter.store_state(1),
         }
-        self.guest.translation = 0;
-        self.guest.privilege = Privilege::Supervisor;
-        self.pc = start.address;
+        self.life.guest.translation = 0;
+        self.life.guest.privilege = Privilege::Supervisor;
+        self.life.pc = start.address;
         meter.write_register(Register::R10, 0);
         meter.write_register(Register::R11, start.opaque);
     }

@@ -20,7 +20,7 @@ impl HardwareAssisted {
         if fault.access == Access::Fetch || fault.in_walk {
             return self.refuse(site, fault);
         }
-        let Some(bits) = fetch(&mut site.meter(), self.pc) else {
+        let Some(bits) = fetch(&mut site.meter(), self.life.pc) else {
             // The guest has changed its mind about its code: let it find out.
             return Handled::Resume(ExitReason::SecondStageFill);
         };
@@ -39,7 +39,7 @@ impl HardwareAssisted {
             site.meter().set_csr(register::VSSTATUS, status::FS);
         }
         site.counters.emulated_instructions += 1;
-        self.pc = self.pc.wrapping_add(access.length);
+        self.life.pc = self.life.pc.wrapping_add(access.length);
         Handled::Resume(device_access::reason(fault.target))
     }
 

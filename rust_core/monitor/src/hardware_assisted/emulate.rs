@@ -24,7 +24,7 @@ impl HardwareAssisted {
         record: &TrapRecord,
     ) -> Result<Handled, HostError> {
         decode(&mut site.meter());
-        let supervisor = self.guest.privilege == Privilege::Supervisor;
+        let supervisor = self.life.guest.privilege == Privilege::Supervisor;
         let emulated = match sensitive(record.value as u32) {
             Some(Sensitive::WaitForInterrupt) if supervisor => Some(self.wait(site)),
             Some(Sensitive::AddressFence { address, asid }) if supervisor => {
@@ -40,21 +40,21 @@ impl HardwareAssisted {
             self.inject(&mut site.meter(), cause, record.value);
             return Ok(Handled::Resume(ExitReason::IllegalInstruction));
         };
-        self.pc = self.pc.wrapping_add(LENGTH);
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
         site.counters.emulated_instructions += 1;
         Ok(handled)
     }
 
     /// Reads a counter, if this is such an instruction and the guest may.
     fn read_counter(&self, site: &mut Site<'_>, access: &CsrAccess) -> Option<Handled> {
-        let instructions = self.resting.instructions + site.counters.instructions();
+        let instructions = self.life.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
         let (bit, value) = match access.number {
             csr::INSTRET => (counter::INSTRET, instructions),
             csr::CYCLE => (counter::CYCLE, meter.read_csr(csr::CYCLE)),
             _ => return None,
         };
-        let user = self.guest.privilege == Privilege::User;
+        let user = self.life.guest.privilege == Privilege::User;
         let hidden = user && meter.read_csr(csr::SCOUNTEREN) & bit == 0;
         if hidden || access.writes() {
             return None;
@@ -70,7 +70,7 @@ impl HardwareAssisted {
         let mut meter = site.meter();
         self.read_wakers(&mut meter);
         let time = meter.read_csr(csr::TIME);
-        if self.guest.wakes(Inputs { time, external }) {
+        if self.life.guest.wakes(Inputs { time, external }) {
             Handled::Resume(ExitReason::WaitForInterrupt)
         } else {
             Handled::Turn(ExitReason::WaitForInterrupt, Phase::Wait)
@@ -79,9 +79,9 @@ impl HardwareAssisted {
 
     /// Reads what decides about the end of a wait.
     pub(super) fn read_wakers(&mut self, meter: &mut Meter<'_>) {
-        self.guest.enable = meter.read_csr(register::VSIE);
-        self.guest.software_pending = meter.read_csr(register::HVIP) & interrupt::VSSIP != 0;
-        self.guest.timer_compare = meter.read_csr(register::VSTIMECMP);
+        self.life.guest.enable = meter.read_csr(register::VSIE);
+        self.life.guest.software_pending = meter.read_csr(register::HVIP) & interrupt::VSSIP != 0;
+        self.life.guest.timer_compare = meter.read_csr(register::VSTIMECMP);
     }
 }
 

@@ -32,10 +32,10 @@ impl HardwareAssisted {
         install(&mut meter, &mut self.installed.hypervisor, register::HSTATUS, hypervisor);
         let status = self.status();
         install(&mut meter, &mut self.installed.status, csr::SSTATUS, status);
-        install(&mut meter, &mut self.installed.pc, csr::SEPC, self.pc);
+        install(&mut meter, &mut self.installed.pc, csr::SEPC, self.life.pc);
         meter.leave();
-        site.book(Activity::Handler(self.reason));
-        self.phase = Phase::Guest;
+        site.book(Activity::Handler(self.life.reason));
+        self.life.phase = Phase::Guest;
         Ok(Step::Done)
     }
 
@@ -44,8 +44,8 @@ impl HardwareAssisted {
         match &self.paging {
             Paging::Nested(_) => 0,
             Paging::Shadow(shadow) => {
-                let view = View::of_resident(&self.guest);
-                let is_there = shadow.has_tree(self.guest.translation, view);
+                let view = View::of_resident(&self.life.guest);
+                let is_there = shadow.has_tree(self.life.guest.translation, view);
                 if is_there { 0 } else { shadow.entry_frames() }
             }
         }
@@ -58,8 +58,8 @@ impl HardwareAssisted {
                 Ok((register::HGATP, second_stage_register(site, stage, &mut self.identifier)))
             }
             Paging::Shadow(shadow) => {
-                let view = View::of_resident(&self.guest);
-                let root = root_register(site, shadow, self.guest.translation, view)?;
+                let view = View::of_resident(&self.life.guest);
+                let root = root_register(site, shadow, self.life.guest.translation, view)?;
                 Ok((register::VSATP, root))
             }
         }

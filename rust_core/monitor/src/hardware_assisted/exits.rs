@@ -6,12 +6,11 @@ use crate::assumed;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
 use crate::guest_pages::provide;
-use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::csr;
-use crate::technique::{Handled, Phase, Site, Step};
+use crate::technique::{Handled, Site, Step};
 use dcsim_hart::csr::fields::interrupt;
 use dcsim_hart::{Exception, TrapRecord};
 use dcsim_machine::Meter;
@@ -44,7 +43,7 @@ impl HardwareAssisted {
             None if call => frames_for_call(&site.pcpu.hart),
             None => 0,
         };
-        self.guest.privilege = record.from;
+        self.life.guest.privilege = record.from;
         if !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
@@ -66,7 +65,7 @@ impl HardwareAssisted {
             self.inject(&mut site.meter(), record.cause, record.value);
             Handled::Resume(ExitReason::OtherException)
         };
-        Ok(self.finish(site, handled))
+        Ok(self.life.finish(site, handled))
     }
 
     /// What every handler starts with: save the guest's registers, find out what happened. The
@@ -76,31 +75,11 @@ impl HardwareAssisted {
         meter.read_csr(csr::SCAUSE);
         meter.read_csr(csr::SEPC);
         meter.assume(assumed::DISPATCH);
-        self.pc = record.pc;
+        self.life.pc = record.pc;
         self.installed.hypervisor = Some(self.hypervisor_status());
         // The trap has cleared `SIE` into `SPIE`, which only `sret` looks at.
         self.installed.status = None;
-        self.installed.pc = Some(self.pc);
-    }
-
-    /// Counts the exit and books its cycles.
-    fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
-        let (reason, phase) = handled.parts();
-        self.reason = reason;
-        self.phase = phase;
-        site.counters.count_exit(reason);
-        site.book(Activity::Handler(reason));
-        match phase {
-            Phase::Wait => Step::Wait(self.wake_cycle(site)),
-            Phase::Stopped => Step::Wait(None),
-            _ => Step::Done,
-        }
-    }
-
-    /// The cycle at which the guest's timer ends its wait.
-    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
-        let clock = &site.pcpu.hart.clock;
-        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+        self.installed.pc = Some(self.life.pc);
     }
 
     /// A guest-physical address without translation: a page to be mapped, or no memory.

@@ -10,10 +10,10 @@ impl HardwareAssisted {
     pub(super) fn inject(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
         let status = meter.read_csr(register::VSSTATUS) & status::SUPERVISOR_WRITABLE;
         let vector = meter.read_csr(register::VSTVEC);
-        let mut guest = Supervisor { status, vector, ..self.guest.clone() };
-        let pc = self.pc;
-        self.pc = guest.enter_trap(cause, value, pc);
-        self.guest.privilege = guest.privilege;
+        let mut guest = Supervisor { status, vector, ..self.life.guest.clone() };
+        let pc = self.life.pc;
+        self.life.pc = guest.enter_trap(cause, value, pc);
+        self.life.guest.privilege = guest.privilege;
         for (number, value) in [
             (register::VSSTATUS, guest.status),
             (register::VSCAUSE, cause),

@@ -36,17 +36,42 @@ use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
+use crate::life::{Life, Monitored};
 use crate::pcpu::MonitorLevel;
-use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor};
-use crate::technique::{GuestRun, Phase, Site, Step, Technique};
-use dcsim_hart::Privilege;
+use crate::technique::{Phase, Site, Step, Technique};
+use dcsim_hart::{Privilege, TrapRecord};
+use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::Memory;
 use paging::Paging;
 use vcpu::Installed;
+
+impl Monitored for HardwareAssisted {
+    const LEVEL: Privilege = Privilege::Supervisor;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn life_mut(&mut self) -> &mut Life {
+        &mut self.life
+    }
+
+    fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
+        Self::enter(self, site)
+    }
+
+    fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Step, HostError> {
+        Self::handle(self, site, record)
+    }
+
+    fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
+        Self::restart(self, meter, start);
+    }
+}
 
 impl Technique for HardwareAssisted {
     fn load(&mut self, site: &mut Site<'_>) {
@@ -61,68 +86,51 @@ impl Technique for HardwareAssisted {
             self.last_pcpu = Some(hart.id);
         }
         self.assist(hart);
-        install_user(hart, &self.resting);
+        install_user(hart, &self.life.resting);
         install_supervisor(hart, &self.in_hart(), Bank::Guest);
         self.installed = Installed::default();
-        self.reason = ExitReason::VcpuLoad;
-        site.counters.count_exit(ExitReason::VcpuLoad);
+        self.life.begin_stay(site.counters);
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
-        let (pc, privilege) = match self.phase {
+        let (pc, privilege) = match self.life.phase {
             Phase::Guest => (hart.pc, hart.privilege),
             // The trapped instruction is executed again.
             Phase::Trapped(record) => (record.pc, record.from),
-            _ => (self.pc, self.guest.privilege),
+            _ => (self.life.pc, self.life.guest.privilege),
         };
-        let translation = self.guest.translation;
-        self.guest = extract_supervisor(hart, privilege, Bank::Guest);
+        let translation = self.life.guest.translation;
+        self.life.guest = extract_supervisor(hart, privilege, Bank::Guest);
         if let Paging::Shadow(_) = self.paging {
-            self.guest.translation = translation;
+            self.life.guest.translation = translation;
         }
-        extract_user(hart, &mut self.resting);
-        self.pc = pc;
-        if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
-            self.phase = Phase::Enter;
+        extract_user(hart, &mut self.life.resting);
+        self.life.pc = pc;
+        if self.life.is_in_hart() {
+            self.life.phase = Phase::Enter;
         }
         vcpu::dismiss(hart);
         site.pcpu.bus.interrupted = false;
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match self.phase {
-            Phase::Enter => self.enter(site),
-            Phase::Guest => self.run_guest(site, until_cycles),
-            Phase::Trapped(record) => self.handle(site, &record),
-            Phase::Wait => {
-                self.idle(site, until_cycles);
-                Ok(Step::Done)
-            }
-            Phase::Stopped => {
-                site.wait_until(until_cycles);
-                Ok(Step::Done)
-            }
-        }
+        self.advance(site, until_cycles)
     }
 
     fn lines_changed(&mut self, site: &mut Site<'_>) {
         let raised = site.board.lines(0).supervisor_external;
-        if self.phase == Phase::Guest && Some(raised) != self.installed.external {
+        if self.life.phase == Phase::Guest && Some(raised) != self.installed.external {
             site.pcpu.bus.interrupted = true;
         }
     }
 
     fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        match self.phase {
-            Phase::Wait => Some(self.guest.wakes(Inputs { time, external })),
-            Phase::Stopped => Some(false),
-            _ => None,
-        }
+        self.would_wake(Inputs { time, external })
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.guest.timer_deadline(time)
+        self.life.guest.timer_deadline(time)
     }
 
     fn guest_memory<'a>(
@@ -164,14 +172,7 @@ impl Technique for HardwareAssisted {
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {
-        CpuState {
-            pc: self.pc,
-            supervisor: self.guest.clone(),
-            instructions: self.resting.instructions + counters.instructions(),
-            waiting: self.phase == Phase::Wait,
-            resume: self.resume,
-            ..self.resting.clone()
-        }
+        self.life.capture(counters)
     }
 }
 
@@ -180,41 +181,9 @@ impl HardwareAssisted {
     /// guest's own value never gets there.
     fn in_hart(&self) -> Supervisor {
         let translation = match self.paging {
-            Paging::Nested(_) => self.guest.translation,
+            Paging::Nested(_) => self.life.guest.translation,
             Paging::Shadow(_) => 0,
         };
-        Supervisor { translation, ..self.guest.clone() }
-    }
-
-    /// One step: guest instructions up to the next trap or to `until_cycles`.
-    fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match site.run_guest(Privilege::Supervisor, until_cycles)? {
-            GuestRun::Deadline => Ok(Step::Done),
-            GuestRun::Trap(record) => {
-                self.phase = Phase::Trapped(record);
-                Ok(Step::Done)
-            }
-            GuestRun::Lost(what) => Ok(Step::Fault(what)),
-        }
-    }
-
-    /// One step: time passes until something wakes the guest, or until `until_cycles`.
-    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
-        if !self.is_woken(site) {
-            let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
-            site.wait_until(wake.min(until_cycles));
-        }
-        if self.is_woken(site) {
-            if let Some(start) = self.resume.take() {
-                self.restart(&mut site.meter(), start);
-            }
-            self.phase = Phase::Enter;
-        }
-    }
-
-    /// Whether something now ends the guest's wait.
-    fn is_woken(&self, site: &Site<'_>) -> bool {
-        let external = site.board.lines(0).supervisor_external;
-        self.guest.wakes(Inputs { time: site.pcpu.hart.clock.time(), external })
+        Supervisor { translation, ..self.life.guest.clone() }
     }
 }

@@ -80,7 +80,7 @@ impl HardwareAssisted {
         match (site.allocator.reserve(count), &mut self.paging) {
             (Ok(()), _) => true,
             (Err(Shortage::Frames { wanted }), Paging::Shadow(shadow)) => {
-                let in_use = (self.guest.translation, View::of_resident(&self.guest));
+                let in_use = (self.life.guest.translation, View::of_resident(&self.life.guest));
                 let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
                 let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
                 shadow.reclaim(&mut meter, &mut frames, wanted, Some(in_use));

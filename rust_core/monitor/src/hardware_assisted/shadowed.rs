@@ -27,15 +27,15 @@ impl HardwareAssisted {
     ) -> Result<Handled, HostError> {
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
-        self.guest.status = meter.read_csr(register::VSSTATUS) & status::SUPERVISOR_WRITABLE;
+        self.life.guest.status = meter.read_csr(register::VSSTATUS) & status::SUPERVISOR_WRITABLE;
         let Paging::Shadow(shadow) = &mut self.paging else {
             // Delegated: none comes here.
             return Err(HostError::FrameNotReserved);
         };
-        let fault = Fault { address: record.value, access, pc: self.pc };
+        let fault = Fault { address: record.value, access, pc: self.life.pc };
         let mut resolver = Resolver {
-            guest: &self.guest,
-            view: View::of_resident(&self.guest),
+            guest: &self.life.guest,
+            view: View::of_resident(&self.life.guest),
             map: &self.map,
             shadow,
             updates_marks: self.updates_marks,
@@ -43,7 +43,7 @@ impl HardwareAssisted {
         Ok(match resolver.resolve(site, &fault)? {
             Resolution::Retry(reason) => Handled::Resume(reason),
             Resolution::Completed { length, reason, float_written } => {
-                self.pc = self.pc.wrapping_add(length);
+                self.life.pc = self.life.pc.wrapping_add(length);
                 if float_written {
                     site.meter().set_csr(register::VSSTATUS, status::FS);
                 }
@@ -63,19 +63,19 @@ impl HardwareAssisted {
         access: &CsrAccess,
     ) -> Option<Handled> {
         let is_ours = matches!(self.paging, Paging::Shadow(_)) && access.number == csr::SATP;
-        if !is_ours || !access.is_allowed_to(self.guest.privilege) {
+        if !is_ours || !access.is_allowed_to(self.life.guest.privilege) {
             return None;
         }
         let mut meter = site.meter();
         meter.load_state(1);
-        let old = self.guest.translation;
+        let old = self.life.guest.translation;
         if access.writes() {
             let operand = match access.operand {
                 CsrOperand::Register(register) => meter.read_register(register),
                 CsrOperand::Immediate(value) => value,
             };
             meter.store_state(1);
-            self.guest.write(access.number, access.result(old, operand));
+            self.life.guest.write(access.number, access.result(old, operand));
         }
         meter.write_register(access.destination, old);
         Some(Handled::Resume(ExitReason::CsrAccess))

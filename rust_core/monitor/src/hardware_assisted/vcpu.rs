@@ -4,13 +4,12 @@ use super::paging::Paging;
 use super::shadowed::PAGE_FAULTS;
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
-use crate::reason::ExitReason;
+use crate::life::Life;
 use crate::shadow::asid::Asid;
-use crate::supervisor::{Supervisor, csr};
-use crate::technique::Phase;
+use crate::supervisor::csr;
 use dcsim_hart::csr::fields::{counter, environment, hypervisor_status, interrupt, status};
 use dcsim_hart::{Exception, Hart, Privilege};
-use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
+use dcsim_machine::firmware::FirmwareConfig;
 
 /// Numbers of the registers by which HS mode controls a guest, and of those of VS mode.
 pub mod register {
@@ -84,16 +83,10 @@ pub struct Installed {
 /// A vCPU whose guest runs in VS and VU mode.
 #[derive(Debug)]
 pub struct HardwareAssisted {
-    /// The guest's supervisor mode. Its privilege is true outside [`Phase::Guest`], and with shadow
+    /// Where it is in its life. In `guest`: Its privilege is true outside [`Phase::Guest`], and with shadow
     /// tables its `translation` always; the rest is in the hart while the vCPU is on a pCPU, and
     /// here only as far as a handler read it.
-    pub guest: Supervisor,
-    /// Where the guest goes on; valid outside [`Phase::Guest`].
-    pub pc: u64,
-    /// What comes next.
-    pub phase: Phase,
-    /// Why the guest last left; the entry that follows is part of that exit's cost.
-    pub reason: ExitReason,
+    pub life: Life,
     /// Where the guest's pages are.
     pub map: PageMap,
     /// The monitor's tables.
@@ -104,10 +97,6 @@ pub struct HardwareAssisted {
     pub installed: Installed,
     /// Accessed and dirty bits are set by the walk, as the firmware of a bare machine chooses.
     pub updates_marks: bool,
-    /// Integer and floating-point registers while the vCPU is on no pCPU.
-    pub resting: CpuState,
-    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
-    pub resume: Option<StartPoint>,
     /// The pCPU whose TLB may hold what the tables say.
     pub last_pcpu: Option<usize>,
 }
@@ -117,17 +106,12 @@ impl HardwareAssisted {
     /// be set up like this.
     pub fn new(state: CpuState, map: PageMap, paging: Paging, firmware: FirmwareConfig) -> Self {
         Self {
-            guest: state.supervisor.clone(),
-            pc: state.pc,
-            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
-            reason: ExitReason::VcpuLoad,
+            life: Life::new(state),
             map,
             paging,
             identifier: None,
             installed: Installed::default(),
             updates_marks: firmware.updates_dirty_bits,
-            resume: state.resume,
-            resting: state,
             last_pcpu: None,
         }
     }
@@ -159,7 +143,7 @@ impl HardwareAssisted {
 
     /// `hstatus` with which the guest is entered: its waits are the monitor's.
     pub(super) fn hypervisor_status(&self) -> u64 {
-        let from_supervisor = self.guest.privilege == Privilege::Supervisor;
+        let from_supervisor = self.life.guest.privilege == Privilege::Supervisor;
         let privilege = if from_supervisor { hypervisor_status::SPVP } else { 0 };
         hypervisor_status::SPV | hypervisor_status::VTW | self.paging.traps() | privilege
     }
@@ -167,7 +151,7 @@ impl HardwareAssisted {
     /// `sstatus` with which the guest is entered. The unit for floating point is on: whether the
     /// guest may use it is in its own `vsstatus`.
     pub(super) fn status(&self) -> u64 {
-        let from_supervisor = self.guest.privilege == Privilege::Supervisor;
+        let from_supervisor = self.life.guest.privilege == Privilege::Supervisor;
         status::FS | status::SPIE | if from_supervisor { status::SPP } else { 0 }
     }
 }

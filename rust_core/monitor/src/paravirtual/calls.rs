@@ -146,7 +146,7 @@ impl Paravirtual {
         let mut meter = site.meter();
         meter.write_register(Register::R10, error);
         meter.write_register(Register::R11, value);
-        self.pc = self.pc.wrapping_add(ECALL_BYTES);
+        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
     }
 
     /// Takes a page for events and the clock of stolen time. There is one, once.
@@ -227,7 +227,7 @@ impl Paravirtual {
                 return Ok(Err(error));
             }
         }
-        self.guest.translation =
+        self.life.guest.translation =
             if root == 0 { 0 } else { satp::SV39 << 60 | u64::from(asid) << 44 | root >> 12 };
         site.meter().store_state(1);
         if self.agreement.translated {
@@ -249,14 +249,14 @@ impl Paravirtual {
 
     fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Handled, HostError> {
         let departure = serve_call(site, &self.map, &mut Port)?;
-        self.pc = self.pc.wrapping_add(ECALL_BYTES);
+        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
         let reason = ExitReason::FirmwareCall;
         Ok(match departure {
             Departure::Return => Handled::Resume(reason),
             Departure::Stop => Handled::Turn(reason, Phase::Stopped),
             Departure::Suspend => self.wait(site, reason),
             Departure::SuspendAndResume(start) => {
-                self.resume = Some(start);
+                self.life.resume = Some(start);
                 self.wait(site, reason)
             }
         })
@@ -270,7 +270,7 @@ impl Paravirtual {
             meter.write_csr(number, value);
         }
         set_status(meter, status::FS);
-        self.pc = start.address;
+        self.life.pc = start.address;
         meter.write_register(Register::R10, 0);
         meter.write_register(Register::R11, start.opaque);
     }

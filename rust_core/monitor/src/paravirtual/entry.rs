@@ -26,10 +26,10 @@ impl Paravirtual {
             return Ok(Step::Fault(message));
         }
         let mut meter = site.meter();
-        meter.write_csr(machine::MEPC, self.pc);
+        meter.write_csr(machine::MEPC, self.life.pc);
         meter.leave();
-        site.book(Activity::Handler(self.reason));
-        self.phase = Phase::Guest;
+        site.book(Activity::Handler(self.life.reason));
+        self.life.phase = Phase::Guest;
         Ok(Step::Done)
     }
 
@@ -79,7 +79,7 @@ impl Paravirtual {
             Err(Refusal::Host(error)) => return Err(error),
             Err(Refusal::Guest(_)) => return Ok(Err("the saved state is in no root".to_owned())),
         };
-        let asid = u64::from(satp::asid(self.guest.translation));
+        let asid = u64::from(satp::asid(self.life.guest.translation));
         let value = satp::SV39 << 60 | asid << 44 | root.0 >> 12;
         let mut meter = site.meter();
         meter.assume(assumed::COMPARE_INSTALLED);

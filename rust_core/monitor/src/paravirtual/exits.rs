@@ -11,7 +11,6 @@ use crate::device_access;
 use crate::error::HostError;
 use crate::guest_pages::{GUARDED, PageMap, provide};
 use crate::instruction::device_access as decode_access;
-use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor, csr};
@@ -46,7 +45,7 @@ impl Paravirtual {
         if site.allocator.reserve(frames).is_err() {
             return Ok(Step::Memory(frames));
         }
-        self.pc = record.pc;
+        self.life.pc = record.pc;
         begin(&mut site.meter());
         let handled = if call {
             self.serve(site)?
@@ -58,21 +57,7 @@ impl Paravirtual {
         } else {
             self.resolve(site, record)?
         };
-        Ok(self.finish(site, handled))
-    }
-
-    /// Counts the exit and books its cycles.
-    fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
-        let (reason, phase) = handled.parts();
-        self.reason = reason;
-        self.phase = phase;
-        site.counters.count_exit(reason);
-        site.book(Activity::Handler(reason));
-        match phase {
-            Phase::Wait => Step::Wait(self.wake_cycle(site)),
-            Phase::Stopped => Step::Wait(None),
-            _ => Step::Done,
-        }
+        Ok(self.life.finish(site, handled))
     }
 
     /// An access fault: of the window on a page that the guest has not touched yet, on a device,
@@ -129,17 +114,17 @@ impl Paravirtual {
             site.meter().set_csr(machine::MSTATUS, status::FS);
         }
         site.counters.emulated_instructions += 1;
-        self.pc = self.pc.wrapping_add(access.length);
+        self.life.pc = self.life.pc.wrapping_add(access.length);
         Ok(Handled::Resume(device_access::reason(target)))
     }
 
     /// The instruction at `pc`, if the guest executes it through the window.
     fn fetch(&self, meter: &mut Meter<'_>) -> Result<Option<u32>, HostError> {
-        let Some(low) = self.fetch_half(meter, self.pc)? else { return Ok(None) };
+        let Some(low) = self.fetch_half(meter, self.life.pc)? else { return Ok(None) };
         if instruction_length(low) == 2 {
             return Ok(Some(u32::from(low)));
         }
-        let high = self.fetch_half(meter, self.pc.wrapping_add(2))?;
+        let high = self.fetch_half(meter, self.life.pc.wrapping_add(2))?;
         Ok(high.map(|high| u32::from(high) << 16 | u32::from(low)))
     }
 
@@ -159,8 +144,8 @@ impl Paravirtual {
         let vector = meter.read_csr(csr::STVEC);
         let mut guest =
             Supervisor { status: before, vector, privilege: record.from, ..Supervisor::default() };
-        let pc = self.pc;
-        self.pc = guest.enter_trap(record.cause, record.value, pc);
+        let pc = self.life.pc;
+        self.life.pc = guest.enter_trap(record.cause, record.value, pc);
         let settings = [(csr::SCAUSE, record.cause), (csr::STVAL, record.value), (csr::SEPC, pc)];
         for (number, value) in settings {
             meter.write_csr(number, value);
@@ -173,9 +158,9 @@ impl Paravirtual {
     pub(super) fn wait(&mut self, site: &mut Site<'_>, reason: ExitReason) -> Handled {
         let external = site.board.lines(0).supervisor_external;
         let mut meter = site.meter();
-        self.guest.enable = meter.read_csr(csr::SIE);
-        self.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
-        self.guest.timer_compare = meter.read_csr(csr::STIMECMP);
+        self.life.guest.enable = meter.read_csr(csr::SIE);
+        self.life.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
+        self.life.guest.timer_compare = meter.read_csr(csr::STIMECMP);
         let time = meter.read_csr(csr::TIME);
         if self.is_woken_by(Inputs { time, external }) {
             Handled::Resume(reason)
@@ -188,14 +173,8 @@ impl Paravirtual {
     pub(super) fn is_woken_by(&self, inputs: Inputs) -> bool {
         let event = inputs.external && self.agreement.shared.is_some();
         let raised = if event { interrupt::SSIP } else { 0 };
-        let pending = self.guest.pending(Inputs { external: false, ..inputs }) | raised;
-        pending & self.guest.enable != 0
-    }
-
-    /// The cycle at which the guest's timer ends its wait.
-    pub(super) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
-        let clock = &site.pcpu.hart.clock;
-        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+        let pending = self.life.guest.pending(Inputs { external: false, ..inputs }) | raised;
+        pending & self.life.guest.enable != 0
     }
 }
 

@@ -42,16 +42,17 @@ use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap};
 use crate::ids::VmId;
 use crate::ledger::Activity;
+use crate::life::{Life, Monitored};
 use crate::pcpu::MonitorLevel;
 use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::entry as page_entry;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor};
-use crate::technique::{GuestRun, Phase, Site, Step, Technique};
+use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::csr::fields::{counter, environment};
-use dcsim_hart::{Exception, Privilege};
-use dcsim_machine::firmware::{FirmwareConfig, csr as machine};
+use dcsim_hart::{Exception, Privilege, TrapRecord};
+use dcsim_machine::firmware::{FirmwareConfig, StartPoint, csr as machine};
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
 use exits::machine_status;
@@ -103,12 +104,40 @@ fn take(
     Ok(taken)
 }
 
+impl Monitored for Paravirtual {
+    const LEVEL: Privilege = Privilege::Machine;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn life_mut(&mut self) -> &mut Life {
+        &mut self.life
+    }
+
+    fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
+        Self::enter(self, site)
+    }
+
+    fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Step, HostError> {
+        Self::handle(self, site, record)
+    }
+
+    fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
+        Self::restart(self, meter, start);
+    }
+
+    fn is_woken_by(&self, inputs: Inputs) -> bool {
+        Self::is_woken_by(self, inputs)
+    }
+}
+
 impl Technique for Paravirtual {
     fn load(&mut self, site: &mut Site<'_>) {
         site.pcpu.play(MonitorLevel::Machine);
         let marks = if self.updates_marks { environment::ADUE } else { 0 };
         let kept = MONITORED.iter().fold(0, |set, each| set | 1 << each.code());
-        let status = machine_status(self.guest.status, self.guest.privilege);
+        let status = machine_status(self.life.guest.status, self.life.guest.privilege);
         let hart = &mut site.pcpu.hart;
         for (number, value) in [
             (machine::MEDELEG, !kept),
@@ -117,33 +146,37 @@ impl Technique for Paravirtual {
         ] {
             hart.write_csr(number, value);
         }
-        install_user(hart, &self.resting);
-        install_supervisor(hart, &Supervisor { translation: 0, ..self.guest.clone() }, Bank::Host);
+        install_user(hart, &self.life.resting);
+        install_supervisor(
+            hart,
+            &Supervisor { translation: 0, ..self.life.guest.clone() },
+            Bank::Host,
+        );
         hart.write_csr(machine::MSTATUS, status);
         self.installed = None;
         let time = hart.clock.time();
         self.stolen += self.stopped_at.take().map_or(0, |stopped| time.saturating_sub(stopped));
-        self.reason = ExitReason::VcpuLoad;
+        self.life.reason = ExitReason::VcpuLoad;
         self.empty_tlb(site);
         site.counters.count_exit(ExitReason::VcpuLoad);
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
-        let (pc, privilege) = match self.phase {
+        let (pc, privilege) = match self.life.phase {
             Phase::Guest => (hart.pc, hart.privilege),
             // The trapped instruction is executed again.
             Phase::Trapped(record) => (record.pc, record.from),
-            _ => (self.pc, machine_privilege(hart.read_csr(machine::MSTATUS).unwrap_or(0))),
+            _ => (self.life.pc, machine_privilege(hart.read_csr(machine::MSTATUS).unwrap_or(0))),
         };
         let registers = extract_supervisor(hart, privilege, Bank::Host);
-        self.guest = Supervisor { translation: self.guest.translation, ..registers };
-        extract_user(hart, &mut self.resting);
-        self.pc = pc;
-        if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
-            self.phase = Phase::Enter;
+        self.life.guest = Supervisor { translation: self.life.guest.translation, ..registers };
+        extract_user(hart, &mut self.life.resting);
+        self.life.pc = pc;
+        if self.life.is_in_hart() {
+            self.life.phase = Phase::Enter;
         }
-        let rests = matches!(self.phase, Phase::Wait | Phase::Stopped);
+        let rests = matches!(self.life.phase, Phase::Wait | Phase::Stopped);
         self.stopped_at = (!rests).then(|| hart.clock.time());
         hart.set_privilege(Privilege::Machine);
         self.empty_tlb(site);
@@ -151,38 +184,22 @@ impl Technique for Paravirtual {
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match self.phase {
-            Phase::Enter => self.enter(site),
-            Phase::Guest => self.run_guest(site, until_cycles),
-            Phase::Trapped(record) => self.handle(site, &record),
-            Phase::Wait => {
-                self.idle(site, until_cycles);
-                Ok(Step::Done)
-            }
-            Phase::Stopped => {
-                site.wait_until(until_cycles);
-                Ok(Step::Done)
-            }
-        }
+        self.advance(site, until_cycles)
     }
 
     fn lines_changed(&mut self, site: &mut Site<'_>) {
         let raised = site.board.lines(0).supervisor_external;
-        if self.phase == Phase::Guest && raised && self.agreement.shared.is_some() {
+        if self.life.phase == Phase::Guest && raised && self.agreement.shared.is_some() {
             site.pcpu.bus.interrupted = true;
         }
     }
 
     fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        match self.phase {
-            Phase::Wait => Some(self.is_woken_by(Inputs { time, external })),
-            Phase::Stopped => Some(false),
-            _ => None,
-        }
+        self.would_wake(Inputs { time, external })
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.guest.timer_deadline(time)
+        self.life.guest.timer_deadline(time)
     }
 
     fn guest_memory<'a>(
@@ -210,15 +227,7 @@ impl Technique for Paravirtual {
     fn capture(&self, counters: &VmCounters) -> CpuState {
         let mut agreement = self.agreement.clone();
         agreement.roots.extend(&self.arriving);
-        CpuState {
-            pc: self.pc,
-            supervisor: self.guest.clone(),
-            instructions: self.resting.instructions + counters.instructions(),
-            waiting: self.phase == Phase::Wait,
-            resume: self.resume,
-            agreement: Some(agreement),
-            ..self.resting.clone()
-        }
+        CpuState { agreement: Some(agreement), ..self.life.capture(counters) }
     }
 
     /// A page table is saved with guest-physical addresses, and without the window.
@@ -251,38 +260,6 @@ impl Paravirtual {
         site.meter().flush_tlb_all();
         self.epoch = self.epoch.wrapping_add(1);
         site.book(Activity::Handler(ExitReason::VcpuLoad));
-    }
-
-    /// One step: guest instructions up to the next trap or to `until_cycles`.
-    fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match site.run_guest(Privilege::Machine, until_cycles)? {
-            GuestRun::Deadline => Ok(Step::Done),
-            GuestRun::Trap(record) => {
-                self.phase = Phase::Trapped(record);
-                Ok(Step::Done)
-            }
-            GuestRun::Lost(what) => Ok(Step::Fault(what)),
-        }
-    }
-
-    /// One step: time passes until something wakes the guest, or until `until_cycles`.
-    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
-        if !self.is_woken(site) {
-            let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
-            site.wait_until(wake.min(until_cycles));
-        }
-        if self.is_woken(site) {
-            if let Some(start) = self.resume.take() {
-                self.restart(&mut site.meter(), start);
-            }
-            self.phase = Phase::Enter;
-        }
-    }
-
-    /// Whether something now ends the guest's wait.
-    fn is_woken(&self, site: &Site<'_>) -> bool {
-        let external = site.board.lines(0).supervisor_external;
-        self.is_woken_by(Inputs { time: site.pcpu.hart.clock.time(), external })
     }
 }
 

@@ -6,27 +6,20 @@ use super::tables::Tables;
 use super::window::Window;
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
-use crate::reason::ExitReason;
+use crate::life::Life;
 use crate::shadow::tree::TableFrames;
-use crate::supervisor::Supervisor;
-use crate::technique::{Phase, Site};
+use crate::technique::Site;
 use dcsim_hart::csr::fields::satp;
 use dcsim_machine::Meter;
-use dcsim_machine::firmware::{FirmwareConfig, StartPoint};
+use dcsim_machine::firmware::FirmwareConfig;
 
 /// A vCPU whose guest kernel runs in supervisor mode and calls its monitor.
 #[derive(Debug)]
 pub struct Paravirtual {
-    /// The guest's supervisor mode. `translation` is the guest's: its root by guest-physical
+    /// Where it is in its life. In `guest`: `translation` is the guest's: its root by guest-physical
     /// address, 0 while it is in none. The other registers are in the hart while the vCPU is on a
     /// pCPU, and here only as far as a handler read them.
-    pub guest: Supervisor,
-    /// Where the guest goes on; valid outside [`Phase::Guest`].
-    pub pc: u64,
-    /// What comes next.
-    pub phase: Phase,
-    /// Why the guest last left; the entry that follows is part of that exit's cost.
-    pub reason: ExitReason,
+    pub life: Life,
     /// Where the guest's pages are, and what they are used for.
     pub map: PageMap,
     /// How the guest sees its memory.
@@ -43,10 +36,6 @@ pub struct Paravirtual {
     pub installed: Option<u64>,
     /// Accessed and dirty bits are set by the hart, as the firmware of a bare machine chooses.
     pub updates_marks: bool,
-    /// Integer and floating-point registers while the vCPU is on no pCPU.
-    pub resting: CpuState,
-    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
-    pub resume: Option<StartPoint>,
     /// The time at which the vCPU lost its pCPU though it did not wait.
     pub stopped_at: Option<u64>,
     /// Ticks that the guest has not been told of for which the vCPU had no pCPU.
@@ -65,10 +54,7 @@ impl Paravirtual {
     ) -> Self {
         let mut agreement = state.agreement.clone().unwrap_or_default();
         Self {
-            guest: state.supervisor.clone(),
-            pc: state.pc,
-            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
-            reason: ExitReason::VcpuLoad,
+            life: Life::new(state),
             map,
             window,
             names,
@@ -77,8 +63,6 @@ impl Paravirtual {
             epoch: 1,
             installed: None,
             updates_marks: firmware.updates_dirty_bits,
-            resume: state.resume,
-            resting: state,
             stopped_at: None,
             stolen: 0,
         }
@@ -104,6 +88,6 @@ impl Paravirtual {
 
     /// The guest-physical address of the root that the guest is in.
     pub(super) fn root(&self) -> Option<u64> {
-        (self.guest.translation != 0).then(|| satp::root(self.guest.translation))
+        (self.life.guest.translation != 0).then(|| satp::root(self.life.guest.translation))
     }
 }

@@ -46,11 +46,11 @@ impl GuestPort for Port<'_> {
 impl TrapAndEmulate {
     /// Serves the call in the guest's registers. Tells how the guest goes on.
     pub(crate) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
-        let mut port = Port { guest: &mut self.guest, spaces: &mut self.spaces };
+        let mut port = Port { guest: &mut self.life.guest, spaces: &mut self.spaces };
         let departure = serve_call(site, &self.map, &mut port)?;
-        self.pc = self.pc.wrapping_add(ECALL_BYTES);
+        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
         if let Departure::SuspendAndResume(start) = departure {
-            self.resume = Some(start);
+            self.life.resume = Some(start);
         }
         Ok(match departure {
             Departure::Return => Phase::Enter,
@@ -62,13 +62,13 @@ impl TrapAndEmulate {
     /// The state in which firmware enters a kernel.
     pub(crate) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         meter.store_state(6);
-        self.guest = Supervisor {
-            counter_enable: self.guest.counter_enable,
-            timer_compare: self.guest.timer_compare,
-            software_pending: self.guest.software_pending,
+        self.life.guest = Supervisor {
+            counter_enable: self.life.guest.counter_enable,
+            timer_compare: self.life.guest.timer_compare,
+            software_pending: self.life.guest.software_pending,
             ..Supervisor::at_entry(start.address)
         };
-        self.pc = start.address;
+        self.life.pc = start.address;
         meter.write_register(Register::R10, 0);
         meter.write_register(Register::R11, start.opaque);
     }

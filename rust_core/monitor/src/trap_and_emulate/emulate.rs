@@ -23,11 +23,11 @@ impl TrapAndEmulate {
     /// guest too.
     pub(crate) fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
         let external = site.board.lines(0).supervisor_external;
-        let instructions = self.resting.instructions + site.counters.instructions();
+        let instructions = self.life.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
         meter.assume(assumed::DECODE_PRIVILEGED);
-        if !access.is_allowed_to(self.guest.privilege) {
+        if !access.is_allowed_to(self.life.guest.privilege) {
             return false;
         }
         let inputs = Inputs { time: 0, external };
@@ -40,10 +40,10 @@ impl TrapAndEmulate {
                 CsrOperand::Immediate(value) => value,
             };
             meter.store_state(1);
-            self.guest.write(access.number, access.result(old, operand));
+            self.life.guest.write(access.number, access.result(old, operand));
         }
         meter.write_register(access.destination, old);
-        self.pc = self.pc.wrapping_add(LENGTH);
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
         true
     }
 
@@ -59,15 +59,15 @@ impl TrapAndEmulate {
         }
         meter.load_state(1);
         let time = if number == csr::SIP { meter.read_csr(csr::TIME) } else { 0 };
-        self.guest.read(number, Inputs { time, ..inputs })
+        self.life.guest.read(number, Inputs { time, ..inputs })
     }
 
     /// Reads a counter if supervisor and user mode may.
     fn read_counter(&self, meter: &mut Meter<'_>, number: u16, instructions: u64) -> Option<u64> {
         let bit = 1 << (number - csr::CYCLE);
         let existing = counter::CYCLE | counter::TIME | counter::INSTRET;
-        let readable = match self.guest.privilege {
-            Privilege::User => existing & self.guest.counter_enable,
+        let readable = match self.life.guest.privilege {
+            Privilege::User => existing & self.life.guest.counter_enable,
             _ => existing,
         };
         if readable & bit == 0 {
@@ -84,7 +84,7 @@ impl TrapAndEmulate {
         meter.assume(assumed::DECODE_PRIVILEGED);
         meter.load_state(2);
         meter.store_state(2);
-        self.pc = self.guest.leave_trap();
+        self.life.pc = self.life.guest.leave_trap();
         Handled::Resume(ExitReason::SupervisorReturn)
     }
 
@@ -96,8 +96,8 @@ impl TrapAndEmulate {
         meter.assume(assumed::DECODE_PRIVILEGED);
         meter.load_state(3);
         let time = meter.read_csr(csr::TIME);
-        self.pc = self.pc.wrapping_add(LENGTH);
-        if self.guest.wakes(Inputs { time, external }) {
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
+        if self.life.guest.wakes(Inputs { time, external }) {
             Handled::Resume(ExitReason::WaitForInterrupt)
         } else {
             Handled::Turn(ExitReason::WaitForInterrupt, Phase::Wait)
@@ -120,7 +120,7 @@ impl TrapAndEmulate {
         let address = operand(address);
         let asid = operand(asid).map(|value| value as u16);
         self.spaces.fence(&mut meter, &mut frames, FenceScope { address, asid })?;
-        self.pc = self.pc.wrapping_add(LENGTH);
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
         Ok(Handled::Resume(ExitReason::AddressFence))
     }
 }

@@ -29,17 +29,17 @@ impl TrapAndEmulate {
         self.deliver_interrupt(&mut site.meter(), inputs);
         self.install_tree(site)?;
         self.install_registers(&mut site.meter(), inputs);
-        site.book(Activity::Handler(self.reason));
-        self.phase = Phase::Guest;
+        site.book(Activity::Handler(self.life.reason));
+        self.life.phase = Phase::Guest;
         Ok(Step::Done)
     }
 
     /// Whether the tree exists that the guest will need once its interrupt, if one is pending, has
     /// been delivered. A look ahead of the simulator, not of the monitor: it costs nothing.
     pub(crate) fn has_tree_after(&self, inputs: Inputs) -> bool {
-        let mut guest = self.guest.clone();
+        let mut guest = self.life.guest.clone();
         if let Some(interrupt) = guest.deliverable(inputs) {
-            guest.enter_trap(interrupt.cause(), 0, self.pc);
+            guest.enter_trap(interrupt.cause(), 0, self.life.pc);
         }
         self.spaces.has_tree(guest.translation, View::of(&guest))
     }
@@ -47,19 +47,19 @@ impl TrapAndEmulate {
     /// Delivers the guest's most urgent interrupt, if its state lets it through.
     pub(crate) fn deliver_interrupt(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
         meter.load_state(3);
-        if self.guest.enable & interrupt::STIP != 0 {
+        if self.life.guest.enable & interrupt::STIP != 0 {
             // The timer has to be compared with the present, which `inputs` holds.
             meter.read_csr(csr::TIME);
         }
-        let Some(interrupt) = self.guest.deliverable(inputs) else { return };
+        let Some(interrupt) = self.life.guest.deliverable(inputs) else { return };
         meter.store_state(TRAP_FIELDS);
-        self.pc = self.guest.enter_trap(interrupt.cause(), 0, self.pc);
+        self.life.pc = self.life.guest.enter_trap(interrupt.cause(), 0, self.life.pc);
     }
 
     /// Makes the pCPU translate through the tree for the guest's state.
     pub(crate) fn install_tree(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
-        let view = View::of(&self.guest);
-        let value = root_register(site, &mut self.spaces, self.guest.translation, view)?;
+        let view = View::of(&self.life.guest);
+        let value = root_register(site, &mut self.spaces, self.life.guest.translation, view)?;
         let mut meter = site.meter();
         install(&mut meter, &mut self.installed.translation, csr::SATP, value);
         Ok(())
@@ -68,24 +68,25 @@ impl TrapAndEmulate {
     /// Arms the timer, opens the counters that the guest may read, and leaves for the guest.
     pub(crate) fn install_registers(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
         let timer = self
+            .life
             .guest
             .timer_deadline(inputs.time)
-            .filter(|_| self.guest.interruptible())
+            .filter(|_| self.life.guest.interruptible())
             .unwrap_or(u64::MAX);
         install(meter, &mut self.installed.timer, csr::STIMECMP, timer);
         let counters = self.readable_counters();
         install(meter, &mut self.installed.counters, csr::SCOUNTEREN, counters);
-        let status = self.guest.status & (status::FS | status::MXR) | status::SPIE;
+        let status = self.life.guest.status & (status::FS | status::MXR) | status::SPIE;
         meter.write_csr(csr::SSTATUS, status);
-        meter.write_csr(csr::SEPC, self.pc);
+        meter.write_csr(csr::SEPC, self.life.pc);
         meter.leave();
     }
 
     /// The guest reads `time` itself where it may; the other counters are emulated, because the
     /// pCPU counts for all its guests and for the monitor.
     fn readable_counters(&self) -> u64 {
-        match self.guest.privilege {
-            Privilege::User => self.guest.counter_enable & counter::TIME,
+        match self.life.guest.privilege {
+            Privilege::User => self.life.guest.counter_enable & counter::TIME,
             _ => counter::TIME,
         }
     }

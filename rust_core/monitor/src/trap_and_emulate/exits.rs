@@ -1,11 +1,10 @@
 //! Handling a trap out of the guest: find the reason, do what it asks for.
 
-use super::vcpu::{Phase, TrapAndEmulate};
+use super::vcpu::TrapAndEmulate;
 use crate::assumed;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
 use crate::instruction::{Sensitive, sensitive};
-use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::supervisor::csr;
@@ -40,7 +39,7 @@ impl TrapAndEmulate {
             self.reflect(&mut site.meter(), record.cause, record.value);
             Handled::Resume(ExitReason::OtherException)
         };
-        Ok(self.finish(site, handled))
+        Ok(self.life.finish(site, handled))
     }
 
     /// What every handler starts with: save the guest's registers, find out what happened.
@@ -50,35 +49,15 @@ impl TrapAndEmulate {
         meter.read_csr(csr::SEPC);
         meter.assume(assumed::DISPATCH);
         let physical = meter.read_csr(csr::SSTATUS);
-        self.guest.status = self.guest.status & !status::FS | physical & status::FS;
-        self.pc = record.pc;
-    }
-
-    /// Counts the exit and books its cycles.
-    pub(crate) fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
-        let (reason, phase) = handled.parts();
-        self.reason = reason;
-        self.phase = phase;
-        site.counters.count_exit(reason);
-        site.book(Activity::Handler(reason));
-        match phase {
-            Phase::Wait => Step::Wait(self.wake_cycle(site)),
-            Phase::Stopped => Step::Wait(None),
-            _ => Step::Done,
-        }
-    }
-
-    /// The cycle at which the guest's timer ends its wait.
-    pub(crate) fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
-        let clock = &site.pcpu.hart.clock;
-        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+        self.life.guest.status = self.life.guest.status & !status::FS | physical & status::FS;
+        self.life.pc = record.pc;
     }
 
     /// Lets the guest's own supervisor mode take an exception.
     pub(crate) fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
         meter.read_csr(csr::STVAL);
         meter.store_state(TRAP_FIELDS);
-        self.pc = self.guest.enter_trap(cause, value, self.pc);
+        self.life.pc = self.life.guest.enter_trap(cause, value, self.life.pc);
     }
 
     fn handle_call(
@@ -86,7 +65,7 @@ impl TrapAndEmulate {
         site: &mut Site<'_>,
         record: &TrapRecord,
     ) -> Result<Handled, HostError> {
-        if self.guest.privilege == Privilege::User {
+        if self.life.guest.privilege == Privilege::User {
             self.reflect(&mut site.meter(), record.cause, record.value);
             return Ok(Handled::Resume(ExitReason::SystemCall));
         }
@@ -101,7 +80,7 @@ impl TrapAndEmulate {
         record: &TrapRecord,
     ) -> Result<Handled, HostError> {
         let bits = record.value as u32;
-        let supervisor = self.guest.privilege == Privilege::Supervisor;
+        let supervisor = self.life.guest.privilege == Privilege::Supervisor;
         let emulated = match sensitive(bits) {
             Some(Sensitive::Csr(access)) => {
                 self.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))

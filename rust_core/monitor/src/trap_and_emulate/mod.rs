@@ -24,15 +24,16 @@ use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
+use crate::life::{Life, Monitored};
 use crate::pcpu::MonitorLevel;
-use crate::reason::ExitReason;
 use crate::resident::{extract_user, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::shadow::view::View;
 use crate::supervisor::Inputs;
-use crate::technique::{GuestRun, Site, Step, Technique};
-use dcsim_hart::Privilege;
+use crate::technique::{Site, Step, Technique};
 use dcsim_hart::csr::fields::status;
+use dcsim_hart::{Privilege, TrapRecord};
+use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::Memory;
 use vcpu::{Installed, Phase};
@@ -44,12 +45,36 @@ pub(crate) fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64
         Ok(()) => true,
         Err(Shortage::Injected) => false,
         Err(Shortage::Frames { wanted }) => {
-            let in_use = (vcpu.guest.translation, View::of(&vcpu.guest));
+            let in_use = (vcpu.life.guest.translation, View::of(&vcpu.life.guest));
             let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
             let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
             vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, Some(in_use));
             site.allocator.check(count).is_ok()
         }
+    }
+}
+
+impl Monitored for TrapAndEmulate {
+    const LEVEL: Privilege = Privilege::Supervisor;
+
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn life_mut(&mut self) -> &mut Life {
+        &mut self.life
+    }
+
+    fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
+        Self::enter(self, site)
+    }
+
+    fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Step, HostError> {
+        Self::handle(self, site, record)
+    }
+
+    fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
+        Self::restart(self, meter, start);
     }
 }
 
@@ -61,60 +86,44 @@ impl Technique for TrapAndEmulate {
             self.spaces.forget_asids();
             self.last_pcpu = Some(hart.id);
         }
-        install_user(hart, &self.resting);
-        hart.csrs.mstatus = hart.csrs.mstatus & !status::FS | self.guest.status & status::FS;
+        install_user(hart, &self.life.resting);
+        hart.csrs.mstatus = hart.csrs.mstatus & !status::FS | self.life.guest.status & status::FS;
         self.installed = Installed::default();
-        self.reason = ExitReason::VcpuLoad;
-        site.counters.count_exit(ExitReason::VcpuLoad);
+        self.life.begin_stay(site.counters);
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
-        extract_user(hart, &mut self.resting);
+        extract_user(hart, &mut self.life.resting);
         // In the other phases the record is newer than the pCPU's register.
-        if matches!(self.phase, Phase::Guest | Phase::Trapped(_)) {
-            self.guest.status = self.guest.status & !status::FS | hart.csrs.mstatus & status::FS;
+        if self.life.is_in_hart() {
+            self.life.guest.status =
+                self.life.guest.status & !status::FS | hart.csrs.mstatus & status::FS;
         }
-        if self.phase == Phase::Guest {
-            self.pc = hart.pc;
-            self.phase = Phase::Enter;
+        if self.life.phase == Phase::Guest {
+            self.life.pc = hart.pc;
+            self.life.phase = Phase::Enter;
         }
         hart.set_privilege(Privilege::Supervisor);
         site.pcpu.bus.interrupted = false;
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match self.phase {
-            Phase::Enter => self.enter(site),
-            Phase::Guest => self.run_guest(site, until_cycles),
-            Phase::Trapped(record) => self.handle(site, &record),
-            Phase::Wait => {
-                self.idle(site, until_cycles);
-                Ok(Step::Done)
-            }
-            Phase::Stopped => {
-                site.wait_until(until_cycles);
-                Ok(Step::Done)
-            }
-        }
+        self.advance(site, until_cycles)
     }
 
     fn lines_changed(&mut self, site: &mut Site<'_>) {
-        if self.phase == Phase::Guest && site.board.lines(0).supervisor_external {
+        if self.life.phase == Phase::Guest && site.board.lines(0).supervisor_external {
             site.pcpu.bus.interrupted = true;
         }
     }
 
     fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        match self.phase {
-            Phase::Wait => Some(self.guest.wakes(Inputs { time, external })),
-            Phase::Stopped => Some(false),
-            _ => None,
-        }
+        self.would_wake(Inputs { time, external })
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.guest.timer_deadline(time)
+        self.life.guest.timer_deadline(time)
     }
 
     fn guest_memory<'a>(
@@ -152,51 +161,6 @@ impl Technique for TrapAndEmulate {
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {
-        let pc = match self.phase {
-            Phase::Trapped(record) => record.pc,
-            _ => self.pc,
-        };
-        CpuState {
-            pc,
-            supervisor: self.guest.clone(),
-            instructions: self.resting.instructions + counters.instructions(),
-            waiting: self.phase == Phase::Wait,
-            resume: self.resume,
-            ..self.resting.clone()
-        }
-    }
-}
-
-impl TrapAndEmulate {
-    /// One step: guest instructions up to the next trap or to `until_cycles`.
-    fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match site.run_guest(Privilege::Supervisor, until_cycles)? {
-            GuestRun::Deadline => Ok(Step::Done),
-            GuestRun::Trap(record) => {
-                self.phase = Phase::Trapped(record);
-                Ok(Step::Done)
-            }
-            GuestRun::Lost(what) => Ok(Step::Fault(what)),
-        }
-    }
-
-    /// One step: time passes until something wakes the guest, or until `until_cycles`.
-    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
-        if !self.is_woken(site) {
-            let wake = self.wake_cycle(site).unwrap_or(u64::MAX);
-            site.wait_until(wake.min(until_cycles));
-        }
-        if self.is_woken(site) {
-            if let Some(start) = self.resume.take() {
-                self.restart(&mut site.meter(), start);
-            }
-            self.phase = Phase::Enter;
-        }
-    }
-
-    /// Whether something now ends the guest's wait.
-    fn is_woken(&self, site: &Site<'_>) -> bool {
-        let external = site.board.lines(0).supervisor_external;
-        self.guest.wakes(Inputs { time: site.pcpu.hart.clock.time(), external })
+        self.life.capture(counters)
     }
 }

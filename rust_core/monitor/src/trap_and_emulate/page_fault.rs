@@ -27,7 +27,7 @@ impl TrapAndEmulate {
         self.begin(&mut site.meter(), record);
         site.meter().read_csr(csr::STVAL);
         let handled = self.resolve(site, record, access)?;
-        Ok(self.finish(site, handled))
+        Ok(self.life.finish(site, handled))
     }
 
     /// Finds out what a page fault means and does what is to be done about it.
@@ -37,7 +37,7 @@ impl TrapAndEmulate {
         record: &TrapRecord,
         access: Access,
     ) -> Result<Handled, HostError> {
-        let fault = Fault { address: record.value, access, pc: self.pc };
+        let fault = Fault { address: record.value, access, pc: self.life.pc };
         let resolution = self.resolver().resolve(site, &fault)?;
         Ok(self.conclude(site, resolution))
     }
@@ -47,8 +47,8 @@ impl TrapAndEmulate {
         match resolution {
             Resolution::Retry(reason) => Handled::Resume(reason),
             Resolution::Completed { length, reason, float_written } => {
-                self.pc = self.pc.wrapping_add(length);
-                self.guest.status |= if float_written { status::FS } else { 0 };
+                self.life.pc = self.life.pc.wrapping_add(length);
+                self.life.guest.status |= if float_written { status::FS } else { 0 };
                 Handled::Resume(reason)
             }
             Resolution::Exception { cause, value, reason } => {
@@ -61,8 +61,8 @@ impl TrapAndEmulate {
     /// What resolves the guest's page faults in its present state.
     pub(crate) fn resolver(&mut self) -> Resolver<'_> {
         Resolver {
-            guest: &self.guest,
-            view: View::of(&self.guest),
+            guest: &self.life.guest,
+            view: View::of(&self.life.guest),
             map: &self.map,
             shadow: &mut self.spaces,
             updates_marks: self.updates_marks,

@@ -1,0 +1,181 @@
+//! The life of a vCPU under a monitor: its steps, how it leaves, waits and is woken.
+//!
+//! Techniques differ in how a guest is entered and what its traps mean. What goes on between these is
+//! the same for all of them and stands here once.
+
+use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
+use crate::error::HostError;
+use crate::ledger::Activity;
+use crate::reason::ExitReason;
+use crate::supervisor::{Inputs, Supervisor};
+use crate::technique::{GuestRun, Handled, Phase, Site, Step};
+use dcsim_hart::{Privilege, TrapRecord};
+use dcsim_machine::Meter;
+use dcsim_machine::firmware::StartPoint;
+
+/// Where a vCPU under a monitor is in its life.
+#[derive(Debug)]
+pub struct Life {
+    /// The supervisor mode that the guest believes to have. What of it is true while the vCPU is on
+    /// a pCPU is the technique's to say.
+    pub guest: Supervisor,
+    /// Where the guest goes on; valid outside [`Phase::Guest`].
+    pub pc: u64,
+    /// What comes next.
+    pub phase: Phase,
+    /// Why the guest last left; the entry that follows is part of that exit's cost.
+    pub reason: ExitReason,
+    /// Integer and floating-point registers while the vCPU is on no pCPU.
+    pub resting: CpuState,
+    /// Where the guest goes on when its wait ends, if a call suspended it without its state.
+    pub resume: Option<StartPoint>,
+}
+
+impl Life {
+    /// A vCPU with these registers that is on no pCPU.
+    pub fn new(state: CpuState) -> Self {
+        Self {
+            guest: state.supervisor.clone(),
+            pc: state.pc,
+            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
+            reason: ExitReason::VcpuLoad,
+            resume: state.resume,
+            resting: state,
+        }
+    }
+
+    /// A pCPU has taken the vCPU.
+    pub fn begin_stay(&mut self, counters: &mut VmCounters) {
+        self.reason = ExitReason::VcpuLoad;
+        counters.count_exit(ExitReason::VcpuLoad);
+    }
+
+    /// Whether the guest's registers are those of the pCPU: in the other phases the record is newer.
+    pub fn is_in_hart(&self) -> bool {
+        matches!(self.phase, Phase::Guest | Phase::Trapped(_))
+    }
+
+    /// The registers of a vCPU that is on no pCPU. A trap that nobody has handled yet is taken again.
+    pub fn capture(&self, counters: &VmCounters) -> CpuState {
+        let pc = match self.phase {
+            Phase::Trapped(record) => record.pc,
+            _ => self.pc,
+        };
+        CpuState {
+            pc,
+            supervisor: self.guest.clone(),
+            instructions: self.resting.instructions + counters.instructions(),
+            waiting: self.phase == Phase::Wait,
+            resume: self.resume,
+            ..self.resting.clone()
+        }
+    }
+
+    /// The cycle at which the guest's timer ends its wait.
+    pub fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
+        let clock = &site.pcpu.hart.clock;
+        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+    }
+
+    /// Counts an exit and books its cycles, after its handler.
+    pub fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
+        let (reason, phase) = handled.parts();
+        self.reason = reason;
+        self.phase = phase;
+        site.counters.count_exit(reason);
+        site.book(Activity::Handler(reason));
+        match phase {
+            Phase::Wait => Step::Wait(self.wake_cycle(site)),
+            Phase::Stopped => Step::Wait(None),
+            _ => Step::Done,
+        }
+    }
+
+    /// Notes how far the guest got.
+    pub fn after_run(&mut self, run: GuestRun) -> Step {
+        match run {
+            GuestRun::Deadline => Step::Done,
+            GuestRun::Trap(record) => {
+                self.phase = Phase::Trapped(record);
+                Step::Done
+            }
+            GuestRun::Lost(what) => Step::Fault(what),
+        }
+    }
+}
+
+/// A vCPU with such a life.
+pub trait Monitored {
+    /// The mode that the monitor plays.
+    const LEVEL: Privilege;
+
+    /// Where it is in its life.
+    fn life(&self) -> &Life;
+
+    /// The same, to be changed.
+    fn life_mut(&mut self) -> &mut Life;
+
+    /// One step: from the monitor into the guest.
+    fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError>;
+
+    /// One step: from a trap to the point where the guest can be entered again.
+    fn handle(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Step, HostError>;
+
+    /// The state in which firmware enters a kernel.
+    fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint);
+
+    /// Whether these end the guest's wait.
+    fn is_woken_by(&self, inputs: Inputs) -> bool {
+        self.life().guest.wakes(inputs)
+    }
+
+    /// Does the next step.
+    fn advance(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        match self.life().phase {
+            Phase::Enter => self.enter(site),
+            Phase::Guest => {
+                let run = site.run_guest(Self::LEVEL, until_cycles)?;
+                Ok(self.life_mut().after_run(run))
+            }
+            Phase::Trapped(record) => self.handle(site, &record),
+            Phase::Wait => {
+                self.idle(site, until_cycles);
+                Ok(Step::Done)
+            }
+            Phase::Stopped => {
+                site.wait_until(until_cycles);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    /// One step: time passes until something wakes the guest, or until `until_cycles`.
+    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
+        if !self.is_woken(site) {
+            let wake = self.life().wake_cycle(site).unwrap_or(u64::MAX);
+            site.wait_until(wake.min(until_cycles));
+        }
+        if self.is_woken(site) {
+            if let Some(start) = self.life_mut().resume.take() {
+                self.restart(&mut site.meter(), start);
+            }
+            self.life_mut().phase = Phase::Enter;
+        }
+    }
+
+    /// Whether something now ends the guest's wait.
+    fn is_woken(&self, site: &Site<'_>) -> bool {
+        let external = site.board.lines(0).supervisor_external;
+        self.is_woken_by(Inputs { time: site.pcpu.hart.clock.time(), external })
+    }
+
+    /// Whether the vCPU waits for an interrupt, and would go on with these. `None`: it does not wait.
+    fn would_wake(&self, inputs: Inputs) -> Option<bool> {
+        match self.life().phase {
+            Phase::Wait => Some(self.is_woken_by(inputs)),
+            Phase::Stopped => Some(false),
+            _ => None,
+        }
+    }
+}
