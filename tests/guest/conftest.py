@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from dcsim.guest import boot_arguments
-from tests.fidelity.qemu import require_qemu
+from tests.qemu import TIMEOUT_SECONDS, booted, machine_arguments, require_qemu
 
-_IMAGE = Path(__file__).parents[2] / "dcsim" / "guest" / "images" / "kernel.elf"
 GUEST_ADDRESS = bytes.fromhex("525400000001")
-TIMEOUT_SECONDS = 120
-_VIRTIO_CONSOLE = ["-device", "virtio-serial-device", "-device", "virtconsole,chardev=terminal"]
 
 
 @dataclass(frozen=True)
@@ -42,35 +37,6 @@ class Run:
 Boot = Callable[..., Run]
 
 
-def machine_arguments(
-    command: str,
-    *,
-    memory_mib: int = 32,
-    cpu: str = "rv64",
-    disk: Path | None = None,
-    settings: Mapping[str, int | str] | None = None,
-    virtio_console: bool = False,
-    image: Path = _IMAGE,
-    devices: Sequence[str] = (),
-) -> list[str]:
-    """Return QEMU's arguments for running one guest program.
-
-    Standard input and output are the serial port, or the virtio console where there is one.
-    """
-    drive = ["-drive", f"file={disk},format=raw,if=none,id=disk"] if disk else []
-    block = ["-device", "virtio-blk-device,drive=disk"] if disk else []
-    return [
-        *("-M", "virt", "-cpu", cpu, "-m", f"{memory_mib}M", "-display", "none"),
-        *("-monitor", "none", "-serial", "null" if virtio_console else "chardev:terminal"),
-        *("-chardev", "stdio,id=terminal", "-global", "virtio-mmio.force-legacy=false"),
-        *("-kernel", str(image), "-append", boot_arguments(command, settings)),
-        *drive,
-        *block,
-        *(_VIRTIO_CONSOLE if virtio_console else []),
-        *devices,
-    ]
-
-
 def read_run(output: bytes, status: int) -> Run:
     """Return what the kernel printed, without the firmware's banner."""
     lines = output.decode().replace("\r", "").splitlines()
@@ -84,34 +50,24 @@ def qemu() -> str:
     return require_qemu()
 
 
-@contextlib.contextmanager
-def _booted(command_line: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], list[bytes]]]:
-    """Start QEMU and wait until the kernel has started its devices; yield what it printed too."""
-    pipe = subprocess.PIPE
-    # Unbuffered: what is read ahead of a line here would be lost to `communicate`.
-    with subprocess.Popen(command_line, stdin=pipe, stdout=pipe, bufsize=0) as process:
-        watchdog = threading.Timer(TIMEOUT_SECONDS, process.kill)
-        watchdog.start()
-        try:
-            lines: list[bytes] = []
-            while not (lines and b"KiB of memory" in lines[-1]):
-                lines.append(process.stdout.readline())  # type: ignore[union-attr]
-                assert lines[-1], "QEMU ended early"
-            yield process, lines
-        finally:
-            watchdog.cancel()
-            process.kill()
-
-
 @pytest.fixture(scope="session")
-def boot(qemu: str) -> Boot:
+def boot() -> Boot:
     """Return a function that boots the image with one program and waits for the power-off."""
 
-    def run(command: str, *, typed: bytes = b"", **options: object) -> Run:
-        arguments = machine_arguments(command, **options)  # type: ignore[arg-type]
-        with _booted([qemu, *arguments]) as (process, lines):
+    def run(
+        command: str,
+        *,
+        typed: bytes = b"",
+        settings: Mapping[str, int | str] | None = None,
+        **options: object,
+    ) -> Run:
+        arguments = machine_arguments(
+            boot_arguments(command, settings),
+            **options,  # type: ignore[arg-type]
+        )
+        with booted(arguments) as (process, console):
             rest, _ = process.communicate(typed, timeout=TIMEOUT_SECONDS)
-        return read_run(b"".join(lines) + rest, process.returncode)
+        return read_run(console + rest, process.returncode)
 
     return run
 
@@ -121,7 +77,7 @@ def boot_image(qemu: str) -> Callable[[Path], Run]:
     """Return a function that boots a kernel that may not get as far as to start its devices."""
 
     def run(image: Path) -> Run:
-        arguments = [qemu, *machine_arguments("integer iterations=1", image=image)]
+        arguments = [qemu, *machine_arguments(boot_arguments("integer iterations=1"), image=image)]
         ended = subprocess.run(
             arguments, input=b"", capture_output=True, check=False, timeout=TIMEOUT_SECONDS
         )
@@ -131,7 +87,7 @@ def boot_image(qemu: str) -> Callable[[Path], Run]:
 
 
 @pytest.fixture(scope="session")
-def converse(qemu: str) -> Callable[[str, Sequence[bytes]], tuple[list[bytes], Run]]:
+def converse() -> Callable[[str, Sequence[bytes]], tuple[list[bytes], Run]]:
     """Return a function that runs the server and sends it frames, each after the last answer.
 
     Frames travel in UDP datagrams, one each, which is how QEMU's socket backend carries them.
@@ -146,14 +102,16 @@ def converse(qemu: str) -> Callable[[str, Sequence[bytes]], tuple[list[bytes], R
             other.close()  # QEMU takes the port over
             netdev = f"socket,id=net,udp={ours[0]}:{ours[1]},localaddr={theirs[0]}:{theirs[1]}"
             card = f"virtio-net-device,netdev=net,mac={GUEST_ADDRESS.hex(':')}"
-            arguments = machine_arguments(command, devices=["-netdev", netdev, "-device", card])
+            arguments = machine_arguments(
+                boot_arguments(command), devices=["-netdev", netdev, "-device", card]
+            )
             answers = []
-            with _booted([qemu, *arguments]) as (process, lines):
+            with booted(arguments) as (process, console):
                 for frame in frames:
                     link.sendto(frame, theirs)
                     answers.append(link.recv(2048))
                 rest, _ = process.communicate(timeout=TIMEOUT_SECONDS)
-            return answers, read_run(b"".join(lines) + rest, process.returncode)
+            return answers, read_run(console + rest, process.returncode)
 
     return run
 
