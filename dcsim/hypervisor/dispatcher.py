@@ -10,6 +10,7 @@ length of an instruction's handler or of a host path.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from dcsim.hypervisor.paths import NO_HOST
@@ -40,7 +41,7 @@ class Slot:
         self.timer: Timer | None = None
 
 
-class Dispatcher:
+class Dispatcher(ABC):
     """Runs on the processors of a host what a scheduler chooses.
 
     Parameters
@@ -67,9 +68,9 @@ class Dispatcher:
         """Return what host software lies between a VM and the machine."""
         return NO_HOST if vm.config.technique == "bare-metal" else self._paths
 
+    @abstractmethod
     def _settle(self, vm: VirtualMachine) -> None:
         """Note that a VM that is to stop is off its processor."""
-        raise NotImplementedError
 
     # Dispatching.
 

@@ -12,43 +12,7 @@ import pytest
 
 from dcsim.errors import ScenarioError
 from dcsim.scenario import load_scenario, read_scenario
-
-VALID = """\
-dcsim: 1
-name: small
-duration: 2 s
-storage:
-  shared:
-    - {name: san, latency: 120 us, bandwidth: 2 GB/s}
-hosts:
-  - name: rack
-    count: 2
-    hardware: sifive-u54
-    hypervisor: type1
-    pcpus: 2
-    memory: 256 MiB
-    power: dell-r740
-vms:
-  - name: web
-    count: 2
-    program: server
-    memory: 16 MiB
-    disk: {size: 4 MiB, on: san}
-    requests: {rate: 200 /s, count: 100}
-  - {name: job, program: integer rounds=1, memory: 16 MiB, start: 100 ms}
-consolidation: {interval: 500 ms}
-migrations:
-  - {vm: job, to: rack-1, at: 1 s}
-expect:
-  - {metric: vm.web-0.requests_served, at_least: 10}
-  - {metric: cluster.latency_p99_ns, at_most: 5 ms}
-"""
-
-
-def _problems(text: str, overrides: tuple[str, ...] = ()) -> list[str]:
-    with pytest.raises(ScenarioError) as caught:
-        read_scenario(text.encode(), "f.yaml", Path(), overrides)
-    return [str(problem) for problem in caught.value.problems]
+from tests.unit.scenario_text import VALID, problems_of
 
 
 def test_a_valid_scenario_is_read() -> None:
@@ -360,101 +324,7 @@ MISTAKES = [
 def test_a_mistake_is_told_with_its_place(right: str, wrong: str, problem: str) -> None:
     assert VALID.count(right) >= 1
 
-    assert _problems(VALID.replace(right, wrong, 1)) == [problem]
-
-
-TECHNIQUES = """\
-dcsim: 1
-name: techniques
-duration: 1 s
-hosts:
-  - {name: old, hardware: vt-2005-prescott, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
-  - {name: new, hardware: vt-2008-nehalem, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
-  - {name: holes, hardware: sifive-u54, isa: rv64gc-legacy-silent, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
-vms:
-  - {name: bare, technique: bare-metal, host: holes, program: idle, memory: 16 MiB}
-  - {name: trapped, technique: trap-and-emulate, program: idle, memory: 16 MiB}
-  - {name: rings, technique: four-rings, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
-  - {name: translated, technique: binary-translation, program: idle, memory: 16 MiB}
-  - {name: aware, technique: paravirtual, host: old, program: idle, memory: 16 MiB}
-  - {name: assisted, technique: hardware-assisted, host: new, program: idle, memory: 16 MiB}
-  - {name: shadowed, technique: hardware-assisted, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
-"""
-
-
-def test_every_technique_can_be_asked_for() -> None:
-    scenario = read_scenario(TECHNIQUES.encode(), "f.yaml", Path()).scenario
-
-    assert [vm.paging_used for vm in scenario.each_vm()] == [
-        "none",
-        "shadow-tlb",
-        "shadow-traced",
-        "shadow-tlb",
-        "direct",
-        "nested",
-        "shadow-traced",
-    ]
-
-
-NESTED = "`vt-2005-prescott` has no second stage of translation"
-NESTED_REMEDY = "write `paging: shadow-traced`, or choose hardware that has one"
-NO_TVM = "`four-rings` needs TVM, TW and TSR, which `rv64gc-legacy-silent` has hard-wired to 0"
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong", "problem"),
-    [
-        ("host: new, ", "host: old, ", f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}"),
-        ("host: new, ", "", f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}"),
-        (
-            "vms:",
-            "migrations: [{vm: assisted, to: old, at: 1 ms}]\nvms:",
-            f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}",
-        ),
-        (
-            "traced, host: old, program",
-            "traced, program",
-            f"{NO_TVM}; the VM may run on host `holes`; "
-            "write `binary-translation`, or choose another `isa`",
-        ),
-    ],
-)
-def test_a_technique_must_fit_every_host_that_a_vm_may_be_on(
-    right: str, wrong: str, problem: str
-) -> None:
-    assert right in TECHNIQUES
-    (told,) = _problems(TECHNIQUES.replace(right, wrong, 1))
-    assert told.split(": ", 1)[1] == problem
-
-
-def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
-    consolidating = TECHNIQUES.replace("vms:", "consolidation: {interval: 500 ms}\nvms:")
-    disk = "disk: {size: 1 MiB}, "
-    tied = consolidating.replace("host: ", disk + "host: ")
-
-    assert len(_problems(consolidating)) == 4
-    assert read_scenario(tied.encode(), "f.yaml", Path()).scenario.vms[5].host == "new"
-
-
-@pytest.mark.parametrize(
-    ("keys", "problem"),
-    [
-        (
-            "technique: four-rings, host: old, large_pages: true",
-            "`shadow-tlb` paging has no second stage to be large; "
-            "write `paging: nested`, or leave `large_pages` out",
-        ),
-        (
-            "technique: hardware-assisted, host: new, large_pages: true, memory: 5 MiB",
-            "5 MiB are not whole large pages of 2 MiB; give it a multiple of 2 MiB of memory",
-        ),
-    ],
-)
-def test_large_pages_are_whole_ones_of_a_second_stage(keys: str, problem: str) -> None:
-    keys = keys if "memory" in keys else f"{keys}, memory: 16 MiB"
-    hosts = TECHNIQUES.split("vms:", maxsplit=1)[0]
-    (told,) = _problems(f"{hosts}vms:\n  - {{name: big, {keys}, program: idle}}\n")
-    assert told.split(": ", 1)[1] == problem
+    assert problems_of(VALID.replace(right, wrong, 1)) == [problem]
 
 
 def test_a_virtio_console_is_named_to_the_kernel_that_comes_with_dcsim() -> None:
@@ -503,13 +373,13 @@ FABRICS = [
 def test_a_fabric_connects_every_host(fabric: str, problems: list[str]) -> None:
     text = VALID.replace("storage:", f"fabric: {fabric}\nstorage:", 1)
 
-    assert _problems(text) == problems
+    assert problems_of(text) == problems
 
 
 def test_names_are_unique_once_counts_are_written_out() -> None:
     text = VALID.replace("{name: job,", "{name: web-1,").replace("vm: job", "vm: web-0")
 
-    assert _problems(text) == [
+    assert problems_of(text) == [
         "f.yaml:22:12: the name `web-1` is taken by `vms[0]`; choose another"
     ]
 
@@ -520,11 +390,13 @@ def test_shared_storage_has_a_name_of_its_own() -> None:
         "    - {name: local, latency: 1 us, bandwidth: 1 GB/s}\n    - {name: san,",
     )
 
-    assert _problems(text) == ["f.yaml:6:14: `local` means a host's own disk; choose another name"]
+    assert problems_of(text) == [
+        "f.yaml:6:14: `local` means a host's own disk; choose another name"
+    ]
 
 
 def test_a_scenario_without_hosts_says_so() -> None:
-    assert _problems("dcsim: 1\nname: none\nduration: 1 s\nhosts: []\n") == [
+    assert problems_of("dcsim: 1\nname: none\nduration: 1 s\nhosts: []\n") == [
         "f.yaml:4:8: there is no host; add at least one"
     ]
 
@@ -536,7 +408,7 @@ def test_every_problem_is_told_at_once_in_the_files_order() -> None:
         .replace("duration: 2 s", "duration: 2 MB\nseed: 1\nseed: 2")
     )
 
-    assert [problem.split(": ")[0] for problem in _problems(text)] == [
+    assert [problem.split(": ")[0] for problem in problems_of(text)] == [
         "f.yaml:3:11",
         "f.yaml:5:1",
         "f.yaml:13:17",
@@ -546,7 +418,7 @@ def test_every_problem_is_told_at_once_in_the_files_order() -> None:
 
 @pytest.mark.parametrize("document", ["3", "[1, 2]", "text", "null"])
 def test_a_document_that_is_no_mapping_is_told(document: str) -> None:
-    (problem,) = _problems(document)
+    (problem,) = problems_of(document)
 
     assert problem.startswith("f.yaml:1:1: the scenario must be a mapping of keys to values, not ")
 
@@ -574,64 +446,6 @@ def test_an_image_larger_than_the_memory_is_told(tmp_path: Path) -> None:
     assert (problem.place.line, problem.place.column) == (22, 67)
     assert problem.message == "`large.img` has 16,777,217 bytes"
     assert problem.remedy == "it must fit into the VM's memory of 16 MiB"
-
-
-OVERRIDES = [
-    ("seed=7", lambda scenario: scenario.seed, 7),
-    ("hosts[0].pcpus=4", lambda scenario: scenario.hosts[0].pcpus, 4),
-    ("hosts.rack.memory=1 GiB", lambda scenario: scenario.hosts[0].memory_bytes, 2**30),
-    ("vms.web.requests.rate=1 /s", lambda scenario: scenario.vms[0].requests.rate_millihertz, 1000),
-    ("placement.policy=first-fit", lambda scenario: scenario.placement.policy, "first-fit"),
-    ("consolidation=null", lambda scenario: scenario.consolidation, None),
-    ("expect=[]", lambda scenario: scenario.expect, ()),
-]
-
-
-@pytest.mark.parametrize(("override", "read", "value"), OVERRIDES)
-def test_an_override_sets_one_value(override: str, read: object, value: object) -> None:
-    scenario = read_scenario(VALID.encode(), "f.yaml", Path(), [override]).scenario
-
-    assert callable(read)
-    assert read(scenario) == value
-
-
-def test_later_overrides_win() -> None:
-    scenario = read_scenario(VALID.encode(), "f.yaml", Path(), ["seed=2", "seed=3"]).scenario
-
-    assert scenario.seed == 3
-
-
-WRONG_OVERRIDES = [
-    ("seed", "--set seed: this is not an assignment; write `--set path=value`, such as `seed=2`"),
-    ("=3", "--set =3: this is not an assignment; write `--set path=value`, such as `seed=2`"),
-    (
-        "a..b=3",
-        "--set a..b=3: this is not an assignment; write `--set path=value`, such as `seed=2`",
-    ),
-    ("seed=x", "--set seed=x: `seed` must be a whole number, not the text `x`"),
-    (
-        "hosts.reck.pcpus=1",
-        "--set hosts.reck.pcpus=1: no element is called `reck`; did you mean `rack`?",
-    ),
-    (
-        "hosts[3].pcpus=1",
-        "--set hosts[3].pcpus=1: the list has 1 elements, so `[3]` does not exist; count from 0",
-    ),
-    ("seed[0]=1", "--set seed[0]=1: `[0]` needs a list, and there is none"),
-    (
-        "hosts.rack.memroy=1 GiB",
-        "--set hosts.rack.memroy=1 GiB: `hosts[0]` has no key `memroy`; did you mean `memory`?",
-    ),
-    (
-        "vms.job.requests.rate=1 /s",
-        "--set vms.job.requests.rate=1 /s: `vms[1].requests` has no `count`; add `count: ...`",
-    ),
-]
-
-
-@pytest.mark.parametrize(("override", "problem"), WRONG_OVERRIDES)
-def test_a_wrong_override_is_told_as_its_own_place(override: str, problem: str) -> None:
-    assert _problems(VALID, (override,)) == [problem]
 
 
 def test_places_of_the_scenario_can_be_asked_for() -> None:

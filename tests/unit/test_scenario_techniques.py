@@ -1,0 +1,103 @@
+"""Scenario files that choose techniques: what fits the hardware is read, what does not is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dcsim.scenario import read_scenario
+from tests.unit.scenario_text import problems_of
+
+TECHNIQUES = """\
+dcsim: 1
+name: techniques
+duration: 1 s
+hosts:
+  - {name: old, hardware: vt-2005-prescott, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
+  - {name: new, hardware: vt-2008-nehalem, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
+  - {name: holes, hardware: sifive-u54, isa: rv64gc-legacy-silent, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
+vms:
+  - {name: bare, technique: bare-metal, host: holes, program: idle, memory: 16 MiB}
+  - {name: trapped, technique: trap-and-emulate, program: idle, memory: 16 MiB}
+  - {name: rings, technique: four-rings, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
+  - {name: translated, technique: binary-translation, program: idle, memory: 16 MiB}
+  - {name: aware, technique: paravirtual, host: old, program: idle, memory: 16 MiB}
+  - {name: assisted, technique: hardware-assisted, host: new, program: idle, memory: 16 MiB}
+  - {name: shadowed, technique: hardware-assisted, paging: shadow-traced, host: old, program: idle, memory: 16 MiB}
+"""
+
+
+def test_every_technique_can_be_asked_for() -> None:
+    scenario = read_scenario(TECHNIQUES.encode(), "f.yaml", Path()).scenario
+
+    assert [vm.paging_used for vm in scenario.each_vm()] == [
+        "none",
+        "shadow-tlb",
+        "shadow-traced",
+        "shadow-tlb",
+        "direct",
+        "nested",
+        "shadow-traced",
+    ]
+
+
+NESTED = "`vt-2005-prescott` has no second stage of translation"
+NESTED_REMEDY = "write `paging: shadow-traced`, or choose hardware that has one"
+NO_TVM = "`four-rings` needs TVM, TW and TSR, which `rv64gc-legacy-silent` has hard-wired to 0"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("host: new, ", "host: old, ", f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}"),
+        ("host: new, ", "", f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}"),
+        (
+            "vms:",
+            "migrations: [{vm: assisted, to: old, at: 1 ms}]\nvms:",
+            f"{NESTED}; the VM may run on host `old`; {NESTED_REMEDY}",
+        ),
+        (
+            "traced, host: old, program",
+            "traced, program",
+            f"{NO_TVM}; the VM may run on host `holes`; "
+            "write `binary-translation`, or choose another `isa`",
+        ),
+    ],
+)
+def test_a_technique_must_fit_every_host_that_a_vm_may_be_on(
+    right: str, wrong: str, problem: str
+) -> None:
+    assert right in TECHNIQUES
+    (told,) = problems_of(TECHNIQUES.replace(right, wrong, 1))
+    assert told.split(": ", 1)[1] == problem
+
+
+def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
+    consolidating = TECHNIQUES.replace("vms:", "consolidation: {interval: 500 ms}\nvms:")
+    disk = "disk: {size: 1 MiB}, "
+    tied = consolidating.replace("host: ", disk + "host: ")
+
+    assert len(problems_of(consolidating)) == 4
+    assert read_scenario(tied.encode(), "f.yaml", Path()).scenario.vms[5].host == "new"
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        (
+            "technique: four-rings, host: old, large_pages: true",
+            "`shadow-tlb` paging has no second stage to be large; "
+            "write `paging: nested`, or leave `large_pages` out",
+        ),
+        (
+            "technique: hardware-assisted, host: new, large_pages: true, memory: 5 MiB",
+            "5 MiB are not whole large pages of 2 MiB; give it a multiple of 2 MiB of memory",
+        ),
+    ],
+)
+def test_large_pages_are_whole_ones_of_a_second_stage(keys: str, problem: str) -> None:
+    keys = keys if "memory" in keys else f"{keys}, memory: 16 MiB"
+    hosts = TECHNIQUES.split("vms:", maxsplit=1)[0]
+    (told,) = problems_of(f"{hosts}vms:\n  - {{name: big, {keys}, program: idle}}\n")
+    assert told.split(": ", 1)[1] == problem
