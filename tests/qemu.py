@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 QEMU = "qemu-system-riscv64"
-KERNEL = Path(str(files("dcsim.guest") / "images" / "kernel.elf"))
+IMAGES = Path(str(files("dcsim.guest") / "images"))
+KERNEL = IMAGES / "kernel.elf"
+MONITOR = IMAGES / "monitor.elf"
 TIMEOUT_SECONDS = 120
 _VIRTIO_CONSOLE = ["-device", "virtio-serial-device", "-device", "virtconsole,chardev=terminal"]
 

@@ -36,6 +36,8 @@ _LANGUAGE = [
 ]
 # The kernel must not touch floating-point registers: they belong to the processes.
 _KERNEL = ["-mabi=lp64", "-Icommon", "-Ikernel"]
+# Of the kernel's headers the monitor uses the one that names the machine's registers.
+_MONITOR = ["-mabi=lp64", "-Icommon", "-Ikernel"]
 _PROGRAM = ["-mabi=lp64d", "-ffp-contract=off", "-Icommon", "-Ilibrary"]
 _LINK = [
     *("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--strip-all", "-Wl,--gc-sections"),
@@ -49,7 +51,7 @@ def build(output: Path) -> None:
     Parameters
     ----------
     output
-        Receives ``kernel.elf`` and ``programs.json``.
+        Receives ``kernel.elf``, ``monitor.elf`` and ``programs.json``.
 
     Raises
     ------
@@ -65,7 +67,9 @@ def build(output: Path) -> None:
             for source in _sources("programs", suffixes=[".c"])
         ]
         _build_kernel(programs, work, output / "kernel.elf")
-    (output / "kernel.elf").chmod(0o644)
+        _build_monitor(output, work, output / "monitor.elf")
+    for name in ("kernel.elf", "monitor.elf"):
+        (output / name).chmod(0o644)
     (output / "programs.json").write_text(json.dumps(_program_list(), indent=2) + "\n")
 
 
@@ -112,6 +116,14 @@ def _build_kernel(programs: Sequence[Path], work: Path, target: Path) -> None:
     _compiler(*_TARGET, "-mabi=lp64", f"-I{work}", "-c", table, "-o", table_object)
     script = "-Wl,-T,kernel/image.ld,-e,entry_physical"
     _compiler(*_TARGET, "-mabi=lp64", *_LINK, script, *objects, table_object, "-o", target)
+
+
+def _build_monitor(payload: Path, work: Path, target: Path) -> None:
+    """Compile and link the monitor around the kernel in the folder `payload`."""
+    flags = [*_MONITOR, f"-I{payload}"]
+    objects = _compile(_sources("monitor", "common"), work / "monitor", flags)
+    script = "-Wl,-T,monitor/image.ld,-e,boot"
+    _compiler(*_TARGET, "-mabi=lp64", *_LINK, script, *objects, "-o", target)
 
 
 def _program_table(programs: Sequence[Path]) -> str:

@@ -42,6 +42,20 @@ def kernel_image() -> bytes:
     return (_IMAGES / "kernel.elf").read_bytes()
 
 
+def monitor_image() -> bytes:
+    """Return the monitor that runs the kernel, or copies of itself, as an ELF file.
+
+    Its boot arguments are the kernel's; ``monitor.depth=2`` before them asks for two monitors, one
+    in the other.
+
+    Returns
+    -------
+    bytes
+        RISC-V ELF-64; its segments are to be loaded at their physical addresses.
+    """
+    return (_IMAGES / "monitor.elf").read_bytes()
+
+
 def programs() -> list[Program]:
     """Return the programs in the kernel image, sorted by name.
 

@@ -10,6 +10,7 @@ from dcsim.hypervisor.credit import CreditScheduler
 from dcsim.hypervisor.fair import FairScheduler
 from dcsim.hypervisor.hypervisor import Hypervisor
 from dcsim.hypervisor.paths import TYPE1, TYPE2, HostPaths
+from dcsim.hypervisor.recursion import demonstrate_recursion
 from dcsim.hypervisor.scheduler import Choice, Scheduler
 from dcsim.hypervisor.technique import (
     PAGINGS,
@@ -50,6 +51,7 @@ __all__ = [
     "VmConfig",
     "constants",
     "default_paging",
+    "demonstrate_recursion",
     "misfit",
     "paging_misfit",
 ]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from dcsim.report.recursion import recursion_table, recursion_verdict
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -67,6 +69,8 @@ def classification_parts(classification: Part) -> Iterator[RenderableType]:
     yield from _offenders(classification["instructions"], seed)
     if classification["guest"] is not None:
         yield from _guest_parts(classification["guest"], seed)
+    if "recursion" in classification:
+        yield recursion_table(classification["recursion"])
     yield _verdicts(classification)
 
 
@@ -245,6 +249,9 @@ def _verdicts(classification: Part) -> Table:
         offenders = _merged(each["offenders"])
         broken = "" if each["holds"] else f"; broken by {', '.join(offenders)}"
         table.add_row(str(each["theorem"]), verdict, each["condition"] + broken)
+        if each["theorem"] == 1 and "recursion" in classification:
+            recursion = classification["recursion"]
+            table.add_row("2", *recursion_verdict(virtualisable=each["holds"], recursion=recursion))
     guest = classification["guest"]
     if guest is not None:
         broken = "" if guest["holds"] else f"; broken by {', '.join(_merged(guest['offenders']))}"

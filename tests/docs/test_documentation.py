@@ -26,6 +26,7 @@ GUIDES = [
     ROOT / "docs/measured-and-assumed.md",
     ROOT / "docs/hardware-profiles.md",
     ROOT / "docs/concepts/sensitive-instructions.md",
+    ROOT / "docs/concepts/monitors-in-monitors.md",
 ]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 

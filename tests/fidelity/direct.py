@@ -48,6 +48,8 @@ class Guest:
         The hardware.
     bootargs
         Instead of the case's own.
+    image
+        What it boots.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class Guest:
         store: _core.PageStore | None = None,
         profile: str = PROFILE,
         bootargs: str | None = None,
+        image: bytes | None = None,
     ) -> None:
         self.case = case
+        self.image = image or kernel_image()
         self.technique = technique
         self.store = store or _core.PageStore(STORE_BYTES)
         self.paging = paging
@@ -91,7 +95,7 @@ class Guest:
 
     def boot(self) -> Guest:
         """Put the guest's vCPU before the kernel's first instruction."""
-        self.vm = self.machine.create_vm(self.config, kernel_image(), self.disk)
+        self.vm = self.machine.create_vm(self.config, self.image, self.disk)
         self.machine.load(0, self.vm, 0)
         return self
 

@@ -1,4 +1,4 @@
-"""The cases on QEMU's `virt` machine, with the same kernel image."""
+"""The cases on QEMU's `virt` machine, with the same images."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ from pathlib import Path
 
 from tests.fidelity.cases import MIB, Case
 from tests.fidelity.outcome import Outcome, outcome
-from tests.qemu import TIMEOUT_SECONDS, booted, machine_arguments
+from tests.qemu import KERNEL, MONITOR, TIMEOUT_SECONDS, booted, machine_arguments
 
 LEAST_MEMORY_MIB = 32
 """QEMU lays its device tree where a smaller machine has no memory."""
 
 
-def run_on_qemu(case: Case, folder: Path) -> Outcome:
-    """Return what a case leaves behind on QEMU."""
+def run_on_qemu(case: Case, folder: Path, *, monitors: int = 0) -> Outcome:
+    """Return what a case leaves behind on QEMU, in so many copies of the guest image's monitor.
+
+    QEMU's clock is the wall clock: in monitors, time slices are long enough for any load.
+    """
+    prefix = f"monitor.depth={monitors} kernel.tick_ms=1000 " if monitors else ""
     arguments = machine_arguments(
-        case.boot_arguments,
+        prefix + case.boot_arguments,
+        image=MONITOR if monitors else KERNEL,
         memory_mib=max(case.memory_mib, LEAST_MEMORY_MIB),
         disk=_disk(case, folder),
     )

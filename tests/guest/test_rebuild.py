@@ -1,4 +1,4 @@
-"""The committed image is what its sources give, wherever they lie."""
+"""The committed images are what their sources give, wherever they lie."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def test_image_is_rebuilt_to_the_same_bytes_from_any_folder(
     shutil.copytree(repository / "dcsim" / "guest", sources)
     monkeypatch.setattr(build, "SOURCES", sources)
     build.build(output)
-    for name in ("kernel.elf", "programs.json"):
+    for name in ("kernel.elf", "monitor.elf", "programs.json"):
         committed = repository / "dcsim" / "guest" / "images" / name
         assert (output / name).read_bytes() == committed.read_bytes(), name

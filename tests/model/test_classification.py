@@ -11,6 +11,7 @@ from dcsim.cli.main import run_command
 from dcsim.errors import UnknownNameError
 from dcsim.host.classification import classify, instruction_sets
 from dcsim.report.classification import classification_parts
+from dcsim.report.recursion import recursion_verdict
 
 CSR_INSTRUCTIONS = ("csrrw", "csrrs", "csrrc", "csrrwi", "csrrsi", "csrrci")
 DOCUMENTED = {
@@ -126,3 +127,28 @@ def _members(name: str) -> int:
         return len(CSR_INSTRUCTIONS) * numbers
     ways = re.match(r"csrr\{(.+)\}", name)
     return (len(ways[1].split(",")) if ways else 1) * numbers
+
+
+@pytest.mark.parametrize(
+    ("isa", "verdict"),
+    [
+        ("rv64gc", "2 recursively virtualisable theorem 1, and .*; demonstrated by 20 runs"),
+        ("rv64gc-legacy", "2 not demonstrated theorem 1, and .*; .* interrupts are o"),
+    ],
+)
+def test_theorem_2_is_told_by_what_was_run(
+    isa: str, verdict: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(["classify", "--isa", isa, "--states", "4", "--recursive"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert re.search(verdict, shown)
+
+
+def test_theorem_2_is_left_open_when_nothing_was_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["classify", "--isa", "rv64gc", "--states", "4"]) == 0
+    assert "recursively" not in capsys.readouterr().out
+
+
+def test_runs_that_go_right_demonstrate_nothing_without_theorem_1() -> None:
+    verdict, _ = recursion_verdict(virtualisable=False, recursion={"holds": True, "stacks": []})
+    assert verdict == "not recursively virtualisable"
