@@ -13,8 +13,8 @@
 #![allow(clippy::print_stdout, clippy::cast_precision_loss)]
 
 use dcsim_hart::{
-    Bus, BusError, Engine, Exception, Hart, HostedModes, Interpreter, InterruptLines, IsaProfile,
-    Ports, Privilege, Signal, Stop, Timing, TlbShape, TrapRecord, Width,
+    Engine, Exception, Hart, HostedModes, Interpreter, IsaProfile, NoDevices, Ports, Privilege,
+    Stop, Timing, TlbShape, TrapRecord,
 };
 use dcsim_memory::{Frames, Memory, PageStore, PhysicalAddress};
 use std::process::ExitCode;
@@ -23,30 +23,6 @@ const BASE: u64 = 0x8000_0000;
 const MEMORY_BYTES: u64 = 64 << 20;
 /// Cycles between two looks at `tohost`.
 const SLICE_CYCLES: u64 = 100_000;
-
-/// A machine without devices.
-struct NoDevices;
-
-impl Bus for NoDevices {
-    fn load(&mut self, _: &mut Memory<'_>, _: u64, _: Width, _: u64) -> Result<u64, BusError> {
-        Err(BusError)
-    }
-
-    fn store(
-        &mut self,
-        _: &mut Memory<'_>,
-        _: u64,
-        _: Width,
-        _: u64,
-        _: u64,
-    ) -> Result<Signal, BusError> {
-        Err(BusError)
-    }
-
-    fn interrupt_lines(&self, _: usize) -> InterruptLines {
-        InterruptLines::default()
-    }
-}
 
 /// The little-endian number at an offset.
 fn number(bytes: &[u8], offset: u64, length: usize) -> Option<u64> {

@@ -92,29 +92,41 @@ impl Default for InterruptLines {
 
 /// The devices of a machine, as a hart reaches them.
 pub trait Bus {
-    /// Reads `width` bytes at a physical address that is no memory.
+    /// Reads `width` bytes at a physical address that is no memory. Without devices, nothing is there.
     fn load(
         &mut self,
-        memory: &mut Memory<'_>,
-        address: u64,
-        width: Width,
-        now_cycles: u64,
-    ) -> Result<u64, BusError>;
+        _memory: &mut Memory<'_>,
+        _address: u64,
+        _width: Width,
+        _now_cycles: u64,
+    ) -> Result<u64, BusError> {
+        Err(BusError)
+    }
 
     /// Writes the low `width` bytes of `value` to a physical address that is no memory.
     fn store(
         &mut self,
-        memory: &mut Memory<'_>,
-        address: u64,
-        width: Width,
-        value: u64,
-        now_cycles: u64,
-    ) -> Result<Signal, BusError>;
+        _memory: &mut Memory<'_>,
+        _address: u64,
+        _width: Width,
+        _value: u64,
+        _now_cycles: u64,
+    ) -> Result<Signal, BusError> {
+        Err(BusError)
+    }
 
     /// The interrupt inputs of `hart` now. The hart reads them when a run begins, after each of
     /// its own accesses to a device, and at no other time.
-    fn interrupt_lines(&self, hart: usize) -> InterruptLines;
+    fn interrupt_lines(&self, _hart: usize) -> InterruptLines {
+        InterruptLines::default()
+    }
 }
+
+/// A machine without devices.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoDevices;
+
+impl Bus for NoDevices {}
 
 /// What a hart needs of its machine while it runs.
 pub struct Ports<'a> {

@@ -29,7 +29,7 @@ pub mod timing;
 mod transition;
 pub mod trap;
 
-pub use bus::{Bus, BusError, InterruptLines, Ports, Signal, Width};
+pub use bus::{Bus, BusError, InterruptLines, NoDevices, Ports, Signal, Width};
 pub use clock::Clock;
 pub use counters::Counters;
 pub use csr::{CsrEffect, CsrOp, Csrs};

@@ -115,10 +115,6 @@ struct Bell {
 }
 
 impl Bus for Bell {
-    fn load(&mut self, _: &mut Memory<'_>, _: u64, _: Width, _: u64) -> Result<u64, BusError> {
-        Err(BusError)
-    }
-
     fn store(
         &mut self,
         _: &mut Memory<'_>,

@@ -2,10 +2,7 @@
 
 use crate::ids::VmId;
 use dcsim_hart::csr::fields::{counter, environment, interrupt, status};
-use dcsim_hart::{
-    Bus, BusError, Exception, Hart, HostedModes, InterruptLines, Privilege, Signal, Width,
-};
-use dcsim_memory::Memory;
+use dcsim_hart::{Bus, Exception, Hart, HostedModes, InterruptLines, Privilege};
 
 /// A pCPU.
 #[derive(Debug)]
@@ -144,21 +141,6 @@ pub struct HostBus {
 }
 
 impl Bus for HostBus {
-    fn load(&mut self, _: &mut Memory<'_>, _: u64, _: Width, _: u64) -> Result<u64, BusError> {
-        Err(BusError)
-    }
-
-    fn store(
-        &mut self,
-        _: &mut Memory<'_>,
-        _: u64,
-        _: Width,
-        _: u64,
-        _: u64,
-    ) -> Result<Signal, BusError> {
-        Err(BusError)
-    }
-
     fn interrupt_lines(&self, _: usize) -> InterruptLines {
         let supervisor = self.level == MonitorLevel::Supervisor;
         InterruptLines {

@@ -4,9 +4,7 @@ use super::{Assumption, Primitive};
 use crate::assumed;
 use dcsim_hart::csr::fields::hypervisor_status;
 use dcsim_hart::isa::Register;
-use dcsim_hart::{
-    Bus, BusError, CsrOp, Hart, InterruptLines, Ports, Privilege, Right, Signal, Width,
-};
+use dcsim_hart::{Bus, BusError, CsrOp, Hart, NoDevices, Ports, Privilege, Right, Width};
 use dcsim_memory::{Memory, MemoryError, PAGE_BYTES, PhysicalAddress};
 
 /// A handler's access to the hart it plays a mode of, and to that hart's machine.
@@ -304,31 +302,6 @@ impl Meter<'_> {
     pub fn assume(&mut self, assumption: Assumption) {
         debug_assert_eq!(assumption.unit, "instructions", "{}", assumption.name);
         self.charge(Primitive::Alu, assumption.value);
-    }
-}
-
-/// What a handler's look at its guest's code finds where there is no memory.
-struct NoDevices;
-
-impl Bus for NoDevices {
-    fn load(&mut self, _: &mut Memory<'_>, _: u64, _: Width, _: u64) -> Result<u64, BusError> {
-        Err(BusError)
-    }
-
-    fn store(
-        &mut self,
-        _: &mut Memory<'_>,
-        _: u64,
-        _: Width,
-        _: u64,
-        _: u64,
-    ) -> Result<Signal, BusError> {
-        Err(BusError)
-    }
-
-    /// The hart reads its lines anew when it goes on.
-    fn interrupt_lines(&self, _: usize) -> InterruptLines {
-        InterruptLines::default()
     }
 }
 

@@ -7,8 +7,8 @@ use super::registers::{Registers, guest_bits, is_of_configuration, is_of_guest};
 use super::state::State;
 use dcsim_hart::csr::fields::{counter, environment, interrupt};
 use dcsim_hart::{
-    Bus, BusError, Csrs, Engine, Hart, HostedModes, InterruptLines, IsaProfile, Ports, Privilege,
-    Reservation, Signal, Stop, Timing, Width,
+    Csrs, Engine, Hart, HostedModes, IsaProfile, NoDevices, Ports, Privilege, Reservation, Stop,
+    Timing, Width,
 };
 use dcsim_memory::{Frames, Memory, MemoryError, PAGE_BYTES, PageStore, PhysicalAddress};
 
@@ -29,30 +29,6 @@ const PMP_EVERYTHING: u64 = 0x1f;
 
 /// Every execution begins at this cycle, so that no clock tells two of them apart.
 const BEGIN_CYCLES: u64 = 1000;
-
-/// A machine without devices.
-struct NoDevices;
-
-impl Bus for NoDevices {
-    fn load(&mut self, _: &mut Memory<'_>, _: u64, _: Width, _: u64) -> Result<u64, BusError> {
-        Err(BusError)
-    }
-
-    fn store(
-        &mut self,
-        _: &mut Memory<'_>,
-        _: u64,
-        _: Width,
-        _: u64,
-        _: u64,
-    ) -> Result<Signal, BusError> {
-        Err(BusError)
-    }
-
-    fn interrupt_lines(&self, _: usize) -> InterruptLines {
-        InterruptLines::default()
-    }
-}
 
 /// What all worlds share: the pages behind their frames, and the engine.
 #[derive(Debug)]
