@@ -13,7 +13,6 @@ use crate::ids::VmId;
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
-use crate::shadow::tree::TableFrames;
 use crate::supervisor::Inputs;
 use crate::technique::{Site, Step, Technique};
 use dcsim_hart::csr::fields::interrupt;
@@ -241,10 +240,6 @@ impl Technique for BareMetal {
 
     fn page_map(&self) -> Option<&PageMap> {
         None
-    }
-
-    fn reclaim(&mut self, _: &mut Meter<'_>, _: &mut TableFrames<'_>, _: u64) -> bool {
-        false
     }
 
     fn capture(&self, _: &VmCounters) -> CpuState {

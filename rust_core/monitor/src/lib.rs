@@ -19,6 +19,7 @@ pub mod config;
 pub mod counters;
 pub mod cpu_state;
 pub mod device_access;
+pub mod emulator;
 pub mod error;
 pub mod exit;
 pub mod four_rings;

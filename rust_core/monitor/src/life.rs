@@ -6,6 +6,7 @@
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
+use crate::guest_firmware::{Departure, ECALL_BYTES};
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::supervisor::{Inputs, Supervisor};
@@ -89,6 +90,20 @@ impl Life {
             Phase::Wait => Step::Wait(self.wake_cycle(site)),
             Phase::Stopped => Step::Wait(None),
             _ => Step::Done,
+        }
+    }
+
+    /// Notes what a call to firmware did, and lets the guest go on behind the call. Tells how.
+    pub fn depart(&mut self, departure: Departure) -> Phase {
+        self.pc = self.pc.wrapping_add(ECALL_BYTES);
+        match departure {
+            Departure::Return => Phase::Enter,
+            Departure::Stop => Phase::Stopped,
+            Departure::Suspend => Phase::Wait,
+            Departure::SuspendAndResume(start) => {
+                self.resume = Some(start);
+                Phase::Wait
+            }
         }
     }
 

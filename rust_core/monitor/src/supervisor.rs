@@ -4,8 +4,10 @@
 //! its supervisor registers are the fields here. A register that hardware of this kind would
 //! legalise on a write is legalised in the same way, so that a guest cannot tell the difference.
 
+use crate::instruction::{CsrAccess, CsrOperand};
 use dcsim_hart::csr::fields::{counter, environment, interrupt, satp, status};
 use dcsim_hart::{Interrupt, Privilege};
+use dcsim_machine::Meter;
 
 /// Numbers of the registers that the monitor emulates.
 pub mod csr {
@@ -202,6 +204,20 @@ impl Supervisor {
             csr::SATP => self.translation,
             _ => return None,
         })
+    }
+
+    /// Does what an access to a register of this record does: the register gets its new value, if
+    /// it is written at all, and the instruction's destination the old one.
+    pub fn access(&mut self, meter: &mut Meter<'_>, access: &CsrAccess, old: u64) {
+        if access.writes() {
+            let operand = match access.operand {
+                CsrOperand::Register(register) => meter.read_register(register),
+                CsrOperand::Immediate(value) => value,
+            };
+            meter.store_state(1);
+            self.write(access.number, access.result(old, operand));
+        }
+        meter.write_register(access.destination, old);
     }
 
     /// Writes a supervisor register after making the value a legal one; `None` if this is none

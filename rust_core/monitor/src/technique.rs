@@ -246,9 +246,8 @@ pub trait Technique: std::fmt::Debug + Send {
     }
 
     /// Gives up what it can of the frames that a VM on no pCPU does not need, until `wanted` are
-    /// free; the handler behind the meter pays. Tells whether it gave any.
-    fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64)
-    -> bool;
+    /// free; the handler behind the meter pays.
+    fn reclaim(&mut self, _: &mut Meter<'_>, _: &mut TableFrames<'_>, _wanted: u64) {}
 
     /// Whether an address at which the pCPU executes is in translated code; `None` unless the
     /// guest's kernel executes and is translated. For tests.

@@ -71,7 +71,7 @@ impl BinaryTranslation {
 
     /// Makes sure that frames can be taken, and frees shadow trees for that, then translations.
     pub(super) fn reserve(&mut self, site: &mut Site<'_>, count: u64) -> bool {
-        if crate::trap_and_emulate::reserve(&mut self.base, site, count) {
+        if self.base.reserve(site, count) {
             return true;
         }
         if site.allocator.last_failure_was_injected() || self.cache.is_empty() {

@@ -5,6 +5,7 @@ use super::registers::TAKEN_OVER;
 use super::sheet::Place;
 use super::vcpu::{BinaryTranslation, Origin};
 use crate::assumed;
+use crate::emulator::Emulator;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
 use crate::instruction::{Sensitive, sensitive};

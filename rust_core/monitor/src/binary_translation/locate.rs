@@ -7,6 +7,7 @@ use super::sheet::{Owner, Place};
 use super::translator::translate;
 use super::vcpu::{BinaryTranslation, Origin};
 use crate::assumed;
+use crate::emulator::Emulator;
 use crate::error::HostError;
 use crate::shadow::entry::{ACCESSED, EXECUTE, USER, VALID};
 use crate::shadow::guest_walk::GuestLeaf;

@@ -7,6 +7,7 @@ use super::fetch::FetchFault;
 use super::sheet::{Owner, PAGE, Place};
 use super::vcpu::BinaryTranslation;
 use crate::assumed;
+use crate::emulator::Emulator;
 use crate::error::HostError;
 use crate::guest_pages::provide;
 use crate::instruction::{Transfer, device_access};

@@ -120,22 +120,15 @@ impl Technique for BinaryTranslation {
         self.base.page_map()
     }
 
-    fn reclaim(
-        &mut self,
-        meter: &mut Meter<'_>,
-        frames: &mut TableFrames<'_>,
-        wanted: u64,
-    ) -> bool {
-        let before = frames.allocator.free_count();
+    fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
         self.base.reclaim(meter, frames, wanted);
-        if before < wanted && frames.allocator.free_count() < wanted {
+        if frames.allocator.free_count() < wanted {
             if let Some(spaces) = self.base.spaces.tlb() {
                 spaces.clear(meter, frames);
             }
             self.cache.empty(meter, frames);
             self.device_faults.clear();
         }
-        frames.allocator.free_count() > before
     }
 
     fn is_translated(&self, pc: u64) -> Option<bool> {

@@ -2,7 +2,7 @@
 
 use super::vcpu::FourRings;
 use crate::error::HostError;
-use crate::guest_firmware::{Departure, ECALL_BYTES, GuestPort, serve_call};
+use crate::guest_firmware::{GuestPort, serve_call};
 use crate::shadow::Shadow;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
@@ -47,18 +47,11 @@ impl FourRings {
     pub(super) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
         let mut port = Port { spaces: &mut self.spaces };
         let departure = serve_call(site, &self.map, &mut port)?;
-        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
-        if let Departure::SuspendAndResume(start) = departure {
-            self.life.resume = Some(start);
+        let phase = self.life.depart(departure);
+        if phase == Phase::Wait {
+            self.read_wakers(&mut site.meter());
         }
-        Ok(match departure {
-            Departure::Return => Phase::Enter,
-            Departure::Stop => Phase::Stopped,
-            Departure::Suspend | Departure::SuspendAndResume(_) => {
-                self.read_wakers(&mut site.meter());
-                Phase::Wait
-            }
-        })
+        Ok(phase)
     }
 
     /// The state in which firmware enters a kernel.

@@ -3,8 +3,9 @@
 
 use super::vcpu::FourRings;
 use crate::assumed;
+use crate::emulator::Emulator;
 use crate::error::HostError;
-use crate::instruction::{CsrAccess, CsrOperand};
+use crate::instruction::CsrAccess;
 use crate::reason::ExitReason;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
@@ -19,10 +20,8 @@ use dcsim_machine::firmware::csr as machine;
 /// Bytes of the instructions here: none has a short form.
 const LENGTH: u64 = 4;
 
-impl FourRings {
-    /// Emulates an access to a control and status register; `false` if it is illegal for the
-    /// guest too.
-    pub(super) fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
+impl Emulator for FourRings {
+    fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
         let instructions = self.life.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
         decode(&mut meter);
@@ -39,33 +38,12 @@ impl FourRings {
             _ => None,
         };
         let Some(old) = old else { return false };
-        if access.writes() {
-            let operand = match access.operand {
-                CsrOperand::Register(register) => meter.read_register(register),
-                CsrOperand::Immediate(value) => value,
-            };
-            meter.store_state(1);
-            self.life.guest.write(access.number, access.result(old, operand));
-        }
-        meter.write_register(access.destination, old);
+        self.life.guest.access(&mut meter, &access, old);
         self.life.pc = self.life.pc.wrapping_add(LENGTH);
         true
     }
 
-    /// Reads a counter if supervisor mode, and for user mode the guest kernel, lets it.
-    fn read_counter(&self, meter: &mut Meter<'_>, number: u16, instructions: u64) -> Option<u64> {
-        let bit = if number == csr::INSTRET { counter::INSTRET } else { counter::CYCLE };
-        if self.life.guest.privilege == Privilege::User
-            && meter.read_csr(csr::SCOUNTEREN) & bit == 0
-        {
-            return None;
-        }
-        meter.load_state(2);
-        Some(if number == csr::INSTRET { instructions } else { meter.read_csr(number) })
-    }
-
-    /// Emulates SRET.
-    pub(super) fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
+    fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
         let mut meter = site.meter();
         decode(&mut meter);
         self.life.guest.exception_pc = meter.read_csr(csr::SEPC);
@@ -73,8 +51,7 @@ impl FourRings {
         Handled::Resume(ExitReason::SupervisorReturn)
     }
 
-    /// Emulates WFI.
-    pub(super) fn wait(&mut self, site: &mut Site<'_>) -> Handled {
+    fn wait(&mut self, site: &mut Site<'_>) -> Handled {
         let external = site.board.lines(0).supervisor_external;
         let mut meter = site.meter();
         decode(&mut meter);
@@ -88,15 +65,7 @@ impl FourRings {
         }
     }
 
-    /// Reads what decides about the end of a wait.
-    pub(super) fn read_wakers(&mut self, meter: &mut Meter<'_>) {
-        self.life.guest.enable = meter.read_csr(csr::SIE);
-        self.life.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
-        self.life.guest.timer_compare = meter.read_csr(csr::STIMECMP);
-    }
-
-    /// Emulates SFENCE.VMA on the shadow trees.
-    pub(super) fn fence(
+    fn fence(
         &mut self,
         site: &mut Site<'_>,
         address: Register,
@@ -105,13 +74,41 @@ impl FourRings {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         decode(&mut meter);
-        let mut operand =
-            |register| (register != Register::R0).then(|| meter.read_register(register));
-        let address = operand(address);
-        let asid = operand(asid).map(|value| value as u16);
-        self.spaces.fence(&mut meter, &mut frames, FenceScope { address, asid })?;
+        let scope = FenceScope::read(&mut meter, address, asid);
+        self.spaces.fence(&mut meter, &mut frames, scope)?;
         self.life.pc = self.life.pc.wrapping_add(LENGTH);
         Ok(Handled::Resume(ExitReason::AddressFence))
+    }
+
+    fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
+        meter.read_csr(machine::MTVAL);
+        self.life.guest.vector = meter.read_csr(csr::STVEC);
+        let pc = self.life.pc;
+        self.life.pc = self.life.guest.enter_trap(cause, value, pc);
+        for (number, value) in [(csr::SCAUSE, cause), (csr::STVAL, value), (csr::SEPC, pc)] {
+            meter.write_csr(number, value);
+        }
+    }
+}
+
+impl FourRings {
+    /// Reads a counter if supervisor mode, and for user mode the guest kernel, lets it.
+    fn read_counter(&self, meter: &mut Meter<'_>, number: u16, instructions: u64) -> Option<u64> {
+        let bit = if number == csr::INSTRET { counter::INSTRET } else { counter::CYCLE };
+        if self.life.guest.privilege == Privilege::User
+            && meter.read_csr(csr::SCOUNTEREN) & bit == 0
+        {
+            return None;
+        }
+        meter.load_state(2);
+        Some(if number == csr::INSTRET { instructions } else { meter.read_csr(number) })
+    }
+
+    /// Reads what decides about the end of a wait.
+    pub(super) fn read_wakers(&mut self, meter: &mut Meter<'_>) {
+        self.life.guest.enable = meter.read_csr(csr::SIE);
+        self.life.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
+        self.life.guest.timer_compare = meter.read_csr(csr::STIMECMP);
     }
 }
 

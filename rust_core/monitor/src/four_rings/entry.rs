@@ -2,7 +2,6 @@
 //!
 //! What is pending for the guest and enabled, the hart delivers itself.
 
-use super::reserve;
 use super::vcpu::FourRings;
 use crate::assumed;
 use crate::error::HostError;
@@ -21,7 +20,7 @@ impl FourRings {
         let view = View::of_resident(&self.life.guest);
         let translation = self.life.guest.translation;
         let frames = self.spaces.entry_frames();
-        if !self.spaces.has_tree(translation, view) && !reserve(self, site, frames) {
+        if !self.spaces.has_tree(translation, view) && !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
         let external = site.board.lines(0).supervisor_external;

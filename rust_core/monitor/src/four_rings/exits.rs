@@ -1,19 +1,17 @@
 //! Handling a trap out of the guest: find the reason, do what it asks for.
 
-use super::reserve;
 use super::vcpu::FourRings;
 use crate::assumed;
+use crate::emulator::Emulator;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
-use crate::instruction::{Sensitive, sensitive};
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::shadow::resolve::{Fault, Resolution, Resolver};
 use crate::shadow::view::View;
-use crate::supervisor::csr;
 use crate::technique::{Handled, Site, Step};
 use dcsim_hart::csr::fields::{interrupt, status};
-use dcsim_hart::{Exception, Privilege, TrapRecord};
+use dcsim_hart::{Exception, TrapRecord};
 use dcsim_machine::Meter;
 use dcsim_machine::firmware::csr as machine;
 
@@ -33,7 +31,7 @@ impl FourRings {
         };
         // The tree of the mode that trapped is the one in use.
         self.life.guest.privilege = record.from;
-        if !reserve(self, site, frames) {
+        if !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
         self.begin(&mut site.meter(), record);
@@ -67,17 +65,6 @@ impl FourRings {
         self.installed.pc = Some(self.life.pc);
     }
 
-    /// Lets the guest's own supervisor mode take an exception.
-    fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
-        meter.read_csr(machine::MTVAL);
-        self.life.guest.vector = meter.read_csr(csr::STVEC);
-        let pc = self.life.pc;
-        self.life.pc = self.life.guest.enter_trap(cause, value, pc);
-        for (number, value) in [(csr::SCAUSE, cause), (csr::STVAL, value), (csr::SEPC, pc)] {
-            meter.write_csr(number, value);
-        }
-    }
-
     /// Finds out what a page fault means and does what is to be done about it.
     fn resolve(
         &mut self,
@@ -106,32 +93,5 @@ impl FourRings {
                 Handled::Resume(reason)
             }
         })
-    }
-
-    /// An instruction that is illegal, or that the monitor keeps for itself.
-    fn handle_illegal(
-        &mut self,
-        site: &mut Site<'_>,
-        record: &TrapRecord,
-    ) -> Result<Handled, HostError> {
-        let bits = record.value as u32;
-        let supervisor = self.life.guest.privilege == Privilege::Supervisor;
-        let emulated = match sensitive(bits) {
-            Some(Sensitive::Csr(access)) => {
-                self.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))
-            }
-            Some(Sensitive::SupervisorReturn) if supervisor => Some(self.return_from_trap(site)),
-            Some(Sensitive::WaitForInterrupt) if supervisor => Some(self.wait(site)),
-            Some(Sensitive::AddressFence { address, asid }) if supervisor => {
-                Some(self.fence(site, address, asid)?)
-            }
-            _ => None,
-        };
-        let Some(handled) = emulated else {
-            self.reflect(&mut site.meter(), record.cause, record.value);
-            return Ok(Handled::Resume(ExitReason::IllegalInstruction));
-        };
-        site.counters.emulated_instructions += 1;
-        Ok(handled)
     }
 }

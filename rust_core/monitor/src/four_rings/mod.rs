@@ -22,7 +22,7 @@ mod vcpu;
 
 pub use vcpu::FourRings;
 
-use crate::allocator::{FrameAllocator, Shortage};
+use crate::allocator::FrameAllocator;
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
@@ -31,7 +31,6 @@ use crate::life::{Life, Monitored};
 use crate::pcpu::MonitorLevel;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
-use crate::shadow::view::View;
 use crate::supervisor::{Inputs, Supervisor};
 use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::{Privilege, TrapRecord};
@@ -39,22 +38,6 @@ use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::Memory;
 use vcpu::Installed;
-
-/// Makes sure that `count` frames can be taken, and frees shadow trees for that if it has to.
-/// `false`: not now; nothing that the guest could see was changed.
-fn reserve(vcpu: &mut FourRings, site: &mut Site<'_>, count: u64) -> bool {
-    match site.allocator.reserve(count) {
-        Ok(()) => true,
-        Err(Shortage::Injected) => false,
-        Err(Shortage::Frames { wanted }) => {
-            let in_use = (vcpu.life.guest.translation, View::of_resident(&vcpu.life.guest));
-            let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
-            let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-            vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, Some(in_use));
-            site.allocator.check(count).is_ok()
-        }
-    }
-}
 
 impl Monitored for FourRings {
     const LEVEL: Privilege = Privilege::Machine;
@@ -161,15 +144,8 @@ impl Technique for FourRings {
         Some(&self.map)
     }
 
-    fn reclaim(
-        &mut self,
-        meter: &mut Meter<'_>,
-        frames: &mut TableFrames<'_>,
-        wanted: u64,
-    ) -> bool {
-        let before = frames.allocator.free_count();
+    fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
         self.spaces.reclaim(meter, frames, wanted, None);
-        frames.allocator.free_count() > before
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {

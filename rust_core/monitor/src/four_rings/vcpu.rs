@@ -5,6 +5,8 @@ use crate::guest_pages::PageMap;
 use crate::life::Life;
 use crate::pcpu::TRAPPED;
 use crate::shadow::Shadow;
+use crate::shadow::view::View;
+use crate::technique::Site;
 use dcsim_hart::csr::fields::status;
 use dcsim_machine::firmware::FirmwareConfig;
 
@@ -25,9 +27,10 @@ pub struct Installed {
 /// A vCPU whose guest kernel runs in supervisor mode.
 #[derive(Debug)]
 pub struct FourRings {
-    /// Where it is in its life. In `guest`: Its `translation` is always true, as the guest's accesses to
-    /// `satp` trap; privilege and `status` are so outside [`Phase::Guest`]; the other registers
-    /// are in the hart while the vCPU is on a pCPU, and here only as far as a handler read them.
+    /// Where it is in its life. Of the guest's supervisor mode, `translation` is always true, as
+    /// accesses to `satp` trap; privilege and `status` are so outside [`Phase::Guest`](crate::technique::Phase::Guest); the other
+    /// registers are in the hart while the vCPU is on a pCPU, and here only as far as a handler
+    /// read them.
     pub life: Life,
     /// Where the guest's pages are.
     pub map: PageMap,
@@ -58,5 +61,11 @@ impl FourRings {
     /// `mstatus` with which the guest goes on.
     pub(super) fn machine_status(&self) -> u64 {
         self.life.guest.status | self.life.guest.privilege.code() << status::MPP_SHIFT | TRAPPED
+    }
+    /// Makes sure that `count` frames can be taken. `false`: not now; nothing that the guest could
+    /// see was changed.
+    pub(super) fn reserve(&mut self, site: &mut Site<'_>, count: u64) -> bool {
+        let in_use = (self.life.guest.translation, View::of_resident(&self.life.guest));
+        self.spaces.reserve(site, count, in_use)
     }
 }

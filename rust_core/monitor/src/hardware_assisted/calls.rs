@@ -3,7 +3,7 @@
 use super::paging::Paging;
 use super::vcpu::{HardwareAssisted, register};
 use crate::error::HostError;
-use crate::guest_firmware::{Departure, ECALL_BYTES, GuestPort, serve_call};
+use crate::guest_firmware::{GuestPort, serve_call};
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::csr;
@@ -53,18 +53,11 @@ impl HardwareAssisted {
     pub(super) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
         let mut port = Port { paging: &mut self.paging };
         let departure = serve_call(site, &self.map, &mut port)?;
-        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
-        if let Departure::SuspendAndResume(start) = departure {
-            self.life.resume = Some(start);
+        let phase = self.life.depart(departure);
+        if phase == Phase::Wait {
+            self.read_wakers(&mut site.meter());
         }
-        Ok(match departure {
-            Departure::Return => Phase::Enter,
-            Departure::Stop => Phase::Stopped,
-            Departure::Suspend | Departure::SuspendAndResume(_) => {
-                self.read_wakers(&mut site.meter());
-                Phase::Wait
-            }
-        })
+        Ok(phase)
     }
 
     /// The state in which firmware enters a kernel.

@@ -156,19 +156,12 @@ impl Technique for HardwareAssisted {
         self.paging.audit(memory, owners, vm)
     }
 
-    fn reclaim(
-        &mut self,
-        meter: &mut Meter<'_>,
-        frames: &mut TableFrames<'_>,
-        wanted: u64,
-    ) -> bool {
-        let before = frames.allocator.free_count();
-        if before < wanted {
+    fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
+        if frames.allocator.free_count() < wanted {
             // Under a new identifier the TLB knows nothing of the tables that go.
             self.identifier = None;
             self.paging.give_up(meter, frames, wanted);
         }
-        frames.allocator.free_count() > before
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {

@@ -6,7 +6,7 @@
 
 use super::second_stage::{FILL_FRAMES, SecondStage};
 use super::vcpu::HardwareAssisted;
-use crate::allocator::{FrameAllocator, Shortage};
+use crate::allocator::FrameAllocator;
 use crate::ids::VmId;
 use crate::shadow::Shadow;
 use crate::shadow::traced::tables::TracedTables;
@@ -77,16 +77,12 @@ impl HardwareAssisted {
     /// Makes sure that `count` frames can be taken, and frees shadow tables for that if it has to.
     /// `false`: not now; nothing that the guest could see was changed.
     pub(super) fn reserve(&mut self, site: &mut Site<'_>, count: u64) -> bool {
-        match (site.allocator.reserve(count), &mut self.paging) {
-            (Ok(()), _) => true,
-            (Err(Shortage::Frames { wanted }), Paging::Shadow(shadow)) => {
+        match &mut self.paging {
+            Paging::Nested(_) => site.allocator.reserve(count).is_ok(),
+            Paging::Shadow(shadow) => {
                 let in_use = (self.life.guest.translation, View::of_resident(&self.life.guest));
-                let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
-                let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-                shadow.reclaim(&mut meter, &mut frames, wanted, Some(in_use));
-                site.allocator.check(count).is_ok()
+                shadow.reserve(site, count, in_use)
             }
-            (Err(_), _) => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::paging::Paging;
 use super::vcpu::{HardwareAssisted, register};
 use crate::error::HostError;
-use crate::instruction::{CsrAccess, CsrOperand};
+use crate::instruction::CsrAccess;
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::shadow::resolve::{Fault, Resolution, Resolver};
@@ -69,15 +69,7 @@ impl HardwareAssisted {
         let mut meter = site.meter();
         meter.load_state(1);
         let old = self.life.guest.translation;
-        if access.writes() {
-            let operand = match access.operand {
-                CsrOperand::Register(register) => meter.read_register(register),
-                CsrOperand::Immediate(value) => value,
-            };
-            meter.store_state(1);
-            self.life.guest.write(access.number, access.result(old, operand));
-        }
-        meter.write_register(access.destination, old);
+        self.life.guest.access(&mut meter, access, old);
         Some(Handled::Resume(ExitReason::CsrAccess))
     }
 
@@ -90,11 +82,8 @@ impl HardwareAssisted {
         let Paging::Shadow(shadow) = &mut self.paging else { return Ok(None) };
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        let mut operand =
-            |register| (register != Register::R0).then(|| meter.read_register(register));
-        let address = operand(address);
-        let asid = operand(asid).map(|value| value as u16);
-        shadow.fence(&mut meter, &mut frames, FenceScope { address, asid })?;
+        let scope = FenceScope::read(&mut meter, address, asid);
+        shadow.fence(&mut meter, &mut frames, scope)?;
         Ok(Some(Handled::Resume(ExitReason::AddressFence)))
     }
 }

@@ -119,13 +119,12 @@ impl Host {
         }
         let memory = Memory { store, frames: &mut self.frames };
         let mut meter = Meter::new(&mut self.pcpus[pcpu].hart, memory);
-        let resting = self.vms.values_mut().filter(|vm| vm.pcpu.is_none());
-        let mut gained = false;
-        for vm in resting {
+        let before = self.allocator.free_count();
+        for vm in self.vms.values_mut().filter(|vm| vm.pcpu.is_none()) {
             let mut frames = TableFrames { allocator: &mut self.allocator, vm: vm.id };
-            gained |= vm.technique.reclaim(&mut meter, &mut frames, wanted);
+            vm.technique.reclaim(&mut meter, &mut frames, wanted);
         }
-        gained
+        self.allocator.free_count() > before
     }
 
     /// Notes what a step brought about.

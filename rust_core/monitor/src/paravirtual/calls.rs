@@ -7,7 +7,7 @@ use super::survey::Survey;
 use super::tables::{Content, Refusal, Tables};
 use super::vcpu::Paravirtual;
 use crate::error::HostError;
-use crate::guest_firmware::{Departure, ECALL_BYTES, GuestPort, serve_call};
+use crate::guest_firmware::{ECALL_BYTES, GuestPort, serve_call};
 use crate::guest_pages::PageMap;
 use crate::reason::ExitReason;
 use crate::shadow::spaces::FenceScope;
@@ -249,16 +249,11 @@ impl Paravirtual {
 
     fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Handled, HostError> {
         let departure = serve_call(site, &self.map, &mut Port)?;
-        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
         let reason = ExitReason::FirmwareCall;
-        Ok(match departure {
-            Departure::Return => Handled::Resume(reason),
-            Departure::Stop => Handled::Turn(reason, Phase::Stopped),
-            Departure::Suspend => self.wait(site, reason),
-            Departure::SuspendAndResume(start) => {
-                self.life.resume = Some(start);
-                self.wait(site, reason)
-            }
+        Ok(match self.life.depart(departure) {
+            Phase::Wait => self.wait(site, reason),
+            Phase::Stopped => Handled::Turn(reason, Phase::Stopped),
+            _ => Handled::Resume(reason),
         })
     }
 

@@ -219,11 +219,6 @@ impl Technique for Paravirtual {
         Some(&self.map)
     }
 
-    /// The guest's tables are its own, and the monitor's are few.
-    fn reclaim(&mut self, _: &mut Meter<'_>, _: &mut TableFrames<'_>, _: u64) -> bool {
-        false
-    }
-
     fn capture(&self, counters: &VmCounters) -> CpuState {
         let mut agreement = self.agreement.clone();
         agreement.roots.extend(&self.arriving);

@@ -6,10 +6,11 @@ use super::traced::Traced;
 use super::traced::tables::TracedTables;
 use super::tree::{TableFrames, Tree};
 use super::view::View;
-use crate::allocator::FrameAllocator;
+use crate::allocator::{FrameAllocator, Shortage};
 use crate::config::PagingKind;
 use crate::error::HostError;
 use crate::ids::VmId;
+use crate::technique::Site;
 use dcsim_machine::Meter;
 use dcsim_memory::Memory;
 
@@ -136,6 +137,21 @@ impl Shadow {
         match self {
             Self::Tlb(spaces) => spaces.fence(meter, frames, scope),
             Self::Traced(traced) => traced.fence(meter, frames, scope),
+        }
+    }
+
+    /// Makes sure that `count` frames can be taken, and frees tables for that if it has to, but for
+    /// the tree in use. `false`: not now; nothing that the guest could see was changed.
+    pub fn reserve(&mut self, site: &mut Site<'_>, count: u64, in_use: (u64, View)) -> bool {
+        match site.allocator.reserve(count) {
+            Ok(()) => true,
+            Err(Shortage::Injected) => false,
+            Err(Shortage::Frames { wanted }) => {
+                let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+                let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+                self.reclaim(&mut meter, &mut frames, wanted, Some(in_use));
+                site.allocator.check(count).is_ok()
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use super::view::View;
 use crate::assumed;
 use crate::error::HostError;
 use dcsim_hart::csr::fields::satp;
+use dcsim_hart::isa::Register;
 use dcsim_machine::Meter;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 
@@ -52,6 +53,15 @@ pub struct FenceScope {
     pub address: Option<u64>,
     /// One address space, or all.
     pub asid: Option<u16>,
+}
+
+impl FenceScope {
+    /// What an SFENCE.VMA with these operands names.
+    pub fn read(meter: &mut Meter<'_>, address: Register, asid: Register) -> Self {
+        let mut operand =
+            |register| (register != Register::R0).then(|| meter.read_register(register));
+        Self { address: operand(address), asid: operand(asid).map(|value| value as u16) }
+    }
 }
 
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use super::vcpu::{Phase, TrapAndEmulate};
 use crate::error::HostError;
-use crate::guest_firmware::{Departure, ECALL_BYTES, GuestPort, serve_call};
+use crate::guest_firmware::{GuestPort, serve_call};
 use crate::shadow::Shadow;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
@@ -48,15 +48,7 @@ impl TrapAndEmulate {
     pub(crate) fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Phase, HostError> {
         let mut port = Port { guest: &mut self.life.guest, spaces: &mut self.spaces };
         let departure = serve_call(site, &self.map, &mut port)?;
-        self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
-        if let Departure::SuspendAndResume(start) = departure {
-            self.life.resume = Some(start);
-        }
-        Ok(match departure {
-            Departure::Return => Phase::Enter,
-            Departure::Stop => Phase::Stopped,
-            Departure::Suspend | Departure::SuspendAndResume(_) => Phase::Wait,
-        })
+        Ok(self.life.depart(departure))
     }
 
     /// The state in which firmware enters a kernel.

@@ -3,13 +3,15 @@
 use super::exits::Handled;
 use super::vcpu::{Phase, TrapAndEmulate};
 use crate::assumed;
+use crate::emulator::Emulator;
 use crate::error::HostError;
-use crate::instruction::{CsrAccess, CsrOperand};
+use crate::instruction::CsrAccess;
 use crate::reason::ExitReason;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, csr};
 use crate::technique::Site;
+use crate::trap_and_emulate::entry::TRAP_FIELDS;
 use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::counter;
 use dcsim_hart::isa::Register;
@@ -18,10 +20,8 @@ use dcsim_machine::Meter;
 /// Bytes of the instructions here: none has a short form.
 const LENGTH: u64 = 4;
 
-impl TrapAndEmulate {
-    /// Emulates an access to a control and status register; `false` if it is illegal for the
-    /// guest too.
-    pub(crate) fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
+impl Emulator for TrapAndEmulate {
+    fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
         let external = site.board.lines(0).supervisor_external;
         let instructions = self.life.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
@@ -34,19 +34,60 @@ impl TrapAndEmulate {
         let Some(old) = self.read_csr(&mut meter, access.number, inputs, instructions) else {
             return false;
         };
-        if access.writes() {
-            let operand = match access.operand {
-                CsrOperand::Register(register) => meter.read_register(register),
-                CsrOperand::Immediate(value) => value,
-            };
-            meter.store_state(1);
-            self.life.guest.write(access.number, access.result(old, operand));
-        }
-        meter.write_register(access.destination, old);
+        self.life.guest.access(&mut meter, &access, old);
         self.life.pc = self.life.pc.wrapping_add(LENGTH);
         true
     }
 
+    fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
+        let mut meter = site.meter();
+        meter.read_csr(csr::STVAL);
+        meter.assume(assumed::DECODE_PRIVILEGED);
+        meter.load_state(2);
+        meter.store_state(2);
+        self.life.pc = self.life.guest.leave_trap();
+        Handled::Resume(ExitReason::SupervisorReturn)
+    }
+
+    fn wait(&mut self, site: &mut Site<'_>) -> Handled {
+        let external = site.board.lines(0).supervisor_external;
+        let mut meter = site.meter();
+        meter.read_csr(csr::STVAL);
+        meter.assume(assumed::DECODE_PRIVILEGED);
+        meter.load_state(3);
+        let time = meter.read_csr(csr::TIME);
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
+        if self.life.guest.wakes(Inputs { time, external }) {
+            Handled::Resume(ExitReason::WaitForInterrupt)
+        } else {
+            Handled::Turn(ExitReason::WaitForInterrupt, Phase::Wait)
+        }
+    }
+
+    fn fence(
+        &mut self,
+        site: &mut Site<'_>,
+        address: Register,
+        asid: Register,
+    ) -> Result<Handled, HostError> {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        meter.read_csr(csr::STVAL);
+        meter.assume(assumed::DECODE_PRIVILEGED);
+        let scope = FenceScope::read(&mut meter, address, asid);
+        self.spaces.fence(&mut meter, &mut frames, scope)?;
+        self.life.pc = self.life.pc.wrapping_add(LENGTH);
+        Ok(Handled::Resume(ExitReason::AddressFence))
+    }
+
+    fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
+        meter.read_csr(csr::STVAL);
+        meter.store_state(TRAP_FIELDS);
+        self.life.pc = self.life.guest.enter_trap(cause, value, self.life.pc);
+    }
+}
+
+impl TrapAndEmulate {
     fn read_csr(
         &self,
         meter: &mut Meter<'_>,
@@ -75,52 +116,5 @@ impl TrapAndEmulate {
         }
         meter.load_state(2);
         Some(if number == csr::INSTRET { instructions } else { meter.read_csr(number) })
-    }
-
-    /// Emulates SRET.
-    pub(crate) fn return_from_trap(&mut self, site: &mut Site<'_>) -> Handled {
-        let mut meter = site.meter();
-        meter.read_csr(csr::STVAL);
-        meter.assume(assumed::DECODE_PRIVILEGED);
-        meter.load_state(2);
-        meter.store_state(2);
-        self.life.pc = self.life.guest.leave_trap();
-        Handled::Resume(ExitReason::SupervisorReturn)
-    }
-
-    /// Emulates WFI.
-    pub(crate) fn wait(&mut self, site: &mut Site<'_>) -> Handled {
-        let external = site.board.lines(0).supervisor_external;
-        let mut meter = site.meter();
-        meter.read_csr(csr::STVAL);
-        meter.assume(assumed::DECODE_PRIVILEGED);
-        meter.load_state(3);
-        let time = meter.read_csr(csr::TIME);
-        self.life.pc = self.life.pc.wrapping_add(LENGTH);
-        if self.life.guest.wakes(Inputs { time, external }) {
-            Handled::Resume(ExitReason::WaitForInterrupt)
-        } else {
-            Handled::Turn(ExitReason::WaitForInterrupt, Phase::Wait)
-        }
-    }
-
-    /// Emulates SFENCE.VMA on the shadow trees.
-    pub(crate) fn fence(
-        &mut self,
-        site: &mut Site<'_>,
-        address: Register,
-        asid: Register,
-    ) -> Result<Handled, HostError> {
-        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
-        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        meter.read_csr(csr::STVAL);
-        meter.assume(assumed::DECODE_PRIVILEGED);
-        let mut operand =
-            |register| (register != Register::R0).then(|| meter.read_register(register));
-        let address = operand(address);
-        let asid = operand(asid).map(|value| value as u16);
-        self.spaces.fence(&mut meter, &mut frames, FenceScope { address, asid })?;
-        self.life.pc = self.life.pc.wrapping_add(LENGTH);
-        Ok(Handled::Resume(ExitReason::AddressFence))
     }
 }

@@ -8,7 +8,6 @@ use crate::shadow::active::root_register;
 use crate::shadow::view::View;
 use crate::supervisor::{Inputs, csr};
 use crate::technique::{Site, Step};
-use crate::trap_and_emulate::reserve;
 use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::{counter, interrupt, status};
 use dcsim_machine::Meter;
@@ -23,7 +22,7 @@ impl TrapAndEmulate {
         let time = site.pcpu.hart.clock.time();
         let inputs = Inputs { time, external };
         let frames = self.spaces.entry_frames();
-        if !self.has_tree_after(inputs) && !reserve(self, site, frames) {
+        if !self.has_tree_after(inputs) && !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
         self.deliver_interrupt(&mut site.meter(), inputs);

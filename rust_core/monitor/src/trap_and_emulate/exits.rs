@@ -2,15 +2,13 @@
 
 use super::vcpu::TrapAndEmulate;
 use crate::assumed;
+use crate::emulator::Emulator;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
-use crate::instruction::{Sensitive, sensitive};
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::supervisor::csr;
 use crate::technique::{Site, Step};
-use crate::trap_and_emulate::entry::TRAP_FIELDS;
-use crate::trap_and_emulate::reserve;
 use dcsim_hart::csr::fields::{interrupt, status};
 use dcsim_hart::{Exception, Interrupt, Privilege, TrapRecord};
 use dcsim_machine::Meter;
@@ -25,7 +23,7 @@ impl TrapAndEmulate {
         }
         let call = record.cause == Exception::EcallFromUser.code();
         let frames = if call { frames_for_call(&site.pcpu.hart) } else { 0 };
-        if !reserve(self, site, frames) {
+        if !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
         self.begin(&mut site.meter(), record);
@@ -53,13 +51,6 @@ impl TrapAndEmulate {
         self.life.pc = record.pc;
     }
 
-    /// Lets the guest's own supervisor mode take an exception.
-    pub(crate) fn reflect(&mut self, meter: &mut Meter<'_>, cause: u64, value: u64) {
-        meter.read_csr(csr::STVAL);
-        meter.store_state(TRAP_FIELDS);
-        self.life.pc = self.life.guest.enter_trap(cause, value, self.life.pc);
-    }
-
     fn handle_call(
         &mut self,
         site: &mut Site<'_>,
@@ -70,34 +61,6 @@ impl TrapAndEmulate {
             return Ok(Handled::Resume(ExitReason::SystemCall));
         }
         Ok(Handled::Turn(ExitReason::FirmwareCall, self.call_firmware(site)?))
-    }
-
-    /// An instruction that the physical user mode must not execute: emulated if the guest's own
-    /// mode may, otherwise the guest's affair.
-    fn handle_illegal(
-        &mut self,
-        site: &mut Site<'_>,
-        record: &TrapRecord,
-    ) -> Result<Handled, HostError> {
-        let bits = record.value as u32;
-        let supervisor = self.life.guest.privilege == Privilege::Supervisor;
-        let emulated = match sensitive(bits) {
-            Some(Sensitive::Csr(access)) => {
-                self.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))
-            }
-            Some(Sensitive::SupervisorReturn) if supervisor => Some(self.return_from_trap(site)),
-            Some(Sensitive::WaitForInterrupt) if supervisor => Some(self.wait(site)),
-            Some(Sensitive::AddressFence { address, asid }) if supervisor => {
-                Some(self.fence(site, address, asid)?)
-            }
-            _ => None,
-        };
-        let Some(handled) = emulated else {
-            self.reflect(&mut site.meter(), record.cause, record.value);
-            return Ok(Handled::Resume(ExitReason::IllegalInstruction));
-        };
-        site.counters.emulated_instructions += 1;
-        Ok(handled)
     }
 }
 

@@ -19,7 +19,7 @@ mod vcpu;
 
 pub use vcpu::TrapAndEmulate;
 
-use crate::allocator::{FrameAllocator, Shortage};
+use crate::allocator::FrameAllocator;
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
@@ -28,7 +28,6 @@ use crate::life::{Life, Monitored};
 use crate::pcpu::MonitorLevel;
 use crate::resident::{extract_user, install_user};
 use crate::shadow::tree::TableFrames;
-use crate::shadow::view::View;
 use crate::supervisor::Inputs;
 use crate::technique::{Site, Step, Technique};
 use dcsim_hart::csr::fields::status;
@@ -37,22 +36,6 @@ use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::Memory;
 use vcpu::{Installed, Phase};
-
-/// Makes sure that `count` frames can be taken, and frees shadow trees for that if it has to.
-/// `false`: not now; nothing that the guest could see was changed.
-pub(crate) fn reserve(vcpu: &mut TrapAndEmulate, site: &mut Site<'_>, count: u64) -> bool {
-    match site.allocator.reserve(count) {
-        Ok(()) => true,
-        Err(Shortage::Injected) => false,
-        Err(Shortage::Frames { wanted }) => {
-            let in_use = (vcpu.life.guest.translation, View::of(&vcpu.life.guest));
-            let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
-            let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-            vcpu.spaces.reclaim(&mut meter, &mut frames, wanted, Some(in_use));
-            site.allocator.check(count).is_ok()
-        }
-    }
-}
 
 impl Monitored for TrapAndEmulate {
     const LEVEL: Privilege = Privilege::Supervisor;
@@ -149,15 +132,8 @@ impl Technique for TrapAndEmulate {
         Some(&self.map)
     }
 
-    fn reclaim(
-        &mut self,
-        meter: &mut Meter<'_>,
-        frames: &mut TableFrames<'_>,
-        wanted: u64,
-    ) -> bool {
-        let before = frames.allocator.free_count();
+    fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
         self.spaces.reclaim(meter, frames, wanted, None);
-        frames.allocator.free_count() > before
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {

@@ -2,13 +2,13 @@
 
 use super::exits::Handled;
 use super::vcpu::TrapAndEmulate;
+use crate::emulator::Emulator;
 use crate::error::HostError;
 use crate::shadow::guest_walk::Access;
 use crate::shadow::resolve::{Fault, Resolution, Resolver};
 use crate::shadow::view::View;
 use crate::supervisor::csr;
 use crate::technique::{Site, Step};
-use crate::trap_and_emulate::reserve;
 use dcsim_hart::TrapRecord;
 use dcsim_hart::csr::fields::status;
 
@@ -21,7 +21,7 @@ impl TrapAndEmulate {
         access: Access,
     ) -> Result<Step, HostError> {
         let frames = self.spaces.fill_frames();
-        if !reserve(self, site, frames) {
+        if !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
         self.begin(&mut site.meter(), record);

@@ -4,6 +4,8 @@ use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
 use crate::life::Life;
 use crate::shadow::Shadow;
+use crate::shadow::view::View;
+use crate::technique::Site;
 use dcsim_machine::firmware::FirmwareConfig;
 
 pub use crate::technique::Phase;
@@ -49,5 +51,11 @@ impl TrapAndEmulate {
             updates_marks: firmware.updates_dirty_bits,
             last_pcpu: None,
         }
+    }
+    /// Makes sure that `count` frames can be taken. `false`: not now; nothing that the guest could
+    /// see was changed.
+    pub(crate) fn reserve(&mut self, site: &mut Site<'_>, count: u64) -> bool {
+        let in_use = (self.life.guest.translation, View::of(&self.life.guest));
+        self.spaces.reserve(site, count, in_use)
     }
 }
