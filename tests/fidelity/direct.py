@@ -150,6 +150,21 @@ class Guest:
     def counters(self) -> dict[str, Any]:
         return self.machine.counters(self.vm)
 
+    def check_accounts(self) -> None:
+        """Assert that every cycle of the pCPU has one cause, and every instruction one way."""
+        counters = self.counters
+        assert sum(counters["cycles_by_cause"].values()) == counters["total_cycles"]
+        hertz = self.profile.machine.hz.value
+        assert counters["total_cycles"] * 10**9 // hertz == self.machine.local_time_ns(0)
+        assert counters["lateness_ns"] == 0
+        ways = {
+            way: counters[f"instructions_{way}"] for way in ("direct", "translated", "emulated")
+        }
+        assert sum(ways.values()) == counters["instructions"] > 0
+        assert 0 < ways["direct"] <= counters["instructions"]
+        if self.technique == "bare-metal":
+            assert ways["direct"] == counters["instructions"]
+
     def trace(self) -> dict[str, Any]:
         """Return everything that can be observed of the guest, its state at the end included."""
         disk = self.disk.digest() if self.disk is not None else None

@@ -97,15 +97,7 @@ def test_refused_frames_and_cuts_together_change_nothing(technique: str) -> None
 @pytest.mark.parametrize("profile", ["sifive-u54", "xiangshan-nanhu"])
 def test_every_cycle_has_one_cause(case: Case, technique: str, profile: str) -> None:
     """The causes add up to the total, and that to the clock of the pCPU that held the vCPU."""
-    guest = Guest(case, technique, profile=profile).boot().run()
-    counters = guest.counters
-    cycles = counters["cycles_by_cause"]
-    assert sum(cycles.values()) == counters["total_cycles"]
-    hertz = guest.profile.machine.hz.value
-    assert counters["total_cycles"] * 10**9 // hertz == guest.machine.local_time_ns(0)
-    assert counters["lateness_ns"] == 0
-    parts = counters["instructions_direct"] + counters["instructions_emulated"]
-    assert parts == counters["instructions"] > 0
+    Guest(case, technique, profile=profile).boot().run().check_accounts()
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,11 @@ class Cell(NamedTuple):
         return guest.boot()
 
     def run(self, case: Case) -> Outcome:
-        return self.boot(case).run_to_end()
+        """Run a program to its end; check what every cell has to keep besides."""
+        guest = self.boot(case)
+        outcome = guest.run_to_end()
+        guest.check_accounts()
+        return outcome
 
 
 def cells() -> list[Cell]:
@@ -71,8 +75,7 @@ def cells() -> list[Cell]:
 def reference(name: str, isa: IsaName) -> Outcome:
     """Return what a program leaves on a bare machine with the same instruction set."""
     [case] = [case for case in CASES if case.name == name]
-    guest = Guest(case, "bare-metal", isa=isa, profile=PROCESSORS[isa])
-    return guest.boot().run_to_end()
+    return Cell("bare-metal", "none", isa).run(case)
 
 
 def is_misled(case: Case, cell: Cell) -> bool:
