@@ -61,9 +61,8 @@ bench: $(STAMPS)/dev $(STAMPS)/core ## speed beside qemu-system-riscv64, and of 
 	$(BIN)/python -m tests.bench.assisted
 
 .PHONY: conformance
-conformance: ## ISA_TESTS=<folder of ELF files> and FP_VECTORS=<folder of vectors>
-	@test -n "$(ISA_TESTS)$(FP_VECTORS)" || \
-	    { echo 'usage: make conformance ISA_TESTS=<folder> and/or FP_VECTORS=<folder>'; exit 2; }
+conformance: ## the hypervisor extension; with ISA_TESTS=<folder of ELF files>, FP_VECTORS=<folder of vectors>
+	cargo test --release --quiet --package dcsim-hart --test hypervisor -- --format pretty
 	$(if $(ISA_TESTS),cargo run --release --quiet --package dcsim-machine --example isa_tests -- $(ISA_TESTS))
 	$(if $(FP_VECTORS),cargo run --release --quiet --package dcsim-hart --example float_vectors -- $(FP_VECTORS))
 

@@ -6,12 +6,10 @@
 
 #![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
 
-mod hypervisor_world;
-
+use crate::world::*;
 use dcsim_hart::isa::{Opcode, Register, encode};
 use dcsim_hart::{Engine, Exception, HostedModes, Interpreter, Op, Privilege, Stop};
 use dcsim_memory::PhysicalAddress;
-use hypervisor_world::*;
 
 const CODE: u64 = RAM + 0x1000;
 const MACHINE_HANDLER: u64 = RAM + 0x2000;

@@ -6,10 +6,8 @@
 
 #![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
 
-mod hypervisor_world;
-
-use dcsim_hart::{CsrOp, Interrupt, InterruptLines, Trap, Wait};
-use hypervisor_world::*;
+use crate::world::*;
+use dcsim_hart::{CsrOp, Interrupt, InterruptLines, Privilege, Trap, Wait};
 
 const VSSI: u64 = 1 << 2;
 const VSTI: u64 = 1 << 6;
@@ -277,4 +275,68 @@ fn an_interrupt_of_vs_level_ends_waiting() {
     assert_eq!(world.hart.wfi(), Ok(Wait::Idle));
     world.write(hcsr::HVIP, VSSI);
     assert_eq!(world.hart.wfi(), Ok(Wait::Proceed));
+}
+
+/// Raises one interrupt, whichever level it is of.
+fn raise(world: &mut World, interrupt: Interrupt) {
+    let lines = InterruptLines::default();
+    world.device.lines = match interrupt {
+        Interrupt::MachineSoftware => InterruptLines { machine_software: true, ..lines },
+        Interrupt::MachineTimer => InterruptLines { machine_timer_compare: 0, ..lines },
+        Interrupt::MachineExternal => InterruptLines { machine_external: true, ..lines },
+        _ => lines,
+    };
+    world.begin();
+    world.write(csr::MIP, interrupt.bit() & SUPERVISOR);
+    world.write(hcsr::HVIP, interrupt.bit() & ALL_VIRTUAL);
+}
+
+/// Where an enabled interrupt is taken, by the tables of `mideleg` and `hideleg`: those of machine
+/// level cannot be delegated, those of VS level always are.
+fn destination(
+    interrupt: Interrupt,
+    from: (Privilege, bool),
+    (mideleg, hideleg): (bool, bool),
+) -> Option<(Privilege, bool)> {
+    let is_virtual = interrupt.bit() & ALL_VIRTUAL != 0;
+    let is_supervisors = interrupt.bit() & SUPERVISOR != 0;
+    if is_virtual && hideleg {
+        return from.1.then_some(VS_MODE);
+    }
+    if is_virtual || (is_supervisors && mideleg) {
+        return (from != M_MODE).then_some(HS_MODE);
+    }
+    Some(M_MODE)
+}
+
+/// All interrupts of all levels, in each mode, delegated and not, with everything enabled.
+#[test]
+fn interrupts_go_where_they_are_delegated() {
+    for interrupt in Interrupt::BY_PRIORITY {
+        for from in MODES {
+            for (mideleg, hideleg) in [(false, false), (false, true), (true, false), (true, true)] {
+                let mut world = world();
+                world.write(csr::MIDELEG, if mideleg { u64::MAX } else { 0 });
+                world.write(hcsr::HIDELEG, if hideleg { u64::MAX } else { 0 });
+                world.write(csr::MIE, u64::MAX);
+                world.set(csr::MSTATUS, status::MIE | status::SIE);
+                world.write(hcsr::VSSTATUS, status::SIE);
+                raise(&mut world, interrupt);
+                enter(&mut world, from);
+                let expected = destination(interrupt, from, (mideleg, hideleg));
+                let taken = world.hart.pending_interrupt();
+                let what = format!("{interrupt:?} {from:?} {mideleg} {hideleg}");
+                assert_eq!(taken, expected.map(|_| interrupt), "{what}");
+                let Some(to) = expected else { continue };
+                world.hart.take_interrupt(interrupt);
+                assert_eq!(mode(&world), to, "{what}");
+                let (number, code) = match to {
+                    VS_MODE => (hcsr::VSCAUSE, interrupt.cause() - 1),
+                    HS_MODE => (csr::SCAUSE, interrupt.cause()),
+                    _ => (csr::MCAUSE, interrupt.cause()),
+                };
+                assert_eq!(world.read(number), code, "{what}");
+            }
+        }
+    }
 }

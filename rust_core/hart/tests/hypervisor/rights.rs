@@ -5,10 +5,8 @@
 
 #![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
 
-mod hypervisor_world;
-
+use crate::world::*;
 use dcsim_hart::{Abort, Exception, Privilege, Right, Trap, Width};
-use hypervisor_world::*;
 
 /// What an access needs.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -5,10 +5,8 @@
 
 #![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
 
-mod hypervisor_world;
-
+use crate::world::*;
 use dcsim_hart::{Exception, Signal, Timing, Width};
-use hypervisor_world::*;
 
 const READ_OF_TABLE: u64 = 0x3000;
 const WRITE_OF_TABLE: u64 = 0x3020;
@@ -318,4 +316,80 @@ fn the_first_stage_is_marked_whatever_the_second_says_of_the_page() {
     assert!(guest.world.store(PAGE, Width::Double, 1).is_err());
     let marks = (guest.world.peek(slot) & (A | D), guest.world.peek(table) & (A | D));
     assert_eq!(marks, (A | D, A | D));
+}
+
+/// Bits of an entry that are reserved, as bits of an entry that would be right without them.
+const RESERVED: [u64; 10] =
+    [1 << 54, 1 << 55, 1 << 56, 1 << 57, 1 << 58, 1 << 59, 1 << 60, 1 << 61, 1 << 62, 1 << 63];
+
+/// Leaves of the second stage that are not valid, at every level: no V, W without R, bits that are
+/// reserved, and those of extensions that are not there.
+#[test]
+fn leaves_of_the_second_stage_that_are_not_valid_fault() {
+    let mut wrong = vec![ALL & !V, ALL & !R & !X, ALL & !R];
+    wrong.extend(RESERVED.map(|bit| ALL | bit));
+    for level in 0..3 {
+        for entry in &wrong {
+            let mut guest = Guest::bare(BARE, SV39, Timing::uniform());
+            let page = 1 << 31;
+            guest.map_second_to(page, level, RAM >> 2 | entry);
+            let fault = guest_fault(Exception::LoadGuestPageFault, page, page, 0);
+            assert_eq!(guest.load(page), fault, "level {level}, {entry:x}");
+            guest.map_second_to(page, level, RAM >> 2 | ALL);
+            guest.world.hart.flush_second_stage(None);
+            assert!(guest.load(page).is_ok(), "level {level}");
+        }
+    }
+}
+
+/// Pointers to tables of the second stage with bits that are for leaves, or reserved; and one at the
+/// last level, where there is no further table.
+#[test]
+fn pointers_of_the_second_stage_that_are_not_valid_fault() {
+    let mut wrong = vec![A, D, U, A | D | U];
+    wrong.extend(RESERVED);
+    for level in [1, 2] {
+        for bits in &wrong {
+            let mut guest = Guest::bare(BARE, SV39, Timing::uniform());
+            let page = GUEST_RAM + DATA;
+            guest.map_second_to(page, 0, (RAM + DATA) >> 2 | ALL);
+            assert!(guest.load(page).is_ok());
+            let slot = second_stage_slot(&mut guest, page, level);
+            let entry = guest.world.peek(slot);
+            guest.world.poke(slot, entry | bits);
+            guest.world.hart.flush_second_stage(None);
+            let fault = guest_fault(Exception::LoadGuestPageFault, page, page, 0);
+            assert_eq!(guest.load(page), fault, "level {level}, {bits:x}");
+        }
+    }
+    let mut guest = Guest::bare(BARE, SV39, Timing::uniform());
+    guest.map_second_to(GUEST_RAM, 0, RAM >> 2 | V);
+    let fault = guest_fault(Exception::LoadGuestPageFault, GUEST_RAM, GUEST_RAM, 0);
+    assert_eq!(guest.load(GUEST_RAM), fault);
+}
+
+/// Where the pointer at this level is that the walk of the second stage comes through.
+fn second_stage_slot(guest: &mut Guest, address: u64, level: u32) -> u64 {
+    let mut table = guest.second_root;
+    for above in (level + 1..levels(guest.second)).rev() {
+        let mask = if above == levels(guest.second) - 1 { 0x7ff } else { 0x1ff };
+        let entry = guest.world.peek(table + (address >> (12 + 9 * above) & mask) * 8);
+        table = entry >> 10 << 12;
+    }
+    let mask = if level == levels(guest.second) - 1 { 0x7ff } else { 0x1ff };
+    table + (address >> (12 + 9 * level) & mask) * 8
+}
+
+/// The second stage has no global pages and no page of a supervisor's: G is ignored, and U has to be
+/// set, whoever accesses.
+#[test]
+fn leaves_of_the_second_stage_are_for_user_mode_and_may_say_global() {
+    for from in [VS_MODE, VU_MODE] {
+        for (bits, works) in [(ALL, true), (ALL | G, true), (ALL & !U, false)] {
+            let mut guest = Guest::new(BARE, SV39);
+            guest.map_second(DATA, 0, bits);
+            enter(&mut guest.world, from);
+            assert_eq!(guest.load(GUEST_RAM + DATA).is_ok(), works, "{from:?} {bits:x}");
+        }
+    }
 }

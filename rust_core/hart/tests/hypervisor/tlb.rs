@@ -3,10 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
 
-mod hypervisor_world;
-
+use crate::world::*;
 use dcsim_hart::{Abort, Counters, Right, Timing, TlbShape, Width};
-use hypervisor_world::*;
 
 const VS_LEAF: u64 = V | R | W | X | A | D;
 /// A page that is global to the guest.

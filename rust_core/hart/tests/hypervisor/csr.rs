@@ -6,10 +6,8 @@
 
 #![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
 
-mod hypervisor_world;
-
+use crate::world::*;
 use dcsim_hart::{CsrOp, Hart, IsaProfile, Privilege, SecondStage, Timing, Trap};
-use hypervisor_world::*;
 
 /// The registers that the extension adds, those of HS level and above.
 const ADDED: [u16; 26] = [
@@ -142,6 +140,65 @@ const MASKS: &[(u16, u64, u64)] = &[
     (csr::MIDELEG, 0x666, 0x444),
     (csr::MIE, 0xeee, 0),
 ];
+
+/// Registers whose bits other registers govern, and what they hold when those let them: the guest's
+/// interrupts delegated, and pending software interrupts without the others.
+const GOVERNED: &[(u16, u64, u64)] =
+    &[(hcsr::VSIE, 0x222, 0), (hcsr::VSIP, 0x2, 0), (hcsr::HIP, 0x4, 0), (hcsr::HGEIP, 0, 0)];
+
+/// Registers with a test of their own, as their fields depend on each other.
+const DEPENDENT: [u16; 2] = [hcsr::VSATP, hcsr::HGATP];
+
+#[test]
+fn no_register_is_left_out() {
+    let listed = |number: &u16| {
+        let tables = MASKS.iter().chain(GOVERNED);
+        tables.map(|row| row.0).chain(DEPENDENT).any(|other| other == *number)
+    };
+    let missing: Vec<u16> = ADDED.into_iter().filter(|number| !listed(number)).collect();
+    assert_eq!(missing, []);
+}
+
+/// Every bit of every register by itself, set where all others are clear and clear where all others
+/// are set: it holds if it can be written, and no other bit follows it but SD.
+#[test]
+fn every_bit_holds_whatever_the_others_are() {
+    const SD: u64 = 1 << 63;
+    const FS: u64 = 3 << 13;
+    for &(number, ones, zeros) in MASKS.iter().chain(GOVERNED) {
+        let summary = |value: u64| match number {
+            hcsr::VSSTATUS => value & !SD | if value & FS == FS { SD } else { 0 },
+            _ => value,
+        };
+        // The mode of a trap vector is one field of two bits; 2 and 3 are no modes.
+        let bits = if number == hcsr::VSTVEC { 2..64 } else { 0..64 };
+        for bit in bits.filter(|_| number != hcsr::HGEIP) {
+            for value in [1_u64 << bit, !(1_u64 << bit)] {
+                let value = if number == hcsr::VSTVEC { value & !3 } else { value };
+                let mut world = enabled();
+                world.write(hcsr::HIDELEG, u64::MAX);
+                world.write(number, value);
+                let expected = summary(value & ones | zeros);
+                assert_eq!(world.read(number), expected, "{number:#x}, bit {bit}");
+            }
+        }
+    }
+}
+
+/// The modes of a guest's trap vector; after a write of another it still has one of them.
+#[test]
+fn a_guests_trap_vector_has_two_modes() {
+    for before in [0, 1] {
+        for mode in 0..4 {
+            let mut world = world();
+            world.write(hcsr::VSTVEC, 0x1000 | before);
+            world.write(hcsr::VSTVEC, 0x2000 | mode);
+            let after = world.read(hcsr::VSTVEC);
+            assert!(after & 3 < 2, "{before} {mode}");
+            assert!(mode > 1 || after == 0x2000 | mode, "{before} {mode}");
+        }
+    }
+}
 
 #[test]
 fn fields_hold_what_they_can() {

@@ -5,12 +5,10 @@
 
 #![allow(clippy::unwrap_used)] // In helpers: their failure is a failure of the test.
 
-mod hypervisor_world;
-
+use crate::world::*;
 use dcsim_hart::{
     Exception, HostedModes, Interrupt, Privilege, Timing, Trap, TrapOutcome, TrapRecord,
 };
-use hypervisor_world::*;
 
 const PC: u64 = RAM + 0x100;
 const MACHINE_HANDLER: u64 = RAM + 0x1000;
