@@ -8,6 +8,7 @@ mod cuts;
 mod fidelity;
 mod four_rings;
 mod frames;
+mod generated;
 mod hardware_assisted;
 mod moves;
 mod network;
