@@ -67,8 +67,9 @@ conformance: ## the hypervisor extension; with ISA_TESTS=<folder of ELF files>, 
 	$(if $(FP_VECTORS),cargo run --release --quiet --package dcsim-hart --example float_vectors -- $(FP_VECTORS))
 
 .PHONY: fuzz
-fuzz: ## random sequences against QEMU, random bytes as guests
+fuzz: ## random sequences against QEMU, random bytes as guests, translated code beside bare metal
 	cargo test --release --package dcsim-fuzz -- --nocapture
+	DCSIM_TEST_LENGTH=20 cargo test --release --package dcsim-monitor --lib lockstep
 
 .PHONY: guest
 guest: $(STAMPS)/dev ## build the guest kernel and its programs

@@ -208,7 +208,7 @@ pub enum Step {
 }
 
 /// One way to execute a guest.
-pub trait Technique: std::fmt::Debug + Send {
+pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     /// Takes a pCPU: the vCPU's registers go into it.
     fn load(&mut self, site: &mut Site<'_>);
 

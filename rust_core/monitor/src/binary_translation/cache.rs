@@ -9,6 +9,7 @@
 //! A page of the guest with translated code is mapped without the right to write in every tree.
 
 use super::emitter::{Action, Emitter};
+use super::hole::{Hole, is_open};
 use super::sheet::{MOST_SHEETS, Owner, PAGE, Place, Sheets};
 use super::sieve::{Sieve, aim};
 use crate::error::HostError;
@@ -231,7 +232,7 @@ impl Cache {
             .map(|(number, _)| *number)
             .collect();
         meter.lookup(1);
-        if !numbers.is_empty() {
+        if !numbers.is_empty() && !is_open(Hole::Sieve) {
             self.sieve.clear(&mut self.sheets, meter)?;
         }
         for number in numbers {
@@ -257,7 +258,7 @@ impl Cache {
                 blocks.retain(|(_, block)| *block != place);
             }
             for from in self.jumps.remove(&place).unwrap_or_default() {
-                if !is_own(&from) {
+                if !is_own(&from) && !is_open(Hole::Chains) {
                     self.sheets.disconnect(meter, from)?;
                 }
             }

@@ -1,5 +1,6 @@
 //! Translated code as it grows, and what has to be known of each of its instructions.
 
+use super::hole::{Hole, is_open};
 use dcsim_hart::Op;
 use dcsim_hart::isa::{Opcode, Register, encode, instruction_length};
 
@@ -115,7 +116,7 @@ impl Emitter {
 
     /// The guest's instruction retires with the next instruction.
     pub(super) fn mark(&mut self) {
-        self.marks.push(self.here());
+        self.marks.push(self.here() + if is_open(Hole::Marks) { 4 } else { 0 });
     }
 
     /// The guest's instruction as it is.

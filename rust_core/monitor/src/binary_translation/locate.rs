@@ -3,6 +3,7 @@
 use super::cache::CodePage;
 use super::emitter::{Action, Emitter, length_of};
 use super::fetch::{FetchFault, Source};
+use super::hole::{Hole, is_open};
 use super::sheet::{Owner, Place};
 use super::translator::translate;
 use super::vcpu::{BinaryTranslation, Origin};
@@ -86,7 +87,7 @@ impl BinaryTranslation {
     /// Takes the right to write code that is going to be translated from all shadow trees.
     fn protect(&mut self, site: &mut Site<'_>, code: &CodePage) {
         let is_writable = |page: &u64| self.cache.writable.contains(page);
-        if code.physical.iter().any(is_writable) {
+        if code.physical.iter().any(is_writable) && !is_open(Hole::Protection) {
             self.drop_trees(site);
         }
     }

@@ -4,6 +4,7 @@
 use super::cache::CodePage;
 use super::emitter::{Action, CALL, Fix, Position, length_of};
 use super::fetch::FetchFault;
+use super::hole::{Hole, is_open};
 use super::sheet::{Owner, PAGE, Place};
 use super::vcpu::BinaryTranslation;
 use crate::assumed;
@@ -162,13 +163,14 @@ impl BinaryTranslation {
         page: u64,
     ) -> Result<Handled, HostError> {
         let mut reason = ExitReason::ShadowFill;
-        if self.in_kernel() && self.cache.place(address).is_some() {
+        let is_conflict = self.in_kernel() && self.cache.place(address).is_some();
+        if is_conflict && !is_open(Hole::Conflicts) {
             // The guest has a mapping where the cache is.
             self.drop_trees(site);
             self.cache.move_on();
             reason = ExitReason::TranslationMap;
         }
-        if access == Access::Store && self.cache.holds(page) {
+        if access == Access::Store && self.cache.holds(page) && !is_open(Hole::Writes) {
             self.forget_written(site, page)?;
             reason = ExitReason::CodeWrite;
         }

@@ -23,8 +23,11 @@ mod emitter;
 mod entry;
 mod exits;
 mod fetch;
+mod hole;
 mod inline;
 mod locate;
+#[cfg(test)]
+mod lockstep;
 mod memory;
 mod registers;
 mod sheet;

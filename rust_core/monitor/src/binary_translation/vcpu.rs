@@ -2,6 +2,7 @@
 
 use super::cache::Cache;
 use super::emitter::{Fix, Position};
+use super::hole::{Hole, is_open};
 use super::registers::{Loan, TARGET, take_over};
 use super::sheet::{Owner, Place};
 use super::sieve;
@@ -78,10 +79,14 @@ impl BinaryTranslation {
 
     /// What is known of the instruction at a place.
     pub(super) fn position(&self, place: Place) -> Position {
-        match self.cache.sheets.get(place).map(|sheet| sheet.owner) {
+        let known = match self.cache.sheets.get(place).map(|sheet| sheet.owner) {
             Some(Owner::Sieve) => sieve::POSITION,
+            _ if is_open(Hole::NextPosition) => {
+                self.cache.sheets.behind(place).map(|(_, position)| *position).unwrap_or_default()
+            }
             _ => self.cache.sheets.position(place).copied().unwrap_or_default(),
-        }
+        };
+        if is_open(Hole::Spills) { Position { fix: Fix::None, ..known } } else { known }
     }
 
     /// Where the guest is at the instruction boundary of its own that belongs to a position, and

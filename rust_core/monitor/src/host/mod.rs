@@ -7,6 +7,8 @@
 //! * [`snapshot`]: saving and restoring VMs.
 
 mod devices;
+#[cfg(test)]
+mod inside;
 mod processor;
 mod run;
 mod snapshot;
