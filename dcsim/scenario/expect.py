@@ -30,7 +30,8 @@ class Expectation(Model):
     metric: str
     """`vm.<name>.<metric>`, `host.<name>.<metric>` or `cluster.<metric>`, or arithmetic with
     several: `vm.a.total_cycles / vm.b.total_cycles`. Operators (`+`, `-`, `*`, `/`) stand between
-    spaces; parentheses group."""
+    spaces; parentheses group. `slope(1 vm.a.total_cycles, 2 vm.b.total_cycles)` and
+    `r_squared(...)` are of the straight line that fits points best."""
     at_least: OptionalBound = None
     """The metric is this or more."""
     at_most: OptionalBound = None

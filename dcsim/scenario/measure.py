@@ -1,9 +1,10 @@
 """What an expectation measures: one metric, or arithmetic with several.
 
 ``vm.translated.total_cycles / vm.assisted.total_cycles`` compares two VMs. Operators stand between
-spaces, because names hold hyphens and colons; parentheses group. Values are exact fractions up to
-the last step, so that a comparison is the same on every machine. Units are held to: cycles and
-nanoseconds are not added, and the unit of a quotient is known.
+spaces, because names hold hyphens and colons; parentheses group. ``slope`` and ``r_squared`` are of
+the straight line through several points. Values are exact fractions up to the last step, so that a
+comparison is the same on every machine. Units are held to: cycles and nanoseconds are not added,
+and the unit of a quotient is known.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from dcsim.scenario.fit import Point, r_squared, slope
 from dcsim.scenario.metrics import Metric, find_metric
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ Value = int | float | str | None
 
 _MOST_PARTS = 100
 """More than anyone reads; keeps the nesting far from what Python can bear."""
-_PART = re.compile(r"[()]|[^\s()]+")
+_PART = re.compile(r"[(),]|[^\s(),]+")
 _NUMBER = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _PLAIN_UNITS = ("count", "share")
 """Units that say what is counted; in arithmetic they are plain numbers."""
@@ -67,7 +69,18 @@ class _Operation:
     right: _Term
 
 
-_Term = _Name | _Number | _Operation
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A property of the straight line through points."""
+
+    of: str
+    points: tuple[tuple[_Term, _Term], ...]
+
+
+_Term = _Name | _Number | _Operation | _Line
+
+_LEAST_POINTS = {"slope": 2, "r_squared": 3}
+"""A line goes through any two points: how well it fits shows from three on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +189,30 @@ class _Reader:
             return read
         if _NUMBER.fullmatch(part):
             return _Number(Fraction(part)), _PLAIN_NUMBER
-        if part in (")", "+", "-", "*", "/"):
+        if part in _LEAST_POINTS:
+            return self._line(part)
+        if part in (")", ",", "+", "-", "*", "/"):
             raise MeasureError(f"`{part}` stands where a metric should", "write a metric there")
         return self._metric(part)
+
+    def _line(self, of: str) -> _Read:
+        """Read the points of a line: x and y of each, and commas between points."""
+        if self._take() != "(":
+            raise MeasureError(f"`{of}` lacks its points", f"write `{of}(x y, x y, ...)`")
+        (x, unit_x), (y, unit_y) = self._sum(), self._sum()
+        points = [(x, y)]
+        while (part := self._take()) == ",":
+            (x, other_x), (y, other_y) = self._sum(), self._sum()
+            # Refuses other units than those of the first point.
+            unit_x, unit_y = _combined("+", unit_x, other_x), _combined("+", unit_y, other_y)
+            points.append((x, y))
+        if part != ")":
+            raise MeasureError("a point has an x and a y", "put `,` behind each point but the last")
+        if len(points) < _LEAST_POINTS[of]:
+            message = f"`{of}` is of at least {_LEAST_POINTS[of]} points"
+            raise MeasureError(message, "name more points")
+        unit = _combined("/", unit_y, unit_x) if of == "slope" else _PLAIN_NUMBER
+        return _Line(of, tuple(points)), unit
 
     def _metric(self, name: str) -> _Read:
         metric, message, remedy = find_metric(name, self._vms, self._hosts)
@@ -219,10 +253,22 @@ def _evaluate(term: _Term, of: Callable[[str], Value]) -> Fraction | None:
     if isinstance(term, _Name):
         value = of(term.name)
         return None if value is None or isinstance(value, str) else Fraction(value)
+    if isinstance(term, _Line):
+        return _evaluate_line(term, of)
     left, right = _evaluate(term.left, of), _evaluate(term.right, of)
     if left is None or right is None or (term.sign == "/" and not right):
         return None
     return _OPERATIONS[term.sign](left, right)
+
+
+def _evaluate_line(line: _Line, of: Callable[[str], Value]) -> Fraction | None:
+    points: list[Point] = []
+    for terms in line.points:
+        x, y = (_evaluate(term, of) for term in terms)
+        if x is None or y is None:
+            return None
+        points.append((x, y))
+    return slope(points) if line.of == "slope" else r_squared(points)
 
 
 _OPERATIONS: dict[str, Callable[[Fraction, Fraction], Fraction]] = {

@@ -49,6 +49,15 @@ def _value(text: str) -> object:
         ("vm.b.exits / host.h.vms", None, ""),
         ("vm.b.result.bench.cycles / vm.b.exits", None, ""),
         ("((((cluster.hosts))))", 1, "count"),
+        # Through (1, 30) and (3, 20): down by 5 cycles with each.
+        ("slope(1 vm.a-0.total_cycles, 3 vm.b.total_cycles)", -5, "cycles"),
+        ("slope(vm.b.run_ns 30 * 2, vm.b.run_ns + vm.b.run_ns 20) / 2", -2, "1/ns"),
+        ("slope(1 vm.b.exits, 1 vm.b.exits + 1)", None, ""),
+        ("slope(1 vm.b.result.bench.cycles, 2 vm.b.exits)", None, ""),
+        ("r_squared(1 vm.b.exits, 2 6, 3 8)", 1, ""),
+        # Three corners of a square: (1/3)^2 / (2/3 * 2/3).
+        ("r_squared(0 0, 1 0, 1 cluster.hosts)", 0.25, ""),
+        ("r_squared(1 vm.b.exits, 2 4, 3 4)", None, ""),
     ],
 )
 def test_is_worked_out(text: str, value: object, unit: str) -> None:
@@ -90,6 +99,14 @@ def test_sums_of_large_integers_are_exact() -> None:
         ("1e3", "`1e3` is not a metric", ""),
         ("vm.b.result.cycles", "`result.cycles` lacks a part", "`result.<program>.<key>`"),
         ("vm.b.nano.cycles", "`nano.cycles` lacks a part", "`nano.<operation>.<key>`"),
+        ("slope vm.b.exits", "`slope` lacks its points", "write `slope(x y, x y, ...)`"),
+        ("slope(1 vm.b.exits)", "`slope` is of at least 2 points", "name more points"),
+        ("r_squared(1 1, 2 2)", "`r_squared` is of at least 3 points", "name more points"),
+        ("slope(1 1, 2)", "`)` stands where a metric should", "write a metric there"),
+        ("slope(1 1 1, 2 2)", "a point has an x and a y", "put `,` behind each point"),
+        ("slope(1 1, 2 2", "the expression ends too early", ""),
+        ("slope(1 vm.b.run_ns, 2 vm.b.exits)", "there is no `+` of ns and plain numbers", ""),
+        ("slope(1 1, 2 vm.b.host)", "`host` is a text; there is no `+` of it", ""),
         ("( " * 5000, "the expression has 5000 parts", "write at most 100"),
     ],
 )
