@@ -60,7 +60,7 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
         needs="traps in S",
     ),
     "binary-translation": Technique(
-        "guest kernel code is rewritten into code that is safe to run in U", ("shadow-tlb",)
+        "guest kernel code is rewritten into code that is safe to run in U", _SHADOWS
     ),
     "paravirtual": Technique(
         "the guest kernel knows its monitor and calls it", ("direct",), needs="traps in S"

@@ -26,6 +26,7 @@ PAIRS = {
     ("four-rings", "shadow-tlb"),
     ("four-rings", "shadow-traced"),
     ("binary-translation", "shadow-tlb"),
+    ("binary-translation", "shadow-traced"),
     ("paravirtual", "direct"),
     ("hardware-assisted", "nested"),
     ("hardware-assisted", "shadow-traced"),

@@ -16,8 +16,9 @@ dcsim_machine::assumptions! {
          is read and written is charged where it is.";
     PATCH: "translation.patch" = 6 instructions,
         "Compose a jump's word from two addresses.";
-    DEVICE_FAULTS: "translation.device_faults" = 4 faults,
-        "An instruction that has accessed a device so often is made a call of the monitor.";
+    SLOW_ACCESSES: "translation.slow_accesses" = 4 faults,
+        "An instruction that has accessed a device or a traced page so often is made a call of the \
+         monitor; twice as often after each time that this was wrong.";
     FREE_LIST: "monitor.free_list" = 4 instructions,
         "Put a frame on the list of free ones.";
     COMPARE_INSTALLED: "monitor.compare_installed" = 2 instructions,

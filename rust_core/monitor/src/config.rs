@@ -27,8 +27,7 @@ impl TechniqueKind {
     pub const fn pagings(self) -> &'static [PagingKind] {
         match self {
             Self::BareMetal => &[PagingKind::None],
-            Self::BinaryTranslation => &[PagingKind::ShadowTlb],
-            Self::TrapAndEmulate | Self::FourRings => {
+            Self::TrapAndEmulate | Self::FourRings | Self::BinaryTranslation => {
                 &[PagingKind::ShadowTlb, PagingKind::ShadowTraced]
             }
             Self::HardwareAssisted => &[PagingKind::Nested, PagingKind::ShadowTraced],

@@ -12,13 +12,13 @@ use super::emitter::{Action, Emitter};
 use super::hole::{Hole, is_open};
 use super::sheet::{MOST_SHEETS, Owner, PAGE, Place, Sheets};
 use super::sieve::{Sieve, aim};
+use crate::assumed;
 use crate::error::HostError;
-use crate::shadow::entry;
-use crate::shadow::spaces::Spaces;
 use crate::shadow::tree::TableFrames;
+use crate::shadow::{Shadow, entry};
 use dcsim_machine::Meter;
 use dcsim_memory::{Memory, PageId, PhysicalAddress};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Sheets that a translation takes at most, with those of the sieve.
 const SPARE_SHEETS: usize = 4;
@@ -57,6 +57,33 @@ impl Content {
     }
 }
 
+/// How often the monitor had to carry out the access of an instruction, and how often is enough to
+/// make it a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlowAccess {
+    count: u64,
+    enough: u64,
+}
+
+impl Default for SlowAccess {
+    fn default() -> Self {
+        Self { count: 0, enough: assumed::SLOW_ACCESSES.value }
+    }
+}
+
+impl SlowAccess {
+    /// Counts one more. Tells whether that is enough.
+    pub(super) fn is_often(&mut self) -> bool {
+        self.count += 1;
+        self.count >= self.enough
+    }
+
+    /// It was made a call, and did something else then: the next time takes twice as many.
+    pub(super) fn was_wrong(&mut self) {
+        *self = Self { count: 0, enough: self.enough.saturating_mul(2) };
+    }
+}
+
 #[derive(Debug)]
 struct Translated {
     code: CodePage,
@@ -81,14 +108,21 @@ pub(super) struct Cache {
     blocks: BTreeMap<u64, Vec<(u64, Place)>>,
     /// Jumps to a block.
     jumps: BTreeMap<Place, Vec<Place>>,
-    /// Pages of the guest that a shadow tree may map with the right to write.
-    pub(super) writable: BTreeSet<u64>,
+    /// Instructions whose access the monitor had to carry out.
+    pub(super) slow_accesses: BTreeMap<Place, SlowAccess>,
 }
 
 /// Where the cache is in the address space.
 impl Cache {
-    fn base(&self) -> u64 {
+    /// The address of its first place.
+    pub(super) fn base(&self) -> u64 {
         HIGHEST - (self.range + 1) * STRIDE
+    }
+
+    /// Whether a mapping of the guest's at an address would be in the way: tables that map the cache
+    /// map nothing else.
+    pub(super) fn is_disturbed_by(&self, address: u64) -> bool {
+        address.wrapping_sub(self.base()) < entry::span(1)
     }
 
     /// The address of a place.
@@ -222,7 +256,7 @@ impl Cache {
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
-        spaces: &mut Spaces,
+        shadow: &mut Shadow,
         physical: u64,
     ) -> Result<(), HostError> {
         let numbers: Vec<u64> = self
@@ -234,9 +268,10 @@ impl Cache {
         meter.lookup(1);
         if !numbers.is_empty() && !is_open(Hole::Sieve) {
             self.sieve.clear(&mut self.sheets, meter)?;
+            self.slow_accesses.clear();
         }
         for number in numbers {
-            self.forget_page(meter, frames, spaces, number)?;
+            self.forget_page(meter, frames, shadow, number)?;
         }
         Ok(())
     }
@@ -245,7 +280,7 @@ impl Cache {
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
-        spaces: &mut Spaces,
+        shadow: &mut Shadow,
         number: u64,
     ) -> Result<(), HostError> {
         let Some(page) = self.pages.remove(&number) else { return Ok(()) };
@@ -267,7 +302,7 @@ impl Cache {
             jumps.retain(|from| !is_own(from));
         }
         for start in own {
-            spaces.remove(meter, frames, self.base() + start)?;
+            shadow.unmap_code(meter, frames, self.base() + start)?;
             self.sheets.remove(meter, frames, start);
         }
         Ok(())
@@ -279,7 +314,7 @@ impl Cache {
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
-        spaces: &mut Spaces,
+        shadow: &mut Shadow,
         address: u64,
     ) -> Result<(), HostError> {
         let same = |page: &Translated, code: u64| {
@@ -293,7 +328,7 @@ impl Cache {
         for (start, sheet) in self.sheets.iter() {
             let Owner::Page(number) = sheet.owner else { continue };
             if self.pages.get(&number).is_some_and(fenced) {
-                spaces.remove(meter, frames, self.base() + start)?;
+                shadow.unmap_code(meter, frames, self.base() + start)?;
             }
         }
         Ok(())

@@ -30,8 +30,8 @@ pub(super) enum Action {
     Run,
     /// The guest's instruction itself, by emulation.
     Call,
-    /// An access to a device, by emulation.
-    Device,
+    /// An access to a device or a traced page, by emulation.
+    Access,
     /// The floating-point registers for the guest.
     OpenFloat,
     /// The floating-point registers for the translator.

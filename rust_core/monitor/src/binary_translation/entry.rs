@@ -7,7 +7,7 @@ use super::sieve::Sieve;
 use super::vcpu::{BinaryTranslation, Origin};
 use crate::error::HostError;
 use crate::ledger::Activity;
-use crate::shadow::tree::{TableFrames, Tree};
+use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, csr};
 use crate::technique::{Phase, Site, Step};
 use crate::trap_and_emulate::entry::install;
@@ -18,10 +18,9 @@ use dcsim_machine::Meter;
 /// Pages of code that an instruction can lie in.
 const CODE_FRAMES: u64 = 2;
 
-/// Frames that finding the next instruction takes at most: its pages, the translation, the sieve
-/// or the single step, a tree and its tables.
-const LOCATE_FRAMES: u64 =
-    CODE_FRAMES + 2 * Sheets::NEW_FRAMES + Sieve::NEW_FRAMES + Tree::NEW_FRAMES + Tree::MAP_FRAMES;
+/// Frames that finding the next instruction takes at most beside those of shadow tables: its pages,
+/// the translation, the sieve or the single step.
+const LOCATE_FRAMES: u64 = CODE_FRAMES + 2 * Sheets::NEW_FRAMES + Sieve::NEW_FRAMES;
 
 impl BinaryTranslation {
     /// One step: from the monitor into the guest, or into a trap of its own on the way.
@@ -62,11 +61,11 @@ impl BinaryTranslation {
     fn frames_to_enter(&self, inputs: Inputs) -> u64 {
         let delivers = self.base.life.guest.deliverable(inputs).is_some();
         if delivers || (self.in_kernel() && (self.at.is_none() || self.recheck)) {
-            LOCATE_FRAMES
+            LOCATE_FRAMES + self.base.spaces.code_frames()
         } else if self.base.has_tree_after(inputs) {
             0
         } else {
-            Tree::NEW_FRAMES
+            self.base.spaces.entry_frames()
         }
     }
 
@@ -79,7 +78,9 @@ impl BinaryTranslation {
             return false;
         }
         self.settle(site);
-        self.empty(site);
+        if self.empty(site).is_err() {
+            return false;
+        }
         site.allocator.check(count).is_ok()
     }
 
@@ -100,13 +101,9 @@ impl BinaryTranslation {
     /// Forgets translations of a guest page. The guest must be at an instruction boundary.
     pub(super) fn forget(&mut self, site: &mut Site<'_>, page: u64) -> Result<(), HostError> {
         self.origin = Origin::Elsewhere;
-        self.device_faults.clear();
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        match self.base.spaces.tlb() {
-            Some(spaces) => self.cache.forget(&mut meter, &mut frames, spaces, page),
-            None => Ok(()),
-        }
+        self.cache.forget(&mut meter, &mut frames, &mut self.base.spaces, page)
     }
 
     /// Tells the engine which instructions count as the guest's. An instrument of the simulator.

@@ -36,7 +36,7 @@ impl BinaryTranslation {
             return self.base.handle(site, record);
         }
         let frames = match access {
-            Some(_) => self.base.spaces.fill_frames(),
+            Some(_) => self.base.spaces.fill_frames().max(self.base.spaces.code_frames()),
             None if is_call(record) => frames_for_call(&site.pcpu.hart),
             None => 0,
         };
@@ -125,7 +125,7 @@ impl BinaryTranslation {
     ) -> Result<Handled, HostError> {
         match position.action {
             Action::Call => self.emulate(site, place, position),
-            Action::Device => self.handle_device_call(site, place, position),
+            Action::Access => self.handle_access_call(site, place, position),
             Action::Run | Action::OpenFloat => Ok(self.open_float(site, place, position)),
             Action::CloseFloat => {
                 self.float_is_open = false;
@@ -195,7 +195,7 @@ impl BinaryTranslation {
         site.counters.emulated_instructions += 1;
         if self.base.life.guest.status & status::MXR != readable {
             // What may only be executed is mapped for reading in trees of kernels.
-            self.drop_trees(site);
+            self.clear_trees(site);
         }
         self.continue_behind(place, position);
         Ok(handled)
@@ -217,7 +217,7 @@ impl BinaryTranslation {
                 if phase != Phase::Enter {
                     self.at = None;
                 }
-                if fences {
+                if fences && !self.base.spaces.follows_tables() {
                     self.unmap_sheets(site)?;
                 }
                 Ok(Handled::Turn(ExitReason::FirmwareCall, phase))
@@ -257,12 +257,11 @@ impl BinaryTranslation {
     ) -> Result<Handled, HostError> {
         let fenced = site.pcpu.hart.x[address.index()];
         let handled = self.base.fence(site, address, asid)?;
-        if address != Register::R0 && !is_open(Hole::Fences) {
+        let is_followed = self.base.spaces.follows_tables();
+        if address != Register::R0 && !is_followed && !is_open(Hole::Fences) {
             let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
             let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-            if let Some(spaces) = self.base.spaces.tlb() {
-                self.cache.fence(&mut meter, &mut frames, spaces, fenced)?;
-            }
+            self.cache.fence(&mut meter, &mut frames, &mut self.base.spaces, fenced)?;
         }
         Ok(handled)
     }

@@ -6,6 +6,7 @@ use super::translator::{MOST_SOURCE_BYTES, bits_at};
 use super::vcpu::BinaryTranslation;
 use crate::error::HostError;
 use crate::guest_pages::provide;
+use crate::shadow::Original;
 use crate::shadow::guest_walk::{Access, GuestFault, GuestLeaf};
 use crate::shadow::tree::TableFrames;
 use crate::technique::Site;
@@ -20,8 +21,8 @@ pub(super) struct Source {
     pub(super) bytes: Vec<u8>,
     /// The pages that hold them.
     pub(super) code: CodePage,
-    /// The highest level of the guest's leaves on the way.
-    pub(super) level: u32,
+    /// The guest's leaves that lead to these.
+    leaves: Vec<GuestLeaf>,
     /// The frames that hold them.
     frames: Vec<PhysicalAddress>,
 }
@@ -39,6 +40,17 @@ pub(super) struct FetchFault {
 pub(super) type Fetched<T> = Result<Result<T, FetchFault>, HostError>;
 
 impl Source {
+    /// Where the code is, and what leads there.
+    pub(super) fn originals(&self) -> Vec<Original> {
+        let addresses = [self.code.address, self.code.address.wrapping_add(PAGE)];
+        addresses.into_iter().zip(self.leaves.iter().copied()).collect()
+    }
+
+    /// The highest level of the guest's leaves.
+    pub(super) fn level(&self) -> u32 {
+        self.leaves.iter().map(|leaf| leaf.level).max().unwrap_or(0)
+    }
+
     /// The content of the pages, to be recognised when devices may have written.
     pub(super) fn contents(&self, site: &mut Site<'_>) -> Vec<Content> {
         let content = |frame: &PhysicalAddress| {
@@ -79,7 +91,8 @@ impl BinaryTranslation {
         let length = MOST_SOURCE_BYTES.min((PAGE - within) as usize);
         let (mut bytes, frame) = self.read_code(site, page, within, length)?;
         let code = CodePage { address: pc - within, physical: vec![page] };
-        let mut source = Source { bytes: Vec::new(), code, level: leaf.level, frames: vec![frame] };
+        let (leaves, frames) = (vec![leaf], vec![frame]);
+        let mut source = Source { bytes: Vec::new(), code, leaves, frames };
         if bits_at(&bytes).is_none() {
             let next = pc.wrapping_add(2);
             let (page, leaf) = match self.fetch_page(site, next)? {
@@ -90,7 +103,7 @@ impl BinaryTranslation {
             bytes.extend(rest);
             source.code.physical.push(page);
             source.frames.push(frame);
-            source.level = source.level.max(leaf.level);
+            source.leaves.push(leaf);
         }
         Ok(Ok(Source { bytes, ..source }))
     }

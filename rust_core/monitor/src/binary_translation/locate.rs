@@ -4,15 +4,13 @@ use super::cache::CodePage;
 use super::emitter::{Action, Emitter, length_of};
 use super::fetch::{FetchFault, Source};
 use super::hole::{Hole, is_open};
-use super::sheet::{Owner, Place};
+use super::sheet::{Owner, PAGE, Place};
 use super::translator::translate;
 use super::vcpu::{BinaryTranslation, Origin};
 use crate::assumed;
 use crate::emulator::Emulator;
 use crate::error::HostError;
-use crate::shadow::entry::{ACCESSED, EXECUTE, USER, VALID};
-use crate::shadow::guest_walk::GuestLeaf;
-use crate::shadow::spaces::Mapping;
+use crate::shadow::Original;
 use crate::shadow::tree::TableFrames;
 use crate::shadow::view::View;
 use crate::technique::Site;
@@ -59,7 +57,7 @@ impl BinaryTranslation {
             Some(place) => place,
             None => self.translate(site, pc, source)?,
         };
-        self.map_sheet(site, place)?;
+        self.map_sheet(site, place, &source.originals())?;
         Ok(place)
     }
 
@@ -70,9 +68,9 @@ impl BinaryTranslation {
         source: &Source,
     ) -> Result<Place, HostError> {
         if self.cache.is_full() {
-            self.empty(site);
+            self.empty(site)?;
         }
-        self.protect(site, &source.code);
+        self.protect(site, &source.code)?;
         let contents = source.contents(site);
         let translation = translate(&source.bytes, pc);
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
@@ -80,56 +78,83 @@ impl BinaryTranslation {
         for _ in 0..translation.instructions {
             meter.assume(assumed::TRANSLATE);
         }
-        let page = (&source.code, source.level, contents);
+        let page = (&source.code, source.level(), contents);
         self.cache.add(&mut meter, &mut frames, page, (pc, translation.code))
     }
 
     /// Takes the right to write code that is going to be translated from all shadow trees.
-    fn protect(&mut self, site: &mut Site<'_>, code: &CodePage) {
-        let is_writable = |page: &u64| self.cache.writable.contains(page);
-        if code.physical.iter().any(is_writable) && !is_open(Hole::Protection) {
-            self.drop_trees(site);
+    fn protect(&mut self, site: &mut Site<'_>, code: &CodePage) -> Result<(), HostError> {
+        if is_open(Hole::Protection) {
+            return Ok(());
         }
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let base = self.base.map.base();
+        for page in &code.physical {
+            self.base.spaces.protect(&mut meter, &mut frames, base + page * PAGE)?;
+        }
+        Ok(())
     }
 
     /// Drops all shadow trees.
-    pub(super) fn drop_trees(&mut self, site: &mut Site<'_>) {
+    pub(super) fn clear_trees(&mut self, site: &mut Site<'_>) {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        if let Some(spaces) = self.base.spaces.tlb() {
-            spaces.clear(&mut meter, &mut frames);
-        }
-        self.cache.writable.clear();
+        self.base.spaces.clear(&mut meter, &mut frames);
+    }
+
+    /// Unmaps all translations.
+    fn drop_code(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        self.base.spaces.drop_code(&mut meter, &mut frames)
     }
 
     /// Gives all translations up.
-    pub(super) fn empty(&mut self, site: &mut Site<'_>) {
-        self.drop_trees(site);
+    pub(super) fn empty(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
+        self.drop_code(site)?;
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         self.cache.empty(&mut meter, &mut frames);
-        self.device_faults.clear();
         self.origin = Origin::Elsewhere;
+        Ok(())
     }
 
-    /// Maps the sheet of a place in the tree of the guest's state.
-    pub(super) fn map_sheet(&mut self, site: &mut Site<'_>, place: Place) -> Result<(), HostError> {
+    /// Moves the cache as long as a mapping of the guest's at an address is in its way. Tells
+    /// whether it was.
+    pub(super) fn make_way(
+        &mut self,
+        site: &mut Site<'_>,
+        address: u64,
+    ) -> Result<bool, HostError> {
+        if !self.cache.is_disturbed_by(address) || is_open(Hole::Conflicts) {
+            return Ok(false);
+        }
+        self.drop_code(site)?;
+        self.cache.move_on();
+        self.base.spaces.place_code(self.cache.base());
+        Ok(true)
+    }
+
+    /// Maps the sheet of a place in the tree of the guest's state, whose tables lead to the
+    /// originals.
+    pub(super) fn map_sheet(
+        &mut self,
+        site: &mut Site<'_>,
+        place: Place,
+        originals: &[Original],
+    ) -> Result<(), HostError> {
+        // Two pages are in the way of two places at most.
+        for (address, _) in originals.iter().chain(originals) {
+            self.make_way(site, *address)?;
+        }
         let Some(sheet) = self.cache.sheets.get(place) else { return Ok(()) };
-        let flags = VALID | USER | EXECUTE | ACCESSED;
-        let leaf = GuestLeaf { address: 0, flags, level: 0, tables: Default::default() };
-        let mapping = Mapping {
-            translation: self.base.life.guest.translation,
-            view: View::of(&self.base.life.guest),
-            address: self.cache.address(place),
-            leaf: &leaf,
-            frame: sheet.frame,
-        };
+        let guest = &self.base.life.guest;
+        let space = (guest.translation, View::of(guest));
+        let code = (self.cache.address(place), sheet.frame);
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        match self.base.spaces.tlb() {
-            Some(spaces) => spaces.map_as(&mut meter, &mut frames, &mapping, flags),
-            None => Ok(()),
-        }
+        self.base.spaces.map_code(&mut meter, &mut frames, space, code, originals)
     }
 
     /// Makes the way that the guest came a direct one.
@@ -168,7 +193,7 @@ impl BinaryTranslation {
         };
         sheets.clear(place);
         sheets.write(&mut meter, place, &code)?;
-        self.map_sheet(site, place)?;
+        self.map_sheet(site, place, &[])?;
         Ok(place)
     }
 }

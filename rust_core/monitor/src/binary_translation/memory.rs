@@ -3,7 +3,7 @@
 
 use super::cache::CodePage;
 use super::emitter::{Action, CALL, Fix, Position, length_of};
-use super::fetch::FetchFault;
+use super::fetch::Fetched;
 use super::hole::{Hole, is_open};
 use super::sheet::{Owner, PAGE, Place};
 use super::vcpu::BinaryTranslation;
@@ -13,9 +13,10 @@ use crate::error::HostError;
 use crate::guest_pages::provide;
 use crate::instruction::{Transfer, device_access};
 use crate::reason::ExitReason;
+use crate::shadow::Original;
 use crate::shadow::entry::{self, EXECUTE, READ, WRITE};
 use crate::shadow::guest_walk::{Access, GuestFault, GuestLeaf};
-use crate::shadow::resolve::{Fault, refusal};
+use crate::shadow::resolve::{Fault, Resolution, refusal};
 use crate::shadow::spaces::Mapping;
 use crate::shadow::tree::TableFrames;
 use crate::shadow::view::View;
@@ -42,7 +43,7 @@ impl BinaryTranslation {
         let reason = Handled::Resume(ExitReason::TranslationMap);
         let owner = self.cache.sheets.get(place).map(|sheet| sheet.owner);
         let Some(Owner::Page(number)) = owner else {
-            self.map_sheet(site, place)?;
+            self.map_sheet(site, place, &[])?;
             return Ok(reason);
         };
         let code = self.cache.code(number).cloned();
@@ -55,7 +56,9 @@ impl BinaryTranslation {
             return Ok(reason);
         };
         match self.walk_code(site, position.guest, code.physical.len())? {
-            Ok(physical) if physical == code.physical => self.map_sheet(site, place)?,
+            Ok(originals) if self.are_in(&originals, &code) => {
+                self.map_sheet(site, place, &originals)?;
+            }
             Ok(_) => (self.at, self.is_strict) = (None, true),
             Err(fault) => {
                 self.refuse_fetch(site, fault);
@@ -65,21 +68,22 @@ impl BinaryTranslation {
         Ok(reason)
     }
 
-    /// The guest pages that the code at an address lies in.
-    fn walk_code(
-        &mut self,
-        site: &mut Site<'_>,
-        pc: u64,
-        pages: usize,
-    ) -> Result<Result<Vec<u64>, FetchFault>, HostError> {
-        let mut physical = Vec::new();
+    /// Whether originals are where code was translated from.
+    fn are_in(&self, originals: &[Original], code: &CodePage) -> bool {
+        let pages = originals.iter().filter_map(|(_, leaf)| self.base.map.page_of(leaf.address));
+        pages.eq(code.physical.iter().copied())
+    }
+
+    /// Where the guest's tables lead to for the code at an address, in its pages.
+    fn walk_code(&mut self, site: &mut Site<'_>, pc: u64, pages: usize) -> Fetched<Vec<Original>> {
+        let mut originals = Vec::new();
         for address in [pc, pc.wrapping_add(2)].into_iter().take(pages) {
             match self.fetch_page(site, address)? {
-                Ok((page, _)) => physical.push(page),
+                Ok((_, leaf)) => originals.push((address & !(PAGE - 1), leaf)),
                 Err(fault) => return Ok(Err(fault)),
             }
         }
-        Ok(Ok(physical))
+        Ok(Ok(originals))
     }
 
     /// Unmaps all sheets.
@@ -87,10 +91,9 @@ impl BinaryTranslation {
         let starts: Vec<Place> = self.cache.sheets.iter().map(|(start, _)| start).collect();
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        let Some(spaces) = self.base.spaces.tlb() else { return Ok(()) };
         for start in starts {
             let address = self.cache.address(start);
-            spaces.remove(&mut meter, &mut frames, address)?;
+            self.base.spaces.unmap_code(&mut meter, &mut frames, address)?;
         }
         Ok(())
     }
@@ -131,7 +134,7 @@ impl BinaryTranslation {
             }
             Err(GuestFault::Access) => Ok(self.base.conclude(site, refusal(&fault))),
             Ok(leaf) => match self.base.map.page_of(leaf.address) {
-                Some(page) => self.fill(site, (record.value, access), &leaf, page),
+                Some(page) => self.reach_memory(site, &fault, (&leaf, page), code),
                 None => self.reach_device(site, &fault, leaf.address, code),
             },
         }
@@ -149,9 +152,40 @@ impl BinaryTranslation {
             let resolution = self.base.resolver().access_device(site, fault, target)?;
             return Ok(self.base.conclude(site, resolution));
         };
-        self.count_device_fault(site, place, &position)?;
+        self.count_slow_access(site, place, &position)?;
         let resolution = self.base.resolver().make_access(site, fault, position.bits, target);
         Ok(self.base.conclude(site, resolution))
+    }
+
+    /// The guest may access a page of its memory: the shadow lacks the translation, or the page is a
+    /// table whose stores are traced.
+    fn reach_memory(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        (leaf, page): (&GuestLeaf, u64),
+        code: Option<(Place, Position)>,
+    ) -> Result<Handled, HostError> {
+        let is_store = fault.access == Access::Store;
+        if !is_store || !self.base.spaces.is_protected(&mut site.meter(), leaf.address) {
+            return self.fill(site, (fault.address, fault.access), leaf, page);
+        }
+        // What is written may be code as well.
+        self.recheck = true;
+        let stored = match code {
+            Some((place, position)) => {
+                self.count_slow_access(site, place, &position)?;
+                site.meter().assume(assumed::DECODE_ACCESS);
+                self.base.resolver().make_store(site, fault, leaf, position.bits)?
+            }
+            None => self.base.resolver().store_fetched(site, fault, leaf)?,
+        };
+        if let Some(resolution) = stored {
+            return Ok(self.base.conclude(site, resolution));
+        }
+        self.base.resolver().open(site, leaf);
+        self.fill(site, (fault.address, fault.access), leaf, page)?;
+        Ok(Handled::Resume(ExitReason::TracedWrite))
     }
 
     /// Puts the translation of an address into the shadow tree.
@@ -163,11 +197,7 @@ impl BinaryTranslation {
         page: u64,
     ) -> Result<Handled, HostError> {
         let mut reason = ExitReason::ShadowFill;
-        let is_conflict = self.in_kernel() && self.cache.place(address).is_some();
-        if is_conflict && !is_open(Hole::Conflicts) {
-            // The guest has a mapping where the cache is.
-            self.drop_trees(site);
-            self.cache.move_on();
+        if self.in_kernel() && self.make_way(site, address)? {
             reason = ExitReason::TranslationMap;
         }
         if access == Access::Store && self.cache.holds(page) && !is_open(Hole::Writes) {
@@ -185,13 +215,7 @@ impl BinaryTranslation {
             leaf,
             frame,
         };
-        if let Some(spaces) = self.base.spaces.tlb() {
-            spaces.map_as(&mut meter, &mut frames, &mapping, flags)?;
-        }
-        if flags & WRITE != 0 {
-            meter.store_state(1);
-            self.cache.writable.insert(page);
-        }
+        self.base.spaces.map_as(&mut meter, &mut frames, &mapping, flags)?;
         Ok(Handled::Resume(reason))
     }
 
@@ -228,10 +252,11 @@ impl BinaryTranslation {
     }
 }
 
-/// Instructions that access devices.
+/// Instructions whose accesses the monitor has to carry out.
 impl BinaryTranslation {
-    /// Counts that an instruction accesses a device; one that often does becomes a call.
-    fn count_device_fault(
+    /// Counts that an instruction accesses a device or a traced page; one that often does becomes a
+    /// call.
+    fn count_slow_access(
         &mut self,
         site: &mut Site<'_>,
         place: Place,
@@ -242,21 +267,18 @@ impl BinaryTranslation {
         if !owner.is_some_and(is_page) || device_access(position.bits).is_none() {
             return Ok(());
         }
-        let count = self.device_faults.entry(place).or_default();
-        *count += 1;
-        if *count < assumed::DEVICE_FAULTS.value {
+        if !self.cache.slow_accesses.entry(place).or_default().is_often() {
             return Ok(());
         }
-        self.device_faults.remove(&place);
         let (long, short) = (CALL.to_le_bytes(), SHORT_CALL.to_le_bytes());
         let call: &[u8] = if length_of(position.bits) == 4 { &long } else { &short };
         self.cache.sheets.patch(&mut site.meter(), place, call)?;
-        self.cache.sheets.set_position(place, |position| position.action = Action::Device);
+        self.cache.sheets.set_position(place, |position| position.action = Action::Access);
         Ok(())
     }
 
-    /// An instruction that became a call because it often accesses a device.
-    pub(super) fn handle_device_call(
+    /// An instruction that became a call because the monitor often had to carry out its access.
+    pub(super) fn handle_access_call(
         &mut self,
         site: &mut Site<'_>,
         place: Place,
@@ -269,24 +291,54 @@ impl BinaryTranslation {
         let address = base.wrapping_add_signed(access.offset);
         let store = matches!(access.transfer, Transfer::Store { .. } | Transfer::FloatStore { .. });
         let kind = if store { Access::Store } else { Access::Load };
-        let within_page = address & access.width.alignment_mask() == 0;
+        let fault = Fault { address, access: kind, pc: position.guest };
         let walked = self.base.resolver().walk(site, address, kind)?;
-        let device = walked.ok().filter(|_| within_page);
-        let device = device.filter(|leaf| self.base.map.page_of(leaf.address).is_none());
-        let Some(leaf) = device else {
-            // No device any more: the instruction takes its own course again.
-            let bytes = position.bits.to_le_bytes();
-            let length = length_of(position.bits) as usize;
-            self.cache.sheets.patch(&mut site.meter(), place, &bytes[..length])?;
-            self.cache.sheets.set_position(place, |position| position.action = Action::Run);
+        let within_page = address & access.width.alignment_mask() == 0;
+        let made = match walked.ok().filter(|_| within_page) {
+            Some(leaf) => self.make_slow_access(site, &fault, position.bits, &leaf)?,
+            None => None,
+        };
+        let Some(resolution) = made else {
+            self.take_back_call(site, place, position)?;
             return Ok(Handled::Resume(ExitReason::Translation));
         };
         self.recheck = true;
-        let fault = Fault { address, access: kind, pc: position.guest };
-        let bits = position.bits;
-        let resolution = self.base.resolver().make_access(site, &fault, bits, leaf.address);
         let handled = self.base.conclude(site, resolution);
         self.continue_behind(place, position);
         Ok(handled)
+    }
+
+    /// Carries out an access to a device or a traced page; `None` to anything else.
+    fn make_slow_access(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        bits: u32,
+        leaf: &GuestLeaf,
+    ) -> Result<Option<Resolution>, HostError> {
+        if self.base.map.page_of(leaf.address).is_none() {
+            return Ok(Some(self.base.resolver().make_access(site, fault, bits, leaf.address)));
+        }
+        let store = fault.access == Access::Store;
+        if store && self.base.spaces.is_protected(&mut site.meter(), leaf.address) {
+            return self.base.resolver().make_store(site, fault, leaf, bits);
+        }
+        Ok(None)
+    }
+
+    /// An instruction that was made a call takes its own course again; it has to give more reason
+    /// for it the next time.
+    fn take_back_call(
+        &mut self,
+        site: &mut Site<'_>,
+        place: Place,
+        position: &Position,
+    ) -> Result<(), HostError> {
+        self.cache.slow_accesses.entry(place).or_default().was_wrong();
+        let bytes = position.bits.to_le_bytes();
+        let length = length_of(position.bits) as usize;
+        self.cache.sheets.patch(&mut site.meter(), place, &bytes[..length])?;
+        self.cache.sheets.set_position(place, |position| position.action = Action::Run);
+        Ok(())
     }
 }

@@ -126,11 +126,8 @@ impl Technique for BinaryTranslation {
     fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
         self.base.reclaim(meter, frames, wanted);
         if frames.allocator.free_count() < wanted {
-            if let Some(spaces) = self.base.spaces.tlb() {
-                spaces.clear(meter, frames);
-            }
+            self.base.spaces.clear(meter, frames);
             self.cache.empty(meter, frames);
-            self.device_faults.clear();
         }
     }
 

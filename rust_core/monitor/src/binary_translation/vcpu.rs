@@ -15,7 +15,6 @@ use dcsim_hart::csr::fields::status;
 use dcsim_hart::isa::Register;
 use dcsim_hart::{Hart, Privilege};
 use dcsim_machine::firmware::FirmwareConfig;
-use std::collections::BTreeMap;
 
 /// How the guest came to an address that is looked up.
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
@@ -50,17 +49,22 @@ pub struct BinaryTranslation {
     pub(super) step: Option<(u64, u32)>,
     /// Devices may have written code.
     pub(super) recheck: bool,
-    /// How often an instruction turned out to be an access to a device.
-    pub(super) device_faults: BTreeMap<Place, u64>,
 }
 
 impl BinaryTranslation {
     /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
-    /// be set up like this. Its shadow tables are a TLB of the guest.
-    pub fn new(state: CpuState, map: PageMap, shadow: Shadow, firmware: FirmwareConfig) -> Self {
+    /// be set up like this.
+    pub fn new(
+        state: CpuState,
+        map: PageMap,
+        mut shadow: Shadow,
+        firmware: FirmwareConfig,
+    ) -> Self {
+        let cache = Cache::default();
+        shadow.place_code(cache.base());
         Self {
             base: TrapAndEmulate::new(state, map, shadow, firmware),
-            cache: Cache::default(),
+            cache,
             loan: Loan::default(),
             at: None,
             float_is_open: false,
@@ -68,7 +72,6 @@ impl BinaryTranslation {
             is_strict: false,
             step: None,
             recheck: false,
-            device_faults: BTreeMap::new(),
         }
     }
 

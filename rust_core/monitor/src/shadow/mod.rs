@@ -8,12 +8,14 @@
 //! * [`traced`]: tables that are kept in step with the guest's, whose stores to them are traced;
 //! * [`Shadow`]: either of these;
 //! * [`asid`]: identifiers that keep trees apart in the pCPU's TLB;
+//! * `code`: code that a monitor made from the guest's;
 //! * [`active`]: making a pCPU translate through a tree;
 //! * [`resolve`]: what a page fault means, and what is done about it.
 
 pub mod active;
 pub mod asid;
 pub(crate) mod audit;
+mod code;
 pub mod entry;
 pub mod guest_walk;
 mod of_vm;
@@ -24,4 +26,5 @@ mod traced_store;
 pub mod tree;
 pub mod view;
 
+pub use code::Original;
 pub use of_vm::Shadow;

@@ -16,6 +16,7 @@ use dcsim_hart::csr::fields::satp;
 use dcsim_hart::isa::Register;
 use dcsim_machine::Meter;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
+use std::collections::BTreeSet;
 
 /// Levels of the tree for a guest without translation: its memory lies below 256 GiB.
 pub(super) const BARE_LEVELS: u32 = 3;
@@ -95,8 +96,10 @@ impl Space {
 /// The address spaces of one VM.
 #[derive(Debug, Default)]
 pub struct Spaces {
-    spaces: Vec<Space>,
+    list: Vec<Space>,
     uses: u64,
+    /// Pages of the guest that a tree may map with the right to write, for who asks for that.
+    writable: BTreeSet<u64>,
 }
 
 /// All values of `satp` without translation mean the same.
@@ -113,7 +116,7 @@ impl Spaces {
         view: View,
     ) -> Option<&mut Tree> {
         let index = self.find(meter, translation)?;
-        self.spaces[index].trees[view as usize].as_mut()
+        self.list[index].trees[view as usize].as_mut()
     }
 
     /// Frames that [`Self::enter`] may take.
@@ -195,7 +198,7 @@ impl Spaces {
             None => self.add(meter, frames, translation),
         };
         self.uses += 1;
-        let space = &mut self.spaces[index];
+        let space = &mut self.list[index];
         space.last_use = self.uses;
         let slot = &mut space.trees[view as usize];
         if slot.is_none() {
@@ -207,8 +210,8 @@ impl Spaces {
 
     fn find(&self, meter: &mut Meter<'_>, translation: u64) -> Option<usize> {
         let wanted = key(translation);
-        let found = self.spaces.iter().position(|space| space.translation == wanted);
-        meter.lookup(found.map_or(self.spaces.len(), |index| index + 1) as u64);
+        let found = self.list.iter().position(|space| space.translation == wanted);
+        meter.lookup(found.map_or(self.list.len(), |index| index + 1) as u64);
         found
     }
 
@@ -218,20 +221,20 @@ impl Spaces {
         frames: &mut TableFrames<'_>,
         translation: u64,
     ) -> usize {
-        if self.spaces.len() as u64 >= assumed::ADDRESS_SPACES.value {
+        if self.list.len() as u64 >= assumed::ADDRESS_SPACES.value {
             self.free_oldest(meter, frames);
         }
         let trees = [const { None }; View::COUNT];
-        self.spaces.push(Space { translation: key(translation), last_use: 0, trees });
-        self.spaces.len() - 1
+        self.list.push(Space { translation: key(translation), last_use: 0, trees });
+        self.list.len() - 1
     }
 
     fn free_oldest(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
-        let by_use = |index: &usize| self.spaces[*index].last_use;
-        let oldest = (0..self.spaces.len()).min_by_key(by_use);
-        meter.lookup(self.spaces.len() as u64);
+        let by_use = |index: &usize| self.list[*index].last_use;
+        let oldest = (0..self.list.len()).min_by_key(by_use);
+        meter.lookup(self.list.len() as u64);
         if let Some(index) = oldest {
-            self.spaces.remove(index).free(meter, frames);
+            self.list.remove(index).free(meter, frames);
         }
     }
 
@@ -242,7 +245,7 @@ impl Spaces {
         frames: &mut TableFrames<'_>,
         scope: FenceScope,
     ) -> Result<(), HostError> {
-        meter.lookup(self.spaces.len() as u64);
+        meter.lookup(self.list.len() as u64);
         match scope.address {
             None => self.fence_spaces(meter, frames, scope),
             Some(address) => self.fence_address(meter, frames, scope, address)?,
@@ -257,7 +260,7 @@ impl Spaces {
         frames: &mut TableFrames<'_>,
         scope: FenceScope,
     ) {
-        for space in self.spaces.extract_if(.., |space| space.is_in(scope)) {
+        for space in self.list.extract_if(.., |space| space.is_in(scope)) {
             space.free(meter, frames);
         }
     }
@@ -269,7 +272,7 @@ impl Spaces {
         scope: FenceScope,
         address: u64,
     ) -> Result<(), HostError> {
-        let spaces = self.spaces.iter_mut().filter(|space| space.is_in(scope));
+        let spaces = self.list.iter_mut().filter(|space| space.is_in(scope));
         for tree in spaces.flat_map(|space| space.trees.iter_mut().flatten()) {
             let removed = tree.unmap(meter, frames, address)?;
             flush(meter, tree.asid, removed, address);
@@ -284,7 +287,7 @@ impl Spaces {
         frames: &mut TableFrames<'_>,
         address: u64,
     ) -> Result<(), HostError> {
-        let trees = self.spaces.iter_mut().flat_map(|space| space.trees.iter_mut().flatten());
+        let trees = self.list.iter_mut().flat_map(|space| space.trees.iter_mut().flatten());
         for tree in trees {
             let removed = tree.unmap(meter, frames, address)?;
             flush(meter, tree.asid, removed, address);
@@ -294,8 +297,23 @@ impl Spaces {
 
     /// Frees all trees. Nothing needs a flush, as identifiers are not used again.
     pub fn clear(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
-        for space in self.spaces.drain(..) {
+        for space in self.list.drain(..) {
             space.free(meter, frames);
+        }
+        self.writable.clear();
+    }
+
+    /// A tree is going to map this page of the guest with the right to write.
+    pub fn note_writable(&mut self, meter: &mut Meter<'_>, page: u64) {
+        meter.store_state(1);
+        self.writable.insert(page);
+    }
+
+    /// Takes the right to write to a page away, if it was noted: which entries give it is not, so all
+    /// trees go.
+    pub fn protect(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, page: u64) {
+        if self.writable.contains(&page) {
+            self.clear(meter, frames);
         }
     }
 
@@ -311,15 +329,15 @@ impl Spaces {
     ) {
         let kept = in_use.map(|(translation, _)| key(translation));
         while frames.allocator.free_count() < wanted {
-            let others = (0..self.spaces.len())
-                .filter(|index| Some(self.spaces[*index].translation) != kept);
-            let Some(oldest) = others.min_by_key(|index| self.spaces[*index].last_use) else {
+            let others =
+                (0..self.list.len()).filter(|index| Some(self.list[*index].translation) != kept);
+            let Some(oldest) = others.min_by_key(|index| self.list[*index].last_use) else {
                 break;
             };
-            meter.lookup(self.spaces.len() as u64);
-            self.spaces.remove(oldest).free(meter, frames);
+            meter.lookup(self.list.len() as u64);
+            self.list.remove(oldest).free(meter, frames);
         }
-        let space = self.spaces.iter_mut().find(|space| Some(space.translation) == kept);
+        let space = self.list.iter_mut().find(|space| Some(space.translation) == kept);
         let views = space.into_iter().flat_map(|space| space.trees.iter_mut().enumerate());
         for (view, tree) in views {
             let used = in_use.is_some_and(|(_, used)| used as usize == view);
@@ -332,25 +350,25 @@ impl Spaces {
     /// Whether there is a tree for a view. A look ahead of the simulator: it costs nothing.
     pub fn has_tree(&self, translation: u64, view: View) -> bool {
         let wanted = key(translation);
-        let space = self.spaces.iter().find(|space| space.translation == wanted);
+        let space = self.list.iter().find(|space| space.translation == wanted);
         space.is_some_and(|space| space.trees[view as usize].is_some())
     }
 
     /// The root tables with their levels, for a look from outside.
     pub fn roots(&self) -> Vec<(PhysicalAddress, u32)> {
-        let trees = self.spaces.iter().flat_map(|space| space.trees.iter().flatten());
+        let trees = self.list.iter().flat_map(|space| space.trees.iter().flatten());
         trees.map(|tree| (tree.root(), tree.levels())).collect()
     }
 
     /// Frames that all trees hold.
     pub fn frame_count(&self) -> u64 {
-        self.spaces.iter().map(Space::frame_count).sum()
+        self.list.iter().map(Space::frame_count).sum()
     }
 
     /// Lets every tree take a new identifier at its next use: for a VM that comes to a pCPU whose
     /// TLB may hold what was fenced elsewhere.
     pub fn forget_asids(&mut self) {
-        for tree in self.spaces.iter_mut().flat_map(|space| space.trees.iter_mut().flatten()) {
+        for tree in self.list.iter_mut().flat_map(|space| space.trees.iter_mut().flatten()) {
             tree.asid = None;
         }
     }

@@ -55,48 +55,69 @@ impl Resolver<'_> {
         leaf: &GuestLeaf,
         page: u64,
     ) -> Result<Resolution, HostError> {
-        let Some(bits) = self.fetch(site, fault.pc)? else {
-            return Ok(fetch_again(site, fault.pc));
-        };
-        let mut meter = site.meter();
-        meter.assume(assumed::DECODE_ACCESS);
-        let Some(store) = device_access(bits).and_then(|access| Store::of(&mut meter, &access))
-        else {
-            return self.open(site, fault, leaf, page);
-        };
-        if fault.address.wrapping_sub(store.address) >= store.bytes {
-            // Other code than the one that faulted: the TLB still had that.
-            return Ok(fetch_again(site, fault.pc));
+        if let Some(resolution) = self.store_fetched(site, fault, leaf)? {
+            return Ok(resolution);
         }
-        let parts = match self.parts(site, fault, &store)? {
-            Ok(parts) => parts,
-            Err(exception) => return Ok(exception),
-        };
-        self.write(site, &store, &parts)?;
-        site.counters.emulated_instructions += 1;
-        let reason = ExitReason::TracedWrite;
-        Ok(Resolution::Completed { length: store.length, reason, float_written: false })
-    }
-
-    /// Lets the guest write to a traced page until its next fence.
-    fn open(
-        &mut self,
-        site: &mut Site<'_>,
-        fault: &Fault,
-        leaf: &GuestLeaf,
-        page: u64,
-    ) -> Result<Resolution, HostError> {
-        site.meter().store_state(1);
-        self.shadow.traced_tables().into_iter().for_each(|tables| tables.open(leaf.address));
+        self.open(site, leaf);
         self.fill(site, fault.address, leaf, page)?;
         Ok(Resolution::Retry(ExitReason::TracedWrite))
     }
 
-    /// Translates a store, page by page, as the hart does before it writes a byte.
+    /// The same, or `None`: it is no store that the monitor carries out, the page has to be opened
+    /// ([`Self::open`]) and the guest let write to it.
+    pub(crate) fn store_fetched(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        leaf: &GuestLeaf,
+    ) -> Result<Option<Resolution>, HostError> {
+        let Some(bits) = self.fetch(site, fault.pc)? else {
+            return Ok(Some(fetch_again(site, fault.pc)));
+        };
+        site.meter().assume(assumed::DECODE_ACCESS);
+        self.make_store(site, fault, leaf, bits)
+    }
+
+    /// The same with an instruction whose bits are known.
+    pub(crate) fn make_store(
+        &mut self,
+        site: &mut Site<'_>,
+        fault: &Fault,
+        leaf: &GuestLeaf,
+        bits: u32,
+    ) -> Result<Option<Resolution>, HostError> {
+        let mut meter = site.meter();
+        let Some(store) = device_access(bits).and_then(|access| Store::of(&mut meter, &access))
+        else {
+            return Ok(None);
+        };
+        if fault.address.wrapping_sub(store.address) >= store.bytes {
+            // Other code than the one that faulted: the TLB still had that.
+            return Ok(Some(fetch_again(site, fault.pc)));
+        }
+        let parts = match self.parts(site, fault, leaf, &store)? {
+            Ok(parts) => parts,
+            Err(exception) => return Ok(Some(exception)),
+        };
+        self.write(site, &store, &parts)?;
+        site.counters.emulated_instructions += 1;
+        let reason = ExitReason::TracedWrite;
+        Ok(Some(Resolution::Completed { length: store.length, reason, float_written: false }))
+    }
+
+    /// A traced page may be written until the guest's next fence.
+    pub(crate) fn open(&mut self, site: &mut Site<'_>, leaf: &GuestLeaf) {
+        site.meter().store_state(1);
+        self.shadow.traced_tables().into_iter().for_each(|tables| tables.open(leaf.address));
+    }
+
+    /// Translates a store, page by page, as the hart does before it writes a byte. Where the page
+    /// leads in which it faulted is known.
     fn parts(
         &mut self,
         site: &mut Site<'_>,
         fault: &Fault,
+        known: &GuestLeaf,
         store: &Store,
     ) -> Result<Result<Vec<Part>, Resolution>, HostError> {
         let first = store.bytes.min(PAGE - store.address % PAGE);
@@ -106,15 +127,20 @@ impl Resolver<'_> {
             if bytes == 0 {
                 continue;
             }
+            let walked = if page_address(address) == page_address(fault.address) {
+                Ok(page_address(known.address) + address % PAGE)
+            } else {
+                self.walk(site, address, Access::Store)?.map(|leaf| leaf.address)
+            };
             let fault = Fault { address, ..*fault };
-            let leaf = match self.walk(site, address, Access::Store)? {
-                Ok(leaf) => leaf,
+            let target = match walked {
+                Ok(target) => target,
                 Err(cause) => return Ok(Err(fault.exception(cause))),
             };
-            let Some(page) = self.map.page_of(leaf.address) else {
+            let Some(page) = self.map.page_of(target) else {
                 return Ok(Err(refusal(&fault)));
             };
-            parts.push(Part { target: leaf.address, page, bytes });
+            parts.push(Part { target, page, bytes });
         }
         Ok(Ok(parts))
     }

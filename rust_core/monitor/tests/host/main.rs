@@ -10,6 +10,7 @@ mod four_rings;
 mod frames;
 mod generated;
 mod hardware_assisted;
+mod moved_code;
 mod moves;
 mod network;
 mod noise;

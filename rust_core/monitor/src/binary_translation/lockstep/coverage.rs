@@ -58,7 +58,7 @@ impl Kind {
             (_, Action::Exit { .. }, _) if bits == CALL => Self::Exit,
             (_, Action::Exit { .. }, _) => Self::Chained,
             (_, Action::Call, _) => Self::Call,
-            (_, Action::Device, _) => Self::Device,
+            (_, Action::Access, _) => Self::Device,
             (_, Action::OpenFloat | Action::CloseFloat, _) => Self::FloatWindow,
             (_, _, Fix::Restore(..)) => Self::Middle,
             (_, _, Fix::RestoreBoth(_)) => Self::MiddleOfTwo,

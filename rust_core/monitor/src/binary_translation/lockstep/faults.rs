@@ -127,7 +127,7 @@ pub(super) fn inject(
     // Back in the guest, where it was.
     machine.technique_step()?;
     let (mut site, translator) = machine.parts();
-    translator.map_sheet(&mut site, place).map_err(|error| error.to_string())?;
+    translator.map_sheet(&mut site, place, &[]).map_err(|error| error.to_string())?;
     if reported == expected {
         Ok(())
     } else {
@@ -192,7 +192,7 @@ fn interrupt(machine: &mut Machine, before: &CpuState) -> Result<CpuState, Strin
 fn unmap(machine: &mut Machine, place: Place, before: &CpuState) -> Result<CpuState, String> {
     let pc = machine.hart().pc;
     let (mut site, translator) = machine.parts();
-    translator.drop_trees(&mut site);
+    translator.clear_trees(&mut site);
     (translator.at, translator.base.life.phase) = (Some(place), Phase::Enter);
     machine.technique_step()?;
     machine.technique_step()?;

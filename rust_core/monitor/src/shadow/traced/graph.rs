@@ -14,7 +14,7 @@ use super::tables::TracedTables;
 use crate::error::HostError;
 use dcsim_machine::Meter;
 use dcsim_memory::PhysicalAddress;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields of a shadow table's record that making one fills in.
 const NODE_FIELDS: u64 = 4;
@@ -41,6 +41,8 @@ pub(super) struct Graph {
     pub(super) records: Records,
     /// The TLB may let the guest write where no entry does any more.
     loose: bool,
+    /// Roots whose translated code is to be unmapped.
+    lost: BTreeSet<NodeId>,
 }
 
 impl Graph {
@@ -69,7 +71,7 @@ impl Graph {
     }
 
     /// Takes the guest's right to write to a page away.
-    fn protect(
+    pub(super) fn protect(
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
@@ -136,6 +138,13 @@ impl Graph {
         leaf: u64,
         page: u64,
     ) -> Result<bool, HostError> {
+        let entry = self.node(node)?.entries.get(&index).copied();
+        if entry == Some(Entry::Code(page)) && leaf & WRITE == 0 {
+            // What was translated is there still.
+            meter.load_state(1);
+            self.set(meter, node, index, leaf, Entry::Code(page))?;
+            return Ok(true);
+        }
         let before = self.drop_entry(meter, frames, node, index)?;
         let kind = if leaf & WRITE != 0 {
             self.records.add(meter, frames, Record::Writable)?;
@@ -176,7 +185,9 @@ impl Graph {
         let Some(dropped) = node.entries.remove(&index) else { return Ok(Dropped::Nothing) };
         meter.store_state(1);
         meter.write_pte(node.slot(index), 0)?;
-        Ok(self.forget(meter, frames, (from, index), dropped))
+        let dropped = self.forget(meter, frames, (from, index), dropped);
+        self.drop_lost_code(meter, frames)?;
+        Ok(dropped)
     }
 
     /// Forgets what an entry that is no more led to.
@@ -189,6 +200,10 @@ impl Graph {
     ) -> Dropped {
         match dropped {
             Entry::Leaf => Dropped::Leaf,
+            Entry::Code(_) => {
+                self.lose_code(meter, place.0);
+                Dropped::Leaf
+            }
             Entry::Writable(page) => {
                 self.forget_writable(meter, frames, place, page);
                 Dropped::Leaf
@@ -196,6 +211,9 @@ impl Graph {
             Entry::Table(child) => {
                 self.records.remove(meter, frames, Record::Link);
                 meter.store_state(1);
+                if self.nodes.get(child).is_some_and(|child| child.leads_to_code) {
+                    self.lose_code(meter, place.0);
+                }
                 if let Some(child) = self.nodes.get_mut(child) {
                     child.parents.retain(|parent| *parent != place);
                 }
@@ -260,6 +278,41 @@ impl Graph {
         }
         self.free_orphan(meter, frames, id);
         Ok(())
+    }
+
+    /// An entry of a table is gone that was on the way to translated code's originals: the code of
+    /// every root above it is to be unmapped.
+    fn lose_code(&mut self, meter: &mut Meter<'_>, from: NodeId) {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+        while let Some(id) = open.pop() {
+            let Some(node) = self.nodes.get(id).filter(|_| seen.insert(id)) else { continue };
+            if node.roots > 0 {
+                self.lost.insert(id);
+            }
+            open.extend(node.parents.iter().map(|(parent, _)| *parent));
+        }
+        meter.lookup(seen.len() as u64);
+    }
+
+    /// Unmaps what [`Self::lose_code`] found.
+    fn drop_lost_code(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+    ) -> Result<(), HostError> {
+        while let Some(root) = self.lost.pop_first() {
+            if let Some(code) = self.code_of(root) {
+                self.drop_table(meter, frames, code)?;
+                self.empty_tlb(meter);
+            }
+        }
+        Ok(())
+    }
+
+    /// The table that maps the translated code of a root.
+    pub(super) fn code_of(&self, root: NodeId) -> Option<NodeId> {
+        let view = self.nodes.get(root)?.key.view;
+        self.nodes.find(&Key::of_code(view, root, 0))
     }
 
     pub(super) fn node(&self, id: NodeId) -> Result<&Node, HostError> {

@@ -12,10 +12,11 @@
 //! it is like a TLB that still holds it, which the architecture allows. A page that no shadow table
 //! follows is an ordinary one again.
 //!
-//! * [`tables`]: traced pages;
+//! * [`tables`]: traced pages; [`code`]: translated code, which is mapped beside the guest's pages;
 //! * `node`: shadow tables and their links; `graph`: all of it together, with the entries that let
 //!   the guest write; `records`: the frames that this takes.
 
+mod code;
 mod graph;
 mod node;
 mod records;
@@ -24,7 +25,7 @@ pub mod tables;
 use super::asid::Asid;
 use super::audit;
 use super::entry::{self, DIRTY, READ, VALID, WRITE};
-use super::guest_walk::levels;
+use super::guest_walk::{GuestLeaf, levels};
 use super::spaces::{BARE_LEVELS, FenceScope, Mapping, Root, flush, key};
 use super::tree::{Removed, TableFrames};
 use super::view::View;
@@ -67,6 +68,8 @@ pub struct Traced {
     graph: Graph,
     spaces: Vec<Space>,
     uses: u64,
+    /// Where translated code is mapped, if there is any.
+    code: Option<u64>,
 }
 
 /// Address spaces.
@@ -221,24 +224,24 @@ impl Traced {
         frames: &mut TableFrames<'_>,
         mapping: &Mapping<'_>,
     ) -> Result<(), HostError> {
+        let flags = mapping.view.leaf_flags(mapping.leaf.flags).unwrap_or(0);
+        self.map_as(meter, frames, mapping, flags)
+    }
+
+    /// The same with flags that the caller chose, but for the right to write a protected page.
+    pub fn map_as(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        mapping: &Mapping<'_>,
+        mut flags: u64,
+    ) -> Result<(), HostError> {
         let Mapping { translation, view, address, leaf, frame } = *mapping;
-        let root = self.enter(meter, frames, translation, view)?;
-        let (asid, levels) = (*root.asid, root.levels);
-        let mut node = self.root_node(translation, view)?;
-        for level in (1..levels).rev() {
-            let key = self.graph.node(node)?.child_key(address, leaf);
-            if let Source::Table(page) = self.graph.node(node)?.key.source {
-                self.graph.tables.walked(page);
-            }
-            let index = entry::index(address, level);
-            node = self.graph.descend(meter, frames, node, index, key)?;
-        }
-        if let Source::Table(page) = self.graph.node(node)?.key.source {
-            self.graph.tables.walked(page);
-        }
+        let asid = *self.enter(meter, frames, translation, view)?.asid;
+        let path = self.follow(meter, frames, (translation, view), address, leaf)?;
+        let node = path.last().copied().ok_or(HostError::FrameNotReserved)?;
         let page = page_address(leaf.address);
         meter.lookup(1);
-        let mut flags = view.leaf_flags(leaf.flags).unwrap_or(0);
         if self.graph.tables.is_protected(page) {
             flags &= !(WRITE | DIRTY);
         }
@@ -246,6 +249,37 @@ impl Traced {
         let shadow = entry::compose(frame, flags);
         if self.graph.set_leaf(meter, frames, place, shadow, page)? {
             flush(meter, asid, Removed::Page, address & !(PAGE_BYTES as u64 - 1));
+        }
+        Ok(())
+    }
+
+    /// The tables from the root to the one that holds the leaf of an address, made where there are
+    /// none.
+    fn follow(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        (translation, view): (u64, View),
+        address: u64,
+        leaf: &GuestLeaf,
+    ) -> Result<Vec<NodeId>, HostError> {
+        let root = self.root_node(translation, view)?;
+        let (mut node, mut path) = (root, vec![root]);
+        let mut own = self.code.map(|_| root);
+        for level in (1..=self.graph.node(root)?.key.level).rev() {
+            self.note_walk(node)?;
+            own = own.filter(|_| self.is_beside_code(address, level));
+            let key = self.graph.node(node)?.child_key(address, leaf, own);
+            node = self.graph.descend(meter, frames, node, entry::index(address, level), key)?;
+            path.push(node);
+        }
+        self.note_walk(node)?;
+        Ok(path)
+    }
+
+    fn note_walk(&mut self, node: NodeId) -> Result<(), HostError> {
+        if let Source::Table(page) = self.graph.node(node)?.key.source {
+            self.graph.tables.walked(page);
         }
         Ok(())
     }
@@ -384,8 +418,12 @@ impl Traced {
     pub fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator) -> Result<(), String> {
         for (id, node) in self.graph.nodes.iter() {
             let found: Vec<_> = audit::entries(memory, node.frame).collect();
-            if found.len() != node.entries.len() {
-                return Err(format!("{id:?} has {} entries: {found:x?}", node.entries.len()));
+            let is_set = |(index, entry): (&u64, &Entry)| {
+                !matches!(entry, Entry::Code(_)) || found.iter().any(|(at, _)| *at as u64 == *index)
+            };
+            let recorded = node.entries.iter().filter(|entry| is_set(*entry)).count();
+            if found.len() != recorded {
+                return Err(format!("{id:?} has {recorded} entries: {found:x?}"));
             }
             for (index, value) in found {
                 let recorded = node.entries.get(&(index as u64)).copied();
@@ -403,7 +441,7 @@ impl Traced {
         recorded: Option<Entry>,
     ) -> Result<(), &'static str> {
         match recorded {
-            Some(Entry::Leaf) if value & WRITE == 0 => Ok(()),
+            Some(Entry::Leaf | Entry::Code(_)) if value & WRITE == 0 => Ok(()),
             Some(Entry::Table(child)) => match self.graph.frame(child) {
                 Ok(frame) if frame == entry::address(value) => Ok(()),
                 _ => Err("it points to another table than is recorded"),
@@ -430,5 +468,5 @@ fn root_key(translation: u64, levels: u32, view: View) -> Key {
     } else {
         Source::Table(satp::root(translation))
     };
-    Key { source, level: levels - 1, view }
+    Key { source, level: levels - 1, view, own: None }
 }

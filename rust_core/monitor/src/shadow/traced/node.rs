@@ -23,6 +23,8 @@ pub(super) enum Source {
     /// A range of guest-physical addresses from `base`, all with the same rights: part of a larger
     /// page, or everything for a guest without translation.
     Range { base: u64, flags: u64 },
+    /// Nothing of the guest's: here is translated code, or the way to it.
+    Code,
 }
 
 /// What a shadow table shows.
@@ -31,6 +33,15 @@ pub(super) struct Key {
     pub(super) source: Source,
     pub(super) level: u32,
     pub(super) view: View,
+    /// The root under which alone it is used: the table is on the way to that root's translated code.
+    pub(super) own: Option<NodeId>,
+}
+
+impl Key {
+    /// The table that maps the translated code of a root in a view.
+    pub(super) fn of_code(view: View, root: NodeId, level: u32) -> Self {
+        Self { source: Source::Code, level, view, own: Some(root) }
+    }
 }
 
 /// An entry in use.
@@ -40,6 +51,9 @@ pub(super) enum Entry {
     Table(NodeId),
     /// It maps a page, for reading and fetching only.
     Leaf,
+    /// The same, or nothing; translations of the code in the page at this guest-physical address are
+    /// mapped for as long as it stands.
+    Code(u64),
     /// It lets the guest write to the page at this guest-physical address.
     Writable(u64),
 }
@@ -53,6 +67,8 @@ pub(super) struct Node {
     pub(super) parents: Vec<(NodeId, u64)>,
     /// Address spaces whose root this is.
     pub(super) roots: u32,
+    /// Below it are entries of code whose translations are mapped.
+    pub(super) leads_to_code: bool,
     pub(super) entries: BTreeMap<u64, Entry>,
 }
 
@@ -66,9 +82,9 @@ impl Node {
         PhysicalAddress(self.frame.0 + index * 8)
     }
 
-    /// What the table behind an entry shows, where the guest's leaf lies at `leaf_level` and
-    /// `tables` are those of its walk.
-    pub(super) fn child_key(&self, address: u64, leaf: &GuestLeaf) -> Key {
+    /// What the table behind the entry for an address shows that leads to `leaf`; it is the root's
+    /// own if it is on the way to that root's translated code.
+    pub(super) fn child_key(&self, address: u64, leaf: &GuestLeaf, own: Option<NodeId>) -> Key {
         let Key { level, view, .. } = self.key;
         let below = level - 1;
         let source = if level > leaf.level {
@@ -78,7 +94,7 @@ impl Node {
             let base = (leaf.address & !0xfff).wrapping_sub(within & !0xfff);
             Source::Range { base, flags: leaf.flags }
         };
-        Key { source, level: below, view }
+        Key { source, level: below, view, own }
     }
 }
 
@@ -105,7 +121,8 @@ impl Nodes {
 
     pub(super) fn add(&mut self, key: Key, frame: PhysicalAddress) -> NodeId {
         let entries = BTreeMap::new();
-        let node = Node { key, frame, parents: Vec::new(), roots: 0, entries };
+        let parents = Vec::new();
+        let node = Node { key, frame, parents, roots: 0, leads_to_code: false, entries };
         let id = self.free.pop().unwrap_or(NodeId(self.slots.len() as u32));
         match self.slots.get_mut(id.0 as usize) {
             Some(slot) => *slot = Some(node),
