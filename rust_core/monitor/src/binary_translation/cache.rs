@@ -10,7 +10,7 @@
 
 use super::emitter::{Action, Emitter};
 use super::hole::{Hole, is_open};
-use super::sheet::{MOST_SHEETS, Owner, PAGE, Place, Sheets};
+use super::sheet::{MOST_SHEETS, Owner, PAGE, Place, Sheet, Sheets};
 use super::sieve::{Sieve, aim};
 use crate::assumed;
 use crate::error::HostError;
@@ -20,8 +20,9 @@ use dcsim_machine::Meter;
 use dcsim_memory::{Memory, PageId, PhysicalAddress};
 use std::collections::BTreeMap;
 
-/// Sheets that a translation takes at most, with those of the sieve.
-const SPARE_SHEETS: usize = 4;
+/// Sheets that are kept for others than translations of the guest's pages, and for the next one of
+/// these: targets become known while there is nothing to translate.
+const SPARE_SHEETS: usize = Sieve::MOST_SHEETS + 1 + 1;
 
 /// Where the cache can be: the ranges below the last gibibyte of the address space.
 const HIGHEST: u64 = 0xffff_ffff_c000_0000;
@@ -151,7 +152,8 @@ impl Cache {
 
     /// Whether a translation may not fit any more.
     pub(super) fn is_full(&self) -> bool {
-        self.sheets.iter().count() + SPARE_SHEETS > MOST_SHEETS
+        let of_pages = |(_, sheet): &(Place, &Sheet)| matches!(sheet.owner, Owner::Page(_));
+        self.sheets.iter().filter(of_pages).count() + SPARE_SHEETS > MOST_SHEETS
     }
 
     /// A block that begins at an address, whatever page is behind it: where it is not valid, it is

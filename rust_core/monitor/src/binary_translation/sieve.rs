@@ -15,7 +15,7 @@ use dcsim_machine::Meter;
 use std::collections::BTreeMap;
 
 /// The most sheets of comparisons; when they are full the sieve begins anew.
-const MOST_SHEETS: usize = 8;
+const COMPARISON_SHEETS: usize = 8;
 
 /// Bytes of an entry of the table.
 const ENTRY: u64 = 4;
@@ -40,6 +40,9 @@ fn entry(target: u64) -> u64 {
 }
 
 impl Sieve {
+    /// The most sheets that it has: the table, and the comparisons.
+    pub(super) const MOST_SHEETS: usize = 1 + COMPARISON_SHEETS;
+
     /// The most frames that [`Self::table`] and [`Self::add`] take together.
     pub(super) const NEW_FRAMES: u64 = 2;
 
@@ -69,7 +72,7 @@ impl Sieve {
         (target, to): (u64, Place),
     ) -> Result<(), HostError> {
         let Some(table) = self.table else { return Ok(()) };
-        if self.used >= MOST_SHEETS as u64 * PAGE - MOST_SHEETS as u64 * 128 {
+        if self.used >= COMPARISON_SHEETS as u64 * (PAGE - 128) {
             self.clear(sheets, meter)?;
         }
         let mut code = Emitter::default();
