@@ -1,11 +1,10 @@
 //! Finding the translated code for the guest's next instruction, and making it.
 
 use super::cache::CodePage;
-use super::emitter::{Action, Emitter, length_of};
 use super::fetch::{FetchFault, Source};
 use super::hole::{Hole, is_open};
 use super::sheet::{Owner, PAGE, Place};
-use super::translator::translate;
+use super::translator::{translate, translate_single};
 use super::vcpu::{BinaryTranslation, Origin};
 use crate::assumed;
 use crate::emulator::Emulator;
@@ -178,11 +177,7 @@ impl BinaryTranslation {
         pc: u64,
         bits: u32,
     ) -> Result<Place, HostError> {
-        let length = length_of(bits);
-        let mut code = Emitter { guest: pc, bits, ..Emitter::default() };
-        code.copy(bits, length);
-        code.guest = pc.wrapping_add(length);
-        code.call(Action::Stepped);
+        let code = translate_single(bits, pc);
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         let sheets = &mut self.cache.sheets;

@@ -4,7 +4,7 @@
 //! the end of the page, or a limit. Innocuous instructions are copied; those whose result depends
 //! on where they are get the guest's addresses; what is sensitive is inlined or calls the monitor.
 
-use super::emitter::{Action, Emitter, Fix, from_float, immediate, op, to_float};
+use super::emitter::{Action, Emitter, Fix, from_float, immediate, length_of, op, to_float};
 use super::inline::inline;
 use super::registers::{SECOND_SPILL, SECOND_TEMPORARY, SPILL, TARGET, TEMPORARY};
 use crate::instruction::{CsrAccess, Sensitive, sensitive};
@@ -65,6 +65,17 @@ pub(super) fn translate(bytes: &[u8], start: u64) -> Translation {
     let next = start.wrapping_add(done as u64);
     translator.finish((goes == Goes::On).then_some(next));
     Translation { code: translator.code, instructions: translator.translated }
+}
+
+/// Translates one instruction that accesses memory, to be executed alone.
+pub(super) fn translate_single(bits: u32, pc: u64) -> Emitter {
+    let mut translator = Translator::default();
+    let length = length_of(bits);
+    translator.instruction(pc, bits, length);
+    translator.code.guest = pc.wrapping_add(length);
+    translator.close_float();
+    translator.code.call(Action::Stepped);
+    translator.code
 }
 
 /// The instruction that bytes begin with, if it is there whole.
