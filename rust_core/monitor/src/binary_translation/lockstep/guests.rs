@@ -42,7 +42,7 @@ fn check(coverage: &Coverage) {
 }
 
 /// Executes a guest, with all faults at all places.
-fn execute(guest: &Guest, paging: PagingKind, name: &str) -> Coverage {
+pub(super) fn execute(guest: &Guest, paging: PagingKind, name: &str) -> Coverage {
     let mut pair = Pair::new(guest, paging, faults::ALL);
     if let Err(error) = pair.run() {
         panic!("{paging:?}, {name}: {error}");

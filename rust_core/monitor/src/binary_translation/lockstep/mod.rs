@@ -9,6 +9,8 @@
 //!
 //! A guest's `time` stands still here, so that nothing depends on how long anything takes.
 
+mod cache;
+mod code;
 mod coverage;
 mod faults;
 mod guests;
@@ -16,6 +18,7 @@ mod holes;
 mod machine;
 mod mixed;
 mod pair;
+mod small;
 
 #[path = "../../../tests/host/assembly.rs"]
 #[allow(dead_code, reason = "other tests share it")]

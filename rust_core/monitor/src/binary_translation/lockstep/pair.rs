@@ -16,6 +16,10 @@ use dcsim_hart::csr::fields::status;
 /// No guest here executes more.
 const MOST_INSTRUCTIONS: u64 = 3_000_000;
 
+/// No guest here takes more steps of its monitor, but for what is injected, from one instruction to
+/// the next.
+const MOST_STEPS: u64 = 1_000;
+
 /// What is compared at every instruction.
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Registers {
@@ -53,17 +57,29 @@ impl Pair {
 
     /// Executes the guest to its end. Says what is wrong if anything differs.
     pub(super) fn run(&mut self) -> Result<(), String> {
+        let (mut steps, mut reached) = (0, 0);
         while self.translated.status.is_none() {
             if self.is_in_guest() {
                 self.follow()?;
                 self.visit()?;
             }
             self.step()?;
+            let count = self.translated.instructions();
+            steps = if count == reached { steps + 1 } else { 0 };
+            reached = count;
+            if steps > MOST_STEPS {
+                return Err(format!("the guest makes no progress behind instruction {count}"));
+            }
         }
         while self.bare.status.is_none() {
             self.step_bare()?;
         }
         self.compare_ends()
+    }
+
+    /// What the guest has in `x10`, in the end.
+    pub(super) fn sum(&self) -> u64 {
+        self.bare.hart().x[10]
     }
 
     fn compare_ends(&mut self) -> Result<(), String> {
