@@ -116,8 +116,13 @@ pub struct State {
 impl Machine {
     /// A machine with `memory_bytes` of zeros from [`MEMORY`] upwards.
     pub fn new(memory_bytes: u64) -> Self {
+        Self::with_isa(IsaProfile::Rv64gc, memory_bytes)
+    }
+
+    /// The same with another instruction set.
+    pub fn with_isa(isa: IsaProfile, memory_bytes: u64) -> Self {
         Self {
-            hart: Hart::new(0, IsaProfile::Rv64gc, Timing::uniform()),
+            hart: Hart::new(0, isa, Timing::uniform()),
             // Room for every frame, a copy of it, and the page of zeros.
             store: PageStore::new(2 * memory_bytes + PAGE_BYTES as u64),
             frames: Frames::new(PhysicalAddress(MEMORY), memory_bytes / PAGE_BYTES as u64),
@@ -134,7 +139,7 @@ impl Machine {
         self.frames.release_all(&mut self.store);
         self.frames.take_dirty();
         self.devices = Devices::default();
-        self.hart = Hart::new(0, IsaProfile::Rv64gc, timing);
+        self.hart = Hart::new(0, self.hart.profile(), timing);
         self.hart.pc = base;
         let end = self.frames.address_of(self.frames.count());
         let room = end.0.saturating_sub(base) as usize;
@@ -260,8 +265,8 @@ impl Machine {
 pub type TakenTrap = [u64; 3];
 
 /// Runs an image on a new machine, in one piece.
-pub fn run(image: &[u8], cycles: u64) -> (Stop, Machine) {
-    let mut machine = Machine::new(MEMORY_BYTES);
+pub fn run(isa: IsaProfile, image: &[u8], cycles: u64) -> (Stop, Machine) {
+    let mut machine = Machine::with_isa(isa, MEMORY_BYTES);
     machine.restart(image, BASE, Timing::uniform());
     let stop = machine.run(cycles);
     (stop, machine)

@@ -4,7 +4,7 @@ use crate::core::{self, TakenTrap};
 use crate::image::{Image, Plan, build};
 use crate::layout::RECORD_WORDS;
 use crate::{qemu, report};
-use dcsim_hart::Stop;
+use dcsim_hart::{IsaProfile, Stop};
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
@@ -27,30 +27,38 @@ pub enum Verdict {
 
 /// Whether there is a QEMU to compare with, or why not.
 pub fn usable() -> Result<(), String> {
-    match qemu::version()? {
-        LEAST_QEMU.. => Ok(()),
-        version => Err(format!("QEMU {version} is older than {LEAST_QEMU}")),
-    }
+    qemu::at_least(LEAST_QEMU)
 }
 
 /// Generates an image and runs it on both. QEMU's files go to `folder`.
 pub fn compare(plan: Plan, folder: &Path) -> io::Result<Verdict> {
     let image = build(plan);
-    let (stop, machine) = core::run(&image.bytes, CYCLES);
+    let expected = plan.sequences * RECORD_WORDS * 8;
+    judge(IsaProfile::Rv64gc, &image.bytes, folder, expected, |ours, theirs| {
+        let Some(text) = report::first_difference(&image, ours, theirs) else { return Ok(None) };
+        Ok(Some(text + &first_different_trap(&image, folder)?))
+    })
+}
+
+/// Runs an image on both; `difference` tells how their outputs differ, which ought to have as many bytes as
+/// `expected`.
+pub(crate) fn judge(
+    isa: IsaProfile,
+    image: &[u8],
+    folder: &Path,
+    expected: usize,
+    difference: impl FnOnce(&[u8], &[u8]) -> io::Result<Option<String>>,
+) -> io::Result<Verdict> {
+    let (stop, machine) = core::run(isa, image, CYCLES);
     if stop != Stop::Bus {
         return Ok(Verdict::Differed(format!("the program did not end by itself: {stop:?}")));
     }
-    let theirs = qemu::run(&image.bytes, folder)?;
-    let Some(mut text) = report::first_difference(&image, machine.printed(), &theirs) else {
-        let expected = plan.sequences * RECORD_WORDS * 8;
-        return if theirs.len() == expected {
-            Ok(Verdict::Agreed)
-        } else {
-            Err(io::Error::other(format!("{} bytes printed, not {expected}", theirs.len())))
-        };
-    };
-    text.push_str(&first_different_trap(&image, folder)?);
-    Ok(Verdict::Differed(text))
+    let theirs = qemu::run(isa, image, folder)?;
+    match difference(machine.printed(), &theirs)? {
+        Some(text) => Ok(Verdict::Differed(text)),
+        None if theirs.len() == expected => Ok(Verdict::Agreed),
+        None => Err(io::Error::other(format!("{} bytes printed, not {expected}", theirs.len()))),
+    }
 }
 
 /// The first trap that only one of them took, in words.

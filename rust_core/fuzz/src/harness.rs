@@ -181,7 +181,7 @@ fn append_hash(image: &mut Assembler) {
 }
 
 /// Folds the `x7` bytes from `x6` into `x5`.
-fn append_hash_range(image: &mut Assembler) {
+pub(crate) fn append_hash_range(image: &mut Assembler) {
     image.op(register(Add, R7, R7, R6));
     let again = image.here();
     image.op(load(R8, R6, 0));
@@ -199,6 +199,11 @@ fn append_next(image: &mut Assembler, enter: u64) {
     image.op(store(Sd, R5, R31, save::CURRENT));
     image.op(load(R6, R31, save::END));
     image.branch(Bne, R5, R6, enter);
+    append_power_off(image);
+}
+
+/// Ends the run.
+pub(crate) fn append_power_off(image: &mut Assembler) {
     image.op(Op { rd: R5, imm: FINISHER as i64, ..Op::new(Lui, 4) });
     image.constant(R6, 0x5555);
     image.op(store(Sw, R6, R5, 0));
@@ -206,7 +211,7 @@ fn append_next(image: &mut Assembler, enter: u64) {
 }
 
 /// Prints the bytes from `x10` up to `x11` and returns to `x1`.
-fn append_print(image: &mut Assembler) -> u64 {
+pub(crate) fn append_print(image: &mut Assembler) -> u64 {
     let print = image.here();
     image.op(Op { rd: R12, imm: UART as i64, ..Op::new(Lui, 4) });
     let again = image.here();

@@ -157,7 +157,7 @@ fn write_save_area(image: &mut Assembler, records: u64, end: u64) {
 }
 
 /// Puts a jump to `start` at the base.
-fn write_entry(image: &mut Assembler, start: u64) {
+pub(crate) fn write_entry(image: &mut Assembler, start: u64) {
     let mut entry = Assembler::new(BASE);
     entry.load_address(Register::R5, start);
     entry.op(immediate(Opcode::Jalr, Register::R0, Register::R5, 0));

@@ -7,6 +7,9 @@
 //! prints all registers after each sequence. The same bytes run on the core ([`core::run`]) and on
 //! QEMU ([`qemu::run`]), and [`differential::compare`] tells what differs.
 //!
+//! [`guest::image::build`] does the same for the hypervisor extension: [`guest::compare`] tells what
+//! differs of what traps leave in the registers of all levels.
+//!
 //! [`noise::start`] fills a machine with random bytes. Only the core runs those: nothing may panic
 //! or hang, and how execution is divided into runs must not show.
 
@@ -15,6 +18,7 @@ pub mod assembler;
 pub mod core;
 pub mod differential;
 pub mod encoding;
+pub mod guest;
 pub mod harness;
 pub mod image;
 pub mod layout;

@@ -2,6 +2,7 @@
 
 use crate::core::TakenTrap;
 use crate::layout::{BASE, MEMORY_BYTES};
+use dcsim_hart::IsaProfile;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -16,6 +17,12 @@ const CPU: &str = "rv64i,m=true,a=true,f=true,d=true,c=true,zicsr=true,zifencei=
                    zba=true,zbb=true,zbs=true,s=true,u=true,sv39=true,sv48=true,mmu=true,pmp=true,\
                    zicntr=true,zihpm=true,sstc=true,svadu=true";
 
+/// What has QEMU's processor be of an instruction set.
+fn processor(isa: IsaProfile) -> String {
+    let guests = if isa == IsaProfile::Rv64gch { ",h=true" } else { "" };
+    format!("{CPU}{guests}")
+}
+
 /// The major version of the QEMU on this machine, or why there is none.
 pub fn version() -> Result<u32, String> {
     let output = Command::new(PROGRAM)
@@ -29,20 +36,29 @@ pub fn version() -> Result<u32, String> {
         .ok_or_else(|| format!("{PROGRAM} does not tell its version: {text}"))
 }
 
+/// Whether QEMU is here and of this version or a later one, or why not.
+pub fn at_least(least: u32) -> Result<(), String> {
+    match version()? {
+        version if version < least => Err(format!("QEMU {version} is older than {least}")),
+        _ => Ok(()),
+    }
+}
+
 /// How long a run may take, much more than any needs. What hangs there has left the harness.
 const PATIENCE: Duration = Duration::from_secs(100);
 
 /// Runs the image and returns what it printed; `folder` takes the files that QEMU reads and
 /// writes.
-pub fn run(image: &[u8], folder: &Path) -> io::Result<Vec<u8>> {
-    run_with(image, folder, &[])?;
+pub fn run(isa: IsaProfile, image: &[u8], folder: &Path) -> io::Result<Vec<u8>> {
+    run_with(isa, image, folder, &[])?;
     fs::read(folder.join("printed.bin"))
 }
 
 /// Runs the image and returns the traps that it took.
 pub fn traps(image: &[u8], folder: &Path) -> io::Result<Vec<TakenTrap>> {
     let list = folder.join("traps.txt");
-    run_with(image, folder, &["-d", "int", "-D", &list.display().to_string()])?;
+    let isa = IsaProfile::Rv64gc;
+    run_with(isa, image, folder, &["-d", "int", "-D", &list.display().to_string()])?;
     Ok(fs::read_to_string(list)?.lines().filter_map(taken_trap).collect())
 }
 
@@ -56,11 +72,11 @@ fn taken_trap(line: &str) -> Option<TakenTrap> {
     Some([cause, number("epc:")?, number("tval:")?])
 }
 
-fn run_with(image: &[u8], folder: &Path, arguments: &[&str]) -> io::Result<()> {
+fn run_with(isa: IsaProfile, image: &[u8], folder: &Path, arguments: &[&str]) -> io::Result<()> {
     let file = |name: &str| folder.join(name).display().to_string();
     fs::write(folder.join("image.bin"), image)?;
     let mut child = Command::new(PROGRAM)
-        .args(["-M", "virt", "-cpu", CPU, "-bios", "none", "-m"])
+        .args(["-M", "virt", "-cpu", &processor(isa), "-bios", "none", "-m"])
         .arg(format!("{}M", MEMORY_BYTES >> 20))
         .args(["-display", "none", "-monitor", "none", "-icount", "shift=0,sleep=off"])
         .args(["-serial", &format!("file:{}", file("printed.bin"))])

@@ -4,6 +4,7 @@ use crate::image::{Image, Place};
 use crate::layout::{BASE, MEMORY, RECORD_WORDS};
 use dcsim_hart::isa::{Register, decode, disassemble, instruction_length};
 use std::fmt::Write;
+use std::ops::Range;
 
 /// The first sequence after which the registers differ, with the registers and the instructions;
 /// `None` where both runs printed the same.
@@ -21,16 +22,16 @@ pub fn first_difference(image: &Image, ours: &[u8], theirs: &[u8]) -> Option<Str
         let _ =
             writeln!(text, "  {name}: {} here, {} there", show(&mine, word), show(&other, word));
     }
-    text.push_str(&listing(image, place));
+    text.push_str(&described(image, place));
     Some(text)
 }
 
-fn words(bytes: &[u8]) -> Vec<u64> {
+pub(crate) fn words(bytes: &[u8]) -> Vec<u64> {
     let (chunks, _) = bytes.as_chunks::<8>();
     chunks.iter().map(|chunk| u64::from_le_bytes(*chunk)).collect()
 }
 
-fn show(words: &[u64], at: usize) -> String {
+pub(crate) fn show(words: &[u64], at: usize) -> String {
     words.get(at).map_or_else(|| "nothing".to_owned(), |word| format!("{word:#018x}"))
 }
 
@@ -44,18 +45,25 @@ fn word_name(word: usize) -> String {
     }
 }
 
-/// The instructions of a sequence.
-pub fn listing(image: &Image, place: &Place) -> String {
+/// How a sequence is entered, and its instructions.
+fn described(image: &Image, place: &Place) -> String {
     let mut text = format!("  {:?}, {:x?}\n", place.world.privilege, place.world.control);
-    let mut at = place.start;
-    while at + 2 <= place.end {
-        let half = u16::from_le_bytes([image.bytes[at], image.bytes[at + 1]]);
-        let length = instruction_length(half);
-        let mut bytes = [0; 4];
-        let rest = &image.bytes[at..(at + length).min(image.bytes.len())];
-        bytes[..rest.len()].copy_from_slice(rest);
-        let word = u32::from_le_bytes(bytes);
-        let address = place.world.code + BASE - MEMORY + at as u64;
+    let base = place.world.code + BASE - MEMORY;
+    text.push_str(&listing(&image.bytes, place.start..place.end, base));
+    text
+}
+
+/// The instructions in a part of an image that is executed at `base`.
+pub(crate) fn listing(bytes: &[u8], part: Range<usize>, base: u64) -> String {
+    let mut text = String::new();
+    let mut at = part.start;
+    while at + 2 <= part.end {
+        let length = instruction_length(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        let mut word = [0; 4];
+        let rest = &bytes[at..(at + length).min(bytes.len())];
+        word[..rest.len()].copy_from_slice(rest);
+        let word = u32::from_le_bytes(word);
+        let address = base + at as u64;
         let shown =
             decode(word).map_or_else(|| "illegal".to_owned(), |_| disassemble(word, address));
         let _ = writeln!(text, "  {address:#x}: {word:08x} {shown}");

@@ -5,18 +5,21 @@
 //! ```
 //!
 //! Each round takes the next seed: it compares the core with QEMU on an image of `--sequences`
-//! sequences, of `--units` units or a random number, with and without translation in turn; and it
-//! runs random bytes whole, in pieces and one instruction after the other. It ends after `--images`
-//! rounds or `--seconds` seconds (60 if neither is given). The exit code is 1 if anything differed;
-//! the plan that is printed then repeats it.
+//! sequences, of `--units` units or a random number, with and without translation in turn, and on as
+//! many cases of guests and what runs them; and it runs random bytes whole, in pieces and one
+//! instruction after the other. It ends after `--images` rounds or `--seconds` seconds (60 if neither is
+//! given). The exit code is 1 if anything differed; the plan that is printed then repeats it.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 use dcsim_fuzz::core::Machine;
 use dcsim_fuzz::differential::{self, Verdict};
+use dcsim_fuzz::guest;
 use dcsim_fuzz::image::Plan;
 use dcsim_fuzz::noise;
 use dcsim_fuzz::random::Random;
 use std::env;
+use std::fmt::Debug;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -73,7 +76,23 @@ fn round(plan: Plan, machine: &mut Machine, folder: &Path) -> Result<Option<Stri
             return Ok(Some(difference));
         }
     }
-    match differential::compare(plan, folder).map_err(|error| format!("{plan:?}: {error}"))? {
+    let difference = compare(plan, folder, differential::compare)?;
+    if difference.is_some() || guest::compare::usable().is_err() {
+        return Ok(difference);
+    }
+    // The first trap ends a case, so long ones are no better.
+    let units = plan.units.min(12);
+    let plan = guest::image::Plan { seed: plan.seed, cases: plan.sequences, units };
+    compare(plan, folder, guest::compare::compare)
+}
+
+/// What differs on the core and on QEMU.
+fn compare<P: Copy + Debug>(
+    plan: P,
+    folder: &Path,
+    compare: fn(P, &Path) -> io::Result<Verdict>,
+) -> Result<Option<String>, String> {
+    match compare(plan, folder).map_err(|error| format!("{plan:?}: {error}"))? {
         Verdict::Agreed => Ok(None),
         Verdict::Differed(difference) => Ok(Some(format!("{plan:?}: {difference}"))),
     }
@@ -81,6 +100,9 @@ fn round(plan: Plan, machine: &mut Machine, folder: &Path) -> Result<Option<Stri
 
 fn run(options: &Options, folder: &Path) -> Result<bool, String> {
     differential::usable()?;
+    if let Err(reason) = guest::compare::usable() {
+        eprintln!("fuzz: guests are not compared: {reason}");
+    }
     let mut machine = Machine::new(noise::MEMORY_BYTES);
     let start = Instant::now();
     let mut units = 0;
