@@ -22,6 +22,7 @@ from dcsim.hypervisor.technique import (
     default_paging,
     misfit,
     paging_misfit,
+    told_mode,
 )
 from dcsim.hypervisor.type1 import Type1
 from dcsim.hypervisor.type2 import Type2
@@ -54,4 +55,5 @@ __all__ = [
     "demonstrate_recursion",
     "misfit",
     "paging_misfit",
+    "told_mode",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "default_paging",
     "misfit",
     "paging_misfit",
+    "told_mode",
 ]
 
 TechniqueName = Literal[
@@ -63,7 +64,9 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
         "guest kernel code is rewritten into code that is safe to run in U", _SHADOWS
     ),
     "paravirtual": Technique(
-        "the guest kernel knows its monitor and calls it", ("direct",), needs="traps in S"
+        "the guest kernel knows its monitor and calls it; it runs in S, or in U where the processor"
+        " has no traps in S",
+        ("direct",),
     ),
     "hardware-assisted": Technique(
         "the guest runs in VS and VU of the hypervisor extension",
@@ -124,6 +127,16 @@ def misfit(
         remedy = "write `paging: shadow-traced`, or choose hardware that has one"
         return Misfit("paging", message, remedy)
     return None
+
+
+def told_mode(technique: TechniqueName, processor: HardwareProfile) -> Literal["S", "U"] | None:
+    """Return the mode that a guest kernel is told it runs in; None when it is not told.
+
+    A kernel that was told settles there for good: it cannot move to where it would be another.
+    """
+    if technique != "paravirtual":
+        return None
+    return "U" if processor.machine.isa.value.startswith("rv64gc-legacy") else "S"
 
 
 def _listed(names: tuple[str, ...]) -> str:

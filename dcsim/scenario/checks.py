@@ -14,7 +14,7 @@ import networkx as nx
 from dcsim.errors import UnitError, did_you_mean
 from dcsim.guest import programs
 from dcsim.hardware import load_profile, power_curve_names, profile_names
-from dcsim.hypervisor import misfit, paging_misfit
+from dcsim.hypervisor import misfit, paging_misfit, told_mode
 from dcsim.policy import consolidation_names, placement_names
 from dcsim.scenario.images import image_problem
 from dcsim.scenario.measure import MeasureError, read_measure
@@ -22,7 +22,7 @@ from dcsim.scenario.metrics import read_bound
 from dcsim.units import BYTES, DURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dcsim.hardware import HardwareProfile
     from dcsim.scenario.hosts import Host
@@ -166,6 +166,26 @@ def _check_techniques(scenario: Scenario) -> Iterator[Finding]:
                 message = f"{found.message}; the VM may run on host `{host}`"
                 yield Finding((*location, found.key), message, found.remedy)
                 break
+        yield from _check_told_modes(scenario, group, processors, (*location, "technique"))
+
+
+def _check_told_modes(
+    scenario: Scenario,
+    group: Vm,
+    processors: Mapping[str, HardwareProfile],
+    location: tuple[int | str, ...],
+) -> Iterator[Finding]:
+    """Hold a kernel that knows its mode to hosts that give it the same."""
+    if not _can_move(scenario, group):
+        return
+    hosts = [host for host in _reachable(scenario, group) if host in processors]
+    modes = {told_mode(group.technique, processors[host]): host for host in hosts}
+    if len(modes) > 1:
+        message = (
+            f"`{group.technique}` has its kernel in U on host `{modes['U']}` and in S on host"
+            f" `{modes['S']}`, and the VM may move"
+        )
+        yield Finding(location, message, "let it move between hosts of one kind only")
 
 
 def _check_large_pages(group: Vm, location: tuple[int | str, ...]) -> Iterator[Finding]:
@@ -189,12 +209,23 @@ def _processors(scenario: Scenario) -> Iterator[tuple[str, HardwareProfile]]:
 
 def _reachable(scenario: Scenario, group: Vm) -> list[str]:
     """Return the hosts on which one of a group's VMs may come to be."""
-    stays = group.disk is not None and group.disk.on == "local" and not group.disk.moves
-    if group.host is None or (scenario.consolidation is not None and not stays):
+    if group.host is None or _is_consolidated(scenario, group):
         return [host.name for host in scenario.each_host()]
+    return list(dict.fromkeys([group.host, *_moves(scenario, group)]))
+
+
+def _can_move(scenario: Scenario, group: Vm) -> bool:
+    return _is_consolidated(scenario, group) or bool(_moves(scenario, group))
+
+
+def _is_consolidated(scenario: Scenario, group: Vm) -> bool:
+    stays = group.disk is not None and group.disk.on == "local" and not group.disk.moves
+    return scenario.consolidation is not None and not stays
+
+
+def _moves(scenario: Scenario, group: Vm) -> list[str]:
     names = _full_names(group.name, group.count)
-    moves = [move.to for move in scenario.migrations if move.vm in names]
-    return list(dict.fromkeys([group.host, *moves]))
+    return [move.to for move in scenario.migrations if move.vm in names]
 
 
 def _check_vms(scenario: Scenario) -> Iterator[Finding]:

@@ -63,6 +63,12 @@ NO_TVM = "`four-rings` needs TVM, TW and TSR, which `rv64gc-legacy-silent` has h
             f"{NO_TVM}; the VM may run on host `holes`; "
             "write `binary-translation`, or choose another `isa`",
         ),
+        (
+            "vms:",
+            "migrations: [{vm: aware, to: holes, at: 1 ms}]\nvms:",
+            "`paravirtual` has its kernel in U on host `holes` and in S on host `old`, and the VM may"
+            " move; let it move between hosts of one kind only",
+        ),
     ],
 )
 def test_a_technique_must_fit_every_host_that_a_vm_may_be_on(

@@ -60,7 +60,6 @@ def test_a_technique_takes_the_processors_that_have_what_it_needs(
     found = misfit(technique, default_paging(technique), processor)
     refused = {
         "four-rings": {"rv64gc-legacy-silent", "rv64gc-legacy"},
-        "paravirtual": {"rv64gc-legacy-silent", "rv64gc-legacy"},
         "hardware-assisted": {"rv64gc", "rv64gc-legacy-silent", "rv64gc-legacy"},
     }
     assert (found is not None) == (isa in refused.get(technique, set()))

@@ -2,6 +2,7 @@
 //
 // Entered by the firmware with a0 = hart id, a1 = physical address of the device tree. Both are
 // passed on to kernel_start.
+#include "hypervisor.h"
 #include "layout.h"
 
     .section .text.boot
@@ -13,12 +14,22 @@ boot:
     // Is a hypervisor below that this kernel knows (hypervisor.h)? SBI: probe its extension.
     li      a7, 0x10
     li      a6, 3
-    li      a0, 0x0a444353
+    li      a0, HYPERVISOR_EXTENSION
     ecall
     seqz    a0, a0
     snez    s2, a1
     and     s2, s2, a0
 
+    // And is this user mode? Then there are no registers to set.
+    li      s3, 0
+    beqz    s2, in_supervisor_mode
+    li      a7, HYPERVISOR_EXTENSION
+    li      a6, HYPERVISOR_FEATURES
+    ecall
+    andi    s3, a1, HYPERVISOR_USER_MODE
+    bnez    s3, to_high
+
+in_supervisor_mode:
     csrw    sie, zero
     csrw    sscratch, zero
 
@@ -47,8 +58,12 @@ clear_bss:
     bltu    t0, t1, clear_bss
     lla     t0, hypervisor_present
     sb      s2, 0(t0)
+    lla     t0, kernel_in_user_mode
+    sb      s3, 0(t0)
+    bnez    s3, start
     lla     t0, trap_entry
     csrw    stvec, t0
+start:
     mv      a0, s0
     mv      a1, s1
     call    kernel_start

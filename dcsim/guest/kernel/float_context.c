@@ -1,10 +1,10 @@
 // Floating-point registers. The kernel itself is built without floating point.
 #include "float_context.h"
 
-#include "riscv.h"
+#include "privilege.h"
 #include "schedule.h"
 
-// In float_context.S; sstatus.FS must not be Off.
+// In float_context.S; the registers must be open.
 void float_registers_save(struct float_registers *to);
 void float_registers_load(const struct float_registers *from);
 
@@ -28,7 +28,7 @@ bool float_first_use(struct process *process) {
 void float_leave(struct process *process) {
     if (state_of(process) != STATUS_FLOAT_DIRTY)
         return;
-    CSR_SET(sstatus, STATUS_FLOAT_DIRTY);
+    float_registers_open();
     float_registers_save(&process->floats);
     set_state(process, STATUS_FLOAT_CLEAN);
     boot_hart.float_owner = process;
@@ -38,7 +38,7 @@ void float_leave(struct process *process) {
 void float_enter(struct process *process) {
     if (state_of(process) != STATUS_FLOAT_CLEAN || boot_hart.float_owner == process)
         return;
-    CSR_SET(sstatus, STATUS_FLOAT_DIRTY);
+    float_registers_open();
     float_registers_load(&process->floats);
     boot_hart.float_owner = process;
 }

@@ -1,14 +1,14 @@
 // Calls of the hypervisor: an SBI extension of its own.
 #include "hypervisor.h"
 
+#include <stddef.h>
+
 #include "layout.h"
 #include "print.h"
 #include "riscv.h"
 #include "sbi.h"
 
-#define EXTENSION 0x0a444353ul  // boot.S has it too
-
-enum function { SHARE = 1, APPLY, SWITCH, WAIT, NOTIFY };
+enum function { SHARE = HYPERVISOR_FEATURES + 1, APPLY, SWITCH, WAIT, NOTIFY };
 
 // In the lowest bits of the address that an operation is about.
 enum operation { SET, LINK, NEW_ROOT, UNPIN = 4, FLUSH_PAGE, FLUSH_SPACE };
@@ -22,14 +22,11 @@ enum operation { SET, LINK, NEW_ROOT, UNPIN = 4, FLUSH_PAGE, FLUSH_SPACE };
 
 #define QUEUE_LIMIT 64
 
-bool hypervisor_present;
+bool hypervisor_present, kernel_in_user_mode;
 
-// The hypervisor writes here.
-static _Alignas(PAGE_BYTES) volatile struct {
-    uint64_t pending;       // events, a bit for each interrupt
-    uint64_t stolen_ticks;  // only grows
-    uint8_t rest[PAGE_BYTES - 16];
-} shared;
+_Alignas(PAGE_BYTES) volatile struct hypervisor_page hypervisor_shared;
+_Static_assert(sizeof hypervisor_shared == PAGE_BYTES, "it has a page of its own");
+_Static_assert(offsetof(struct hypervisor_page, x17) == SHARED_X17, "assembly knows this layout");
 
 // A list must not cross a page.
 static _Alignas(QUEUE_LIMIT * 16) struct {
@@ -37,14 +34,17 @@ static _Alignas(QUEUE_LIMIT * 16) struct {
 } queue[QUEUE_LIMIT];
 static unsigned queued;
 
+// In trap.S.
+void trap_entry_in_user_mode(void);
+
 static void call(enum function function, uint64_t first, uint64_t second) {
-    struct sbi_result result = sbi_call(EXTENSION, function, first, second, 0);
+    struct sbi_result result = sbi_call(HYPERVISOR_EXTENSION, function, first, second, 0);
     if (result.error)
         panic("the hypervisor refuses call %u: error %ld", function, result.error);
 }
 
 void hypervisor_start(void) {
-    call(SHARE, to_physical((const void *)&shared), 0);
+    call(SHARE, to_physical((const void *)&hypervisor_shared), (uint64_t)trap_entry_in_user_mode);
     call(SWITCH, 0, 0);
 }
 
@@ -102,8 +102,9 @@ uint64_t hypervisor_own_entry(uint64_t entry) {
 
 // The interrupt goes before the bits are taken: what comes in between raises it again.
 uint64_t hypervisor_take_events(void) {
-    CSR_CLEAR(sip, INTERRUPT_SOFTWARE);
-    return __atomic_exchange_n(&shared.pending, 0, __ATOMIC_ACQUIRE);
+    if (!kernel_in_user_mode)
+        CSR_CLEAR(sip, INTERRUPT_SOFTWARE);
+    return __atomic_exchange_n(&hypervisor_shared.pending, 0, __ATOMIC_ACQUIRE);
 }
 
 void hypervisor_wait(void) {
@@ -115,5 +116,5 @@ void hypervisor_notify(uint64_t registers, uint32_t queue_number) {
 }
 
 uint64_t hypervisor_stolen_ticks(void) {
-    return shared.stolen_ticks;
+    return hypervisor_shared.stolen_ticks;
 }

@@ -1,17 +1,54 @@
 // The hypervisor below, if there is one that this kernel knows: what it offers instead of registers,
 // fences and devices. docs/reference/paravirtual-interface.md describes the interface.
 //
-// The kernel keeps supervisor mode, its traps and its timer. What changes is paging: the tables of
-// processes are walked by the hardware as they are, with the machine's own addresses in them, so the
-// kernel may only read them (entry_read in page_table.h) and has every change checked. The kernel's
-// half of the address space is the hypervisor's.
+// What changes is paging: the tables of processes are walked by the hardware as they are, with the
+// machine's own addresses in them, so the kernel may only read them (entry_read in page_table.h) and
+// has every change checked. The kernel's half of the address space is the hypervisor's.
+//
+// The kernel keeps supervisor mode, its traps and its timer where the hypervisor could take them back;
+// on other machines it has to do with user mode (privilege.h, and the second half of trap.S). No
+// process's memory is there then while the kernel runs, and nothing of the kernel's while a process does.
 #pragma once
 
+// What an SBI call names: the extension, and the functions that assembly needs.
+#define HYPERVISOR_EXTENSION 0x0a444353
+#define HYPERVISOR_FEATURES 0
+#define HYPERVISOR_RETURN 6
+
+// A bit of the features: this kernel runs in user mode.
+#define HYPERVISOR_USER_MODE 1
+
+// Offsets in struct hypervisor_page.
+#define SHARED_COUNTER 32
+#define SHARED_STATUS 40
+#define SHARED_SCRATCH 48
+#define SHARED_X16 56
+#define SHARED_X17 64
+
+#ifndef __ASSEMBLER__
 #include <stdbool.h>
 #include <stdint.h>
 
-// Found out by boot.S. Everything below requires it.
+// Found out by boot.S. Everything below requires the first.
 extern bool hypervisor_present;
+extern bool kernel_in_user_mode;
+
+// The page that the hypervisor writes too.
+struct hypervisor_page {
+    uint64_t pending;       // events, a bit for each interrupt
+    uint64_t stolen_ticks;  // only grows
+    // For a kernel in user mode: what a trap tells,
+    uint64_t cause, value;
+    uint64_t counter, status;  // which HYPERVISOR_RETURN goes back to,
+    uint64_t scratch;          // exchanged with x31 by a trap,
+    uint64_t x16, x17;         // and registers of the process that the call for it needs itself
+    uint8_t rest[4096 - 72];
+};
+
+extern volatile struct hypervisor_page hypervisor_shared;
+
+// The event that the timer has fired, for a kernel in user mode.
+#define HYPERVISOR_TIMER 1ul
 
 // Begins: events arrive from now on, and physical addresses are no longer valid as virtual ones.
 void hypervisor_start(void);
@@ -46,3 +83,4 @@ void hypervisor_notify(uint64_t registers, uint32_t queue);
 
 // How long, on the time counter, others ran although we could have. Zero without a hypervisor.
 uint64_t hypervisor_stolen_ticks(void);
+#endif

@@ -1,4 +1,4 @@
-// The one place where the kernel lets interrupts in.
+// The one place where the kernel lets interrupts trap.
 //
 // An interrupt that is pending traps right behind the first instruction: a write to sstatus takes
 // effect at once. trap.S accepts traps out of the kernel between the two labels only. This is an
@@ -7,8 +7,8 @@
     .equ    STATUS_INTERRUPTS, 2
 
     .text
-    .globl interrupts_allow, interrupts_window, interrupts_window_last
-interrupts_allow:
+    .globl interrupts_open, interrupts_window, interrupts_window_last
+interrupts_open:
     csrrsi  a0, sstatus, STATUS_INTERRUPTS  // what they were
 interrupts_window:
     csrr    a1, sstatus                     // what they are while open

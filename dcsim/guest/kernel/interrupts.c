@@ -1,10 +1,9 @@
 // Interrupts.
 #include "interrupts.h"
 
-#include "hypervisor.h"
 #include "plic.h"
 #include "print.h"
-#include "riscv.h"
+#include "privilege.h"
 #include "timer.h"
 
 void interrupt_serve(uint64_t cause) {
@@ -16,18 +15,28 @@ void interrupt_serve(uint64_t cause) {
         panic("unknown interrupt %lx", cause);
 }
 
-// WFI wakes although sstatus.SIE is 0, so no interrupt can slip in between the caller's look at its
-// condition and the sleep.
-void interrupts_wait(void) {
-    if (hypervisor_present)
-        hypervisor_wait();
-    else
-        wait_for_interrupt();
-    uint64_t pending = CSR_READ(sip);
+// In user mode the timer is one of the events.
+static void serve_pending(void) {
+    uint64_t pending = kernel_in_user_mode ? INTERRUPT_SOFTWARE : CSR_READ(sip);
     if (pending & INTERRUPT_TIMER)
         timer_interrupt();
     if (pending & (INTERRUPT_EXTERNAL | INTERRUPT_SOFTWARE))
         plic_serve();
+}
+
+// Sleep ends although sstatus.SIE is 0, so no interrupt can slip in between the caller's look at its
+// condition and the sleep.
+void interrupts_wait(void) {
+    interrupt_sleep();
+    serve_pending();
+}
+
+// Nothing interrupts a kernel in user mode: it looks for itself.
+void interrupts_allow(void) {
+    if (kernel_in_user_mode)
+        serve_pending();
+    else
+        interrupts_open();
 }
 
 void interrupts_expect_off(uint64_t status) {
@@ -36,10 +45,10 @@ void interrupts_expect_off(uint64_t status) {
 }
 
 void interrupts_assert_off(void) {
-    interrupts_expect_off(CSR_READ(sstatus));
+    interrupts_expect_off(kernel_status());
 }
 
-// Called by interrupts_allow with the values of sstatus before, during and after.
+// Called by interrupts_open with the values of sstatus before, during and after.
 void interrupts_check_window(uint64_t before, uint64_t during, uint64_t after) {
     interrupts_expect_off(before);
     if (!(during & STATUS_INTERRUPTS))

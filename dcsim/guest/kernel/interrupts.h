@@ -11,8 +11,11 @@ void interrupt_serve(uint64_t cause);
 // Sleeps until an interrupt is pending, and serves it. Processes may become ready.
 void interrupts_wait(void);
 
-// Serves what is pending now. Costs little when nothing is. Processes may become ready (interrupts.S).
+// Serves what is pending now. Costs little when nothing is. Processes may become ready.
 void interrupts_allow(void);
+
+// The same by letting them trap (interrupts.S).
+void interrupts_open(void);
 
 // Panics when `status`, a value of sstatus in the kernel, says that interrupts are on; and when the
 // register itself does. A machine or a monitor that loses a write to sstatus is found out here.

@@ -5,6 +5,7 @@
 #include "machine.h"
 
 #include "device_tree.h"
+#include "hypervisor.h"
 #include "memory.h"
 #include "print.h"
 
@@ -55,7 +56,7 @@ static bool isa_has(const char *isa, const char *extension) {
 }
 
 static void found_node(const struct node *node) {
-    if (node->isa && isa_has(node->isa, "sstc"))
+    if (node->isa && isa_has(node->isa, "sstc") && !kernel_in_user_mode)
         machine.has_supervisor_timer = true;
     if (node->isa && isa_has(node->isa, "zicntr"))
         machine.has_cycle_counter = true;

@@ -7,8 +7,8 @@
 
 #include "address_space.h"
 #include "machine.h"
+#include "privilege.h"
 #include "repeat.h"
-#include "riscv.h"
 #include "schedule.h"
 #include "system_calls.h"
 #include "uart.h"
@@ -29,9 +29,12 @@ static int64_t loop_io(uint64_t rounds, uint64_t address) {
     return (int64_t)rounds;
 }
 
-// sscratch is zero as long as the kernel runs: see trap.S.
+// sscratch is zero as long as the kernel runs: see trap.S. So is what stands for it in user mode.
 static int64_t loop_privileged_write(uint64_t rounds, uint64_t address) {
-    REPEAT(rounds, CSR_WRITE(sscratch, 0));
+    if (kernel_in_user_mode)
+        REPEAT(rounds, hypervisor_shared.scratch = 0)
+    else
+        REPEAT(rounds, CSR_WRITE(sscratch, 0))
     return (int64_t)rounds;
 }
 

@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "hypervisor.h"
 #include "layout.h"
 #include "machine.h"
 #include "print.h"
-#include "riscv.h"
+#include "privilege.h"
+#include "timer.h"
 
 #define INTERRUPT_LIMIT 64
 
@@ -37,11 +37,11 @@ static uint64_t context(void) {
 
 void plic_start(void) {
     if (hypervisor_present) {
-        CSR_SET(sie, INTERRUPT_SOFTWARE);
+        interrupts_listen(INTERRUPT_SOFTWARE);
         return;
     }
     *plic_register(THRESHOLD + context() * CONTEXT_STRIDE) = 0;
-    CSR_SET(sie, INTERRUPT_EXTERNAL);
+    interrupts_listen(INTERRUPT_EXTERNAL);
 }
 
 void plic_enable(unsigned interrupt, interrupt_handler *handler, void *argument) {
@@ -64,6 +64,8 @@ static void serve(uint32_t interrupt) {
 // A hypervisor reads the controller itself, and tells of all that was raised at once.
 static void serve_events(void) {
     uint64_t events = hypervisor_take_events();
+    if (events & HYPERVISOR_TIMER)
+        timer_interrupt();
     for (uint32_t interrupt = 0; events; interrupt++, events >>= 1) {
         if (events & 1)
             serve(interrupt);

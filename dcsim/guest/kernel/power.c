@@ -5,7 +5,7 @@
 #include "layout.h"
 #include "machine.h"
 #include "print.h"
-#include "riscv.h"
+#include "privilege.h"
 #include "sbi.h"
 
 #define FINISHER_PASS 0x5555u
@@ -21,5 +21,5 @@ noreturn void power_off(unsigned status) {
         sbi_shutdown(status != 0);
     }
     for (;;)
-        wait_for_interrupt();
+        interrupt_sleep();
 }

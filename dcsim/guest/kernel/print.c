@@ -6,7 +6,7 @@
 #include "console.h"
 #include "format.h"
 #include "power.h"
-#include "riscv.h"
+#include "privilege.h"
 
 #define LINE_BYTES 192
 
@@ -20,7 +20,7 @@ void print(const char *pattern, ...) {
 }
 
 noreturn void panic(const char *pattern, ...) {
-    CSR_WRITE(sie, 0);  // however wrong things are, nothing comes in between
+    interrupts_listen_to_none();  // however wrong things are, nothing comes in between
     char reason[LINE_BYTES];
     va_list arguments;
     va_start(arguments, pattern);

@@ -11,8 +11,8 @@
 #include "network.h"
 #include "plic.h"
 #include "print.h"
+#include "privilege.h"
 #include "process.h"
-#include "riscv.h"
 #include "schedule.h"
 #include "settings.h"
 #include "swap.h"
@@ -33,7 +33,7 @@ noreturn void kernel_start(uint64_t hart, uint64_t tree) {
     settings_read(machine.boot_arguments);
     frames_start(to_physical(image_end), machine.memory_start + machine.memory_bytes);
     kernel_map_start();
-    CSR_WRITE(scounteren, 0);  // programs read no clocks
+    clocks_hide();
     start_devices();
     timer_start();
     interrupts_allow();  // what devices have had to say already

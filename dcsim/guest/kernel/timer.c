@@ -2,9 +2,8 @@
 // setting it to the same time again is left out: with a hypervisor below, each setting is an exit.
 #include "timer.h"
 
-#include "hypervisor.h"
 #include "machine.h"
-#include "riscv.h"
+#include "privilege.h"
 #include "sbi.h"
 #include "schedule.h"
 #include "settings.h"
@@ -46,7 +45,7 @@ uint64_t timer_ticks(uint64_t milliseconds) {
 
 void timer_start(void) {
     arm(NEVER);
-    CSR_SET(sie, INTERRUPT_TIMER);
+    interrupts_listen(INTERRUPT_TIMER);
 }
 
 void timer_interrupt(void) {

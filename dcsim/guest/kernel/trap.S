@@ -4,16 +4,14 @@
 // The kernel has interrupts off and never touches unmapped memory, so a trap out of it is a bug,
 // but for interrupts at the one place that lets them in.
 // Register xN of the process is at 8 * N of the frame; see struct trap_frame.
+#include "hypervisor.h"
+
     .equ    FRAME_COUNTER, 0
     .equ    FRAME_STATUS, 256
     .equ    FRAME_KERNEL_STACK, 264
 
-    .text
-    .balign 4
-    .globl trap_entry
-trap_entry:
-    csrrw   t6, sscratch, t6
-    beqz    t6, trap_in_kernel
+    // All registers of the process but x31, which is the pointer to its frame; and all.
+    .macro save_registers
     sd      x1, 8(t6)
     sd      x2, 16(t6)
     sd      x3, 24(t6)
@@ -44,28 +42,8 @@ trap_entry:
     sd      x28, 224(t6)
     sd      x29, 232(t6)
     sd      x30, 240(t6)
-    csrrw   t0, sscratch, zero      // x31 of the process; from now on this is the kernel
-    sd      t0, 248(t6)
-    csrr    t0, sepc
-    sd      t0, FRAME_COUNTER(t6)
-    csrr    t0, sstatus
-    sd      t0, FRAME_STATUS(t6)
-
-    ld      sp, FRAME_KERNEL_STACK(t6)
-    mv      s0, t6
-    mv      a0, s0
-    call    trap_serve
-
-    // Back to the process whose trap frame is at s0.
-    .globl trap_return
-trap_return:
-    call    trap_leave
-    mv      t6, s0
-    ld      t0, FRAME_COUNTER(t6)
-    csrw    sepc, t0
-    ld      t0, FRAME_STATUS(t6)
-    csrw    sstatus, t0
-    csrw    sscratch, t6
+    .endm
+    .macro load_registers
     ld      x1, 8(t6)
     ld      x2, 16(t6)
     ld      x3, 24(t6)
@@ -97,6 +75,41 @@ trap_return:
     ld      x29, 232(t6)
     ld      x30, 240(t6)
     ld      x31, 248(t6)
+    .endm
+
+    .text
+    .balign 4
+    .globl trap_entry
+trap_entry:
+    csrrw   t6, sscratch, t6
+    beqz    t6, trap_in_kernel
+    save_registers
+    csrrw   t0, sscratch, zero      // x31 of the process; from now on this is the kernel
+    sd      t0, 248(t6)
+    csrr    t0, sepc
+    sd      t0, FRAME_COUNTER(t6)
+    csrr    t0, sstatus
+    sd      t0, FRAME_STATUS(t6)
+
+trapped:
+    ld      sp, FRAME_KERNEL_STACK(t6)
+    mv      s0, t6
+    mv      a0, s0
+    call    trap_serve
+
+    // Back to the process whose trap frame is at s0.
+    .globl trap_return
+trap_return:
+    call    trap_leave
+    mv      t6, s0
+    lbu     t0, kernel_in_user_mode
+    bnez    t0, return_by_call
+    ld      t0, FRAME_COUNTER(t6)
+    csrw    sepc, t0
+    ld      t0, FRAME_STATUS(t6)
+    csrw    sstatus, t0
+    csrw    sscratch, t6
+    load_registers
     sret
 
     // The kernel trapped. The code between the labels of interrupts.S wants a0, a1 and ra back; sepc
@@ -125,3 +138,40 @@ trap_in_kernel:
 trap_is_a_bug:
     lla     sp, boot_stack_top
     tail    trap_in_kernel_report
+
+    // The same in user mode, where the hypervisor has exchanged t6 and the scratch of the shared page.
+    .balign 4
+    .globl trap_entry_in_user_mode
+trap_entry_in_user_mode:
+    beqz    t6, trap_in_user_mode_is_a_bug
+    save_registers
+    lla     t1, hypervisor_shared
+    ld      t0, SHARED_SCRATCH(t1)
+    sd      t0, 248(t6)
+    sd      zero, SHARED_SCRATCH(t1)
+    ld      t0, SHARED_COUNTER(t1)
+    sd      t0, FRAME_COUNTER(t6)
+    ld      t0, SHARED_STATUS(t1)
+    sd      t0, FRAME_STATUS(t6)
+    j       trapped
+
+return_by_call:
+    lla     t1, hypervisor_shared
+    ld      t0, FRAME_COUNTER(t6)
+    sd      t0, SHARED_COUNTER(t1)
+    ld      t0, FRAME_STATUS(t6)
+    sd      t0, SHARED_STATUS(t1)
+    ld      t0, 128(t6)
+    sd      t0, SHARED_X16(t1)
+    ld      t0, 136(t6)
+    sd      t0, SHARED_X17(t1)
+    sd      t6, SHARED_SCRATCH(t1)
+    load_registers
+    li      x16, HYPERVISOR_RETURN
+    li      x17, HYPERVISOR_EXTENSION
+    ecall                           // comes back only when it is refused
+
+trap_in_user_mode_is_a_bug:
+    lla     t1, hypervisor_shared
+    sd      zero, SHARED_SCRATCH(t1)
+    j       trap_is_a_bug

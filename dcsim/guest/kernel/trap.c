@@ -4,8 +4,8 @@
 #include "illegal.h"
 #include "interrupts.h"
 #include "print.h"
+#include "privilege.h"
 #include "process.h"
-#include "riscv.h"
 #include "schedule.h"
 #include "system_call.h"
 #include "timer.h"
@@ -16,7 +16,7 @@
 static void kill(const char *reason, unsigned status) {
     const struct process *process = current();
     print("kernel: %s#%u killed: %s, at %lx, address %lx\n", process->program->name,
-          process->instance, reason, process->frame.program_counter, CSR_READ(stval));
+          process->instance, reason, process->frame.program_counter, trap_value());
     process_exit(status);
 }
 
@@ -24,7 +24,7 @@ static void serve_page_fault(uint64_t cause) {
     enum access access = cause == CAUSE_STORE_PAGE_FAULT  ? ACCESS_WRITE
                          : cause == CAUSE_LOAD_PAGE_FAULT ? ACCESS_READ
                                                           : ACCESS_EXECUTE;
-    switch (fault_serve(&current()->space, CSR_READ(stval), access)) {
+    switch (fault_serve(&current()->space, trap_value(), access)) {
     case FAULT_SERVED:
         break;
     case FAULT_FORBIDDEN:
@@ -57,7 +57,7 @@ static void serve_exception(struct trap_frame *frame, uint64_t cause) {
 
 // Called by trap.S with the frame of the current process.
 void trap_serve(struct trap_frame *frame) {
-    uint64_t cause = CSR_READ(scause);
+    uint64_t cause = trap_cause();
     ASSERT(frame == &current()->frame && !(frame->status & STATUS_FROM_SUPERVISOR));
     interrupts_expect_off(frame->status);
     if (cause & CAUSE_INTERRUPT)
@@ -71,7 +71,7 @@ void trap_serve(struct trap_frame *frame) {
 // Called by trap.S when an interrupt came in the middle of long work of the kernel.
 void trap_serve_in_kernel(void) {
     interrupts_assert_off();
-    interrupt_serve(CSR_READ(scause));
+    interrupt_serve(trap_cause());
 }
 
 // Called by trap.S last before a process goes on: makes the hart's state that of the process.
@@ -83,6 +83,6 @@ void trap_leave(void) {
 
 // Called by trap.S when the kernel itself trapped and should not have.
 void trap_in_kernel_report(void) {
-    panic("trap in the kernel: cause %lx, at %lx, address %lx", CSR_READ(scause), CSR_READ(sepc),
-          CSR_READ(stval));
+    panic("trap in the kernel: cause %lx, at %lx, address %lx", trap_cause(), trap_counter(),
+          trap_value());
 }

@@ -53,9 +53,7 @@ impl TechniqueKind {
     /// Refuses a kind of pCPU on which the technique cannot work.
     pub fn check_isa(self, isa: IsaProfile) -> Result<(), String> {
         match self {
-            Self::FourRings | Self::Paravirtual if !isa.can_trap_supervisor() => {
-                Err(self.lacks_traps(isa))
-            }
+            Self::FourRings if !isa.can_trap_supervisor() => Err(self.lacks_traps(isa)),
             Self::HardwareAssisted if !isa.has_hypervisor() => Err(format!(
                 "the technique `{}` needs the hypervisor extension, which the profile `{}` lacks: \
                  choose another technique, or a profile that has it, such as `rv64gch`",

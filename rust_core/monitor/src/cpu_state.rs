@@ -162,6 +162,7 @@ const WORDS: usize = 32 + 32 + 21;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::paravirtual::Layout;
 
     #[test]
     fn a_state_survives_its_encoding() {
@@ -174,8 +175,12 @@ mod tests {
         let bytes = state.encode();
         assert_eq!(bytes.len(), WORDS * 8);
         assert_eq!(CpuState::decode(&bytes).as_ref(), Some(&state));
-        state.agreement =
-            Some(Agreement { translated: true, shared: Some(8), roots: [4, 9].into() });
+        state.agreement = Some(Agreement {
+            layout: Layout::User,
+            translated: true,
+            shared: Some(8),
+            roots: [4, 9].into(),
+        });
         assert_eq!(CpuState::decode(&state.encode()), Some(state));
         assert_eq!(CpuState::decode(&bytes[8..]), None);
     }

@@ -85,6 +85,8 @@ reasons! {
     HypercallWait = "hypercall_wait",
     /// A paravirtual kernel notified a device.
     HypercallNotify = "hypercall_notify",
+    /// A paravirtual kernel in user mode returned to a program.
+    HypercallReturn = "hypercall_return",
     /// A paravirtual kernel asked what its monitor is, or shared its page.
     HypercallOther = "hypercall_other",
 }

@@ -5,6 +5,7 @@ use crate::config::VmConfig;
 use crate::error::HostError;
 use crate::guest_pages::GuestPages;
 use crate::ids::VmId;
+use crate::paravirtual::check_saved;
 use crate::state::VmState;
 use dcsim_machine::{DiskImage, Persist};
 use dcsim_memory::{Memory, PageId, PageStore, PhysicalAddress};
@@ -73,6 +74,10 @@ impl Host {
             )));
         }
         check_interface(&config, state)?;
+        if let Some(agreement) = state.cpu.agreement.as_ref().filter(|_| state.cpu.instructions > 0)
+        {
+            check_saved(agreement, self.profile.isa).map_err(HostError::State)?;
+        }
         let disk = disk.or_else(|| state.board.disk.clone());
         let board_config = self.board_config(&config, disk.clone());
         let vm = self.add_vm(store, config, &board_config, |_, _| Ok(state.cpu.clone()))?;

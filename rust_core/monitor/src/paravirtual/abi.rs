@@ -26,12 +26,36 @@ pub mod shared {
     pub const PENDING: u64 = 0;
     /// Ticks of the time counter for which the vCPU could have run and had no pCPU.
     pub const STOLEN: u64 = 8;
+
+    /// The rest is for kernels in user mode. Of a trap that was handed over: its cause ...
+    pub const CAUSE: u64 = 16;
+    /// ... its value ...
+    pub const VALUE: u64 = 24;
+    /// ... where it came, which is also where *return* goes on ...
+    pub const COUNTER: u64 = 32;
+    /// ... and what `sstatus` would tell: SPP and FS, of which *return* takes FS.
+    pub const STATUS: u64 = 40;
+    /// What x31 is exchanged with when a trap is handed over.
+    pub const SCRATCH: u64 = 48;
+    /// What *return* loads into x16, which its call needs ...
+    pub const X16: u64 = 56;
+    /// ... and into x17.
+    pub const X17: u64 = 64;
+
+    /// The event that the timer has expired: there is no interrupt line 0.
+    pub const TIMER_EVENT: u64 = 1;
+}
+
+/// Bits of what [`Function::Features`] tells.
+pub mod features {
+    /// The kernel runs in user mode.
+    pub const USER_MODE: u64 = 1;
 }
 
 /// What a kernel calls for.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub enum Function {
-    /// Tells where the kernel runs.
+    /// Tells in which mode the kernel runs.
     Features,
     /// Shares a page.
     Share,
@@ -43,13 +67,16 @@ pub enum Function {
     Wait,
     /// Notifies a virtio device.
     Notify,
+    /// Returns to a program, from a kernel in user mode.
+    Return,
 }
 
 impl Function {
     /// The function with this number.
     pub fn from_number(number: u64) -> Option<Self> {
-        use Function::{Apply, Features, Notify, Share, Switch, Wait};
-        [Features, Share, Apply, Switch, Wait, Notify].get(usize::try_from(number).ok()?).copied()
+        use Function::{Apply, Features, Notify, Return, Share, Switch, Wait};
+        const ALL: [Function; 7] = [Features, Share, Apply, Switch, Wait, Notify, Return];
+        ALL.get(usize::try_from(number).ok()?).copied()
     }
 }
 

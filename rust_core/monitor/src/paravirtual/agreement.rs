@@ -1,10 +1,14 @@
 //! What a guest has agreed on with its monitor: the part of a vCPU's state that no register holds.
 
+use super::layout::Layout;
+use dcsim_hart::IsaProfile;
 use std::collections::BTreeSet;
 
 /// It goes with the registers when the VM is saved.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Agreement {
+    /// Where the guest's kernel found that it runs.
+    pub layout: Layout,
     /// The guest has switched to an address space of its own: there is no identity any more.
     pub translated: bool,
     /// The guest-physical address of the shared page.
@@ -18,17 +22,38 @@ pub struct Agreement {
 impl Agreement {
     /// Its numbers.
     pub fn words(&self) -> Vec<u64> {
+        let state = u64::from(self.translated) | u64::from(self.layout == Layout::User) << 1;
         let shared = self.shared.map_or(0, |page| page | 1);
-        [u64::from(self.translated), shared].into_iter().chain(self.roots.iter().copied()).collect()
+        [state, shared].into_iter().chain(self.roots.iter().copied()).collect()
     }
 
     /// The state from [`Self::words`].
     pub fn from_words(words: &[u64]) -> Option<Self> {
-        let [translated, shared, roots @ ..] = words else { return None };
+        let [state, shared, roots @ ..] = words else { return None };
         Some(Self {
-            translated: *translated != 0,
+            layout: if state & 2 == 0 { Layout::Supervisor } else { Layout::User },
+            translated: state & 1 != 0,
             shared: (shared & 1 != 0).then_some(shared & !1),
             roots: roots.iter().copied().collect(),
         })
     }
+}
+
+/// Refuses a saved guest's agreement on pCPUs of a kind where its kernel would run elsewhere.
+pub fn check_saved(agreement: &Agreement, isa: IsaProfile) -> Result<(), String> {
+    let mode = |layout| match layout {
+        Layout::Supervisor => "supervisor mode",
+        Layout::User => "user mode",
+    };
+    let here = Layout::on(isa);
+    if agreement.layout == here {
+        return Ok(());
+    }
+    Err(format!(
+        "its kernel found itself in {} when it started, and on the profile `{}` the technique \
+         `paravirtual` has kernels in {}",
+        mode(agreement.layout),
+        isa.name(),
+        mode(here)
+    ))
 }

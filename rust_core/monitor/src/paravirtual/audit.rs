@@ -5,12 +5,13 @@
 
 use super::Paravirtual;
 use super::abi::WINDOW;
+use super::layout::Layout;
 use super::record::Record;
 use super::tables::{ROOT, guest_entries};
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
-use crate::shadow::entry::{self, VALID, WRITE};
+use crate::shadow::entry::{self, USER, VALID, WRITE};
 use dcsim_memory::{Memory, PhysicalAddress};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +24,8 @@ struct Audit<'a> {
     tables: BTreeMap<u64, u32>,
     /// Frames that the guest may write.
     writable: BTreeSet<u64>,
+    /// What the mode of the guest's kernel sets in leaves of its window.
+    mode_bit: u64,
 }
 
 /// Checks everything that a guest reaches; says what is wrong.
@@ -33,12 +36,13 @@ pub fn check(
     vm: VmId,
 ) -> Result<(), String> {
     let (tables, writable) = Default::default();
-    let mut audit = Audit { memory, owners, vm, tables, writable };
+    let mode_bit = guest.agreement.layout.leaf() & USER;
+    let mut audit = Audit { memory, owners, vm, tables, writable, mode_bit };
     for root in &guest.agreement.roots {
         let page = guest.map.page_of(*root).ok_or("a root is outside the guest")?;
         let frame = guest.map.frame(memory, page).ok_or("a root has no frame")?;
         audit.walk(frame, ROOT, 0..guest_entries(ROOT))?;
-        audit.compare_window(frame, guest.window.kernel)?;
+        audit.compare_window(frame, guest)?;
     }
     for root in [guest.window.bare, guest.window.kernel] {
         audit.walk_window(root, ROOT, 256)?;
@@ -86,6 +90,9 @@ impl Audit<'_> {
             if value & VALID == 0 || (entry::is_leaf(value) && frame.0 == 0) {
                 continue;
             }
+            if entry::is_leaf(value) && value & USER != self.mode_bit {
+                return Err(format!("the window's {value:#x} is of another mode"));
+            }
             if !entry::is_leaf(value) {
                 let below = level.checked_sub(1).ok_or("the window has a table too many")?;
                 self.walk_window(frame, below, 0)?;
@@ -124,10 +131,14 @@ impl Audit<'_> {
         }
     }
 
-    /// The upper half of a root is the window.
-    fn compare_window(&self, root: PhysicalAddress, kernel: PhysicalAddress) -> Result<(), String> {
+    /// The upper half of a root is the window, or nothing where a program would reach it.
+    fn compare_window(&self, root: PhysicalAddress, guest: &Paravirtual) -> Result<(), String> {
         let first = entry::index(WINDOW, ROOT);
-        let differs = |index: &u64| self.entry(root, *index) != self.entry(kernel, *index);
+        let expected = |index| match guest.agreement.layout {
+            Layout::Supervisor => self.entry(guest.window.kernel, index),
+            Layout::User => Ok(0),
+        };
+        let differs = |index: &u64| self.entry(root, *index) != expected(*index);
         match (first..512).find(differs) {
             None => Ok(()),
             Some(index) => Err(format!("entry {index} of the root {root:?} is not the window's")),

@@ -1,6 +1,8 @@
 //! Calls of the guest kernel: those of the paravirtual interface, and those to its firmware.
 
-use super::abi::{EXTENSION, Function, MOST_OPERATIONS, OPERATION_BYTES, Operation, Reply};
+use super::abi::{
+    EXTENSION, Function, MOST_OPERATIONS, OPERATION_BYTES, Operation, Reply, features,
+};
 use super::events::QUEUE_NOTIFY;
 use super::exits::set_status;
 use super::survey::Survey;
@@ -28,6 +30,8 @@ const PROBE: u64 = 3;
 
 /// The call that writes to memory: it is not offered, as the memory could be a page table.
 const DEBUG_CONSOLE_READ: (u64, u64) = (0x4442_434e, 1);
+/// The extension that raises software interrupts, which a kernel in user mode does not have.
+const INTERRUPTS: u64 = 0x0073_5049;
 
 /// A guest whose timer and interrupts are the hart's own, and whose tables are walked by it.
 struct Port;
@@ -102,7 +106,9 @@ impl Paravirtual {
         let own_probe = (extension, function, arguments[0]) == (BASE, PROBE, EXTENSION);
         let reply = if own_probe {
             Ok(1)
-        } else if (extension, function) == DEBUG_CONSOLE_READ {
+        } else if (extension, function) == DEBUG_CONSOLE_READ
+            || (extension == INTERRUPTS && self.in_user_mode())
+        {
             Err(SbiError::NotSupported)
         } else {
             return self.call_firmware(site);
@@ -118,8 +124,8 @@ impl Paravirtual {
         [first, second]: [u64; 2],
     ) -> Result<Handled, HostError> {
         let (reason, reply) = match Function::from_number(function) {
-            Some(Function::Features) => (ExitReason::HypercallOther, Ok(0)),
-            Some(Function::Share) => (ExitReason::HypercallOther, self.share(site, first)?),
+            Some(Function::Features) => (ExitReason::HypercallOther, Ok(self.features())),
+            Some(Function::Share) => (ExitReason::HypercallOther, self.share(site, first, second)?),
             Some(Function::Apply) => (ExitReason::HypercallApply, self.apply(site, first, second)?),
             Some(Function::Switch) => {
                 (ExitReason::HypercallSwitch, self.switch(site, first, second)?)
@@ -129,7 +135,14 @@ impl Paravirtual {
             }
             Some(Function::Wait) => {
                 self.answer(site, Ok(0));
-                return Ok(self.wait(site, ExitReason::HypercallWait));
+                return self.wait(site, ExitReason::HypercallWait);
+            }
+            Some(Function::Return) => {
+                let reply = self.return_to_program(site)?;
+                if reply.is_ok() {
+                    return Ok(Handled::Resume(ExitReason::HypercallReturn));
+                }
+                (ExitReason::HypercallReturn, reply)
             }
             None => (ExitReason::HypercallOther, Err(SbiError::NotSupported)),
         };
@@ -149,8 +162,18 @@ impl Paravirtual {
         self.life.pc = self.life.pc.wrapping_add(ECALL_BYTES);
     }
 
-    /// Takes a page for events and the clock of stolen time. There is one, once.
-    fn share(&mut self, site: &mut Site<'_>, address: u64) -> Result<Reply, HostError> {
+    fn features(&self) -> u64 {
+        if self.in_user_mode() { features::USER_MODE } else { 0 }
+    }
+
+    /// Takes a page for events and the clock of stolen time, and learns where a kernel in user mode
+    /// takes traps. There is one, once.
+    fn share(
+        &mut self,
+        site: &mut Site<'_>,
+        address: u64,
+        vector: u64,
+    ) -> Result<Reply, HostError> {
         if self.agreement.shared.is_some() || !address.is_multiple_of(PAGE_BYTES as u64) {
             return Ok(Err(SbiError::Denied));
         }
@@ -158,6 +181,9 @@ impl Paravirtual {
         let reply = reply_of(held.map(|_| 0))?;
         if reply.is_ok() {
             self.agreement.shared = Some(address);
+            if self.in_user_mode() {
+                self.life.guest.vector = vector & !3;
+            }
             self.open_lines(site);
         }
         Ok(reply)
@@ -222,6 +248,10 @@ impl Paravirtual {
     fn switch(&mut self, site: &mut Site<'_>, root: u64, asid: u64) -> Result<Reply, HostError> {
         let Ok(asid) = u16::try_from(asid) else { return Ok(Err(SbiError::InvalidParameter)) };
         if root != 0 {
+            // Identifier 0 is that of a kernel's own window.
+            if asid == 0 {
+                return Ok(Err(SbiError::InvalidParameter));
+            }
             let found = self.with_tables(site, |tables| tables.root_frame(root));
             if let Err(error) = reply_of(found.map(|_| 0))? {
                 return Ok(Err(error));
@@ -251,7 +281,7 @@ impl Paravirtual {
         let departure = serve_call(site, &self.map, &mut Port)?;
         let reason = ExitReason::FirmwareCall;
         Ok(match self.life.depart(departure) {
-            Phase::Wait => self.wait(site, reason),
+            Phase::Wait => self.wait(site, reason)?,
             Phase::Stopped => Handled::Turn(reason, Phase::Stopped),
             _ => Handled::Resume(reason),
         })
@@ -260,11 +290,16 @@ impl Paravirtual {
     /// The state in which firmware enters a kernel, in the address space that it is in: what was
     /// agreed on stays.
     pub(super) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
-        let settings = [(csr::SIE, 0), (csr::SSCRATCH, 0), (csr::STVEC, start.address & !3)];
-        for (number, value) in settings {
-            meter.write_csr(number, value);
+        if self.in_user_mode() {
+            self.life.guest.vector = start.address & !3;
+            meter.store_state(1);
+        } else {
+            let settings = [(csr::SIE, 0), (csr::SSCRATCH, 0), (csr::STVEC, start.address & !3)];
+            for (number, value) in settings {
+                meter.write_csr(number, value);
+            }
+            set_status(meter, status::FS);
         }
-        set_status(meter, status::FS);
         self.life.pc = start.address;
         meter.write_register(Register::R10, 0);
         meter.write_register(Register::R11, start.opaque);

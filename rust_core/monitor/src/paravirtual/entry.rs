@@ -9,9 +9,9 @@ use crate::error::HostError;
 use crate::ledger::Activity;
 use crate::supervisor::csr;
 use crate::technique::{Phase, Site, Step};
+use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::{interrupt, satp};
 use dcsim_machine::firmware::csr as machine;
-use dcsim_memory::PhysicalAddress;
 use std::collections::BTreeSet;
 
 impl Paravirtual {
@@ -22,6 +22,7 @@ impl Paravirtual {
         }
         self.pass_events(site)?;
         self.tell_stolen_time(site)?;
+        self.hand_over_events(site)?;
         if let Err(message) = self.install_root(site)? {
             return Ok(Step::Fault(message));
         }
@@ -69,7 +70,9 @@ impl Paravirtual {
         &mut self,
         site: &mut Site<'_>,
     ) -> Result<Result<(), String>, HostError> {
-        let root = match self.root() {
+        // A kernel in the mode of its programs is in none of their address spaces.
+        let apart = self.in_user_mode() && self.life.guest.privilege == Privilege::Supervisor;
+        let root = match self.root().filter(|_| !apart) {
             Some(root) => self.with_tables(site, |tables| tables.root_frame(root)),
             None if self.agreement.translated => Ok(self.window.kernel),
             None => Ok(self.window.bare),
@@ -79,8 +82,8 @@ impl Paravirtual {
             Err(Refusal::Host(error)) => return Err(error),
             Err(Refusal::Guest(_)) => return Ok(Err("the saved state is in no root".to_owned())),
         };
-        let asid = u64::from(satp::asid(self.life.guest.translation));
-        let value = satp::SV39 << 60 | asid << 44 | root.0 >> 12;
+        let asid = if apart { 0 } else { satp::asid(self.life.guest.translation) };
+        let value = satp::SV39 << 60 | u64::from(asid) << 44 | root.0 >> 12;
         let mut meter = site.meter();
         meter.assume(assumed::COMPARE_INSTALLED);
         if self.installed.replace(value) != Some(value) {
@@ -98,7 +101,8 @@ impl Paravirtual {
         self.change_shared(site, shared::STOLEN, |sum| sum.wrapping_add(ticks))
     }
 
-    /// Passes on what devices have to say: sets bits in the shared page, and the software interrupt.
+    /// Passes on what devices have to say: sets bits in the shared page, and the software interrupt
+    /// of supervisor mode.
     fn pass_events(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
         site.meter().load_state(1);
         if self.agreement.shared.is_none() || !site.board.lines(0).supervisor_external {
@@ -106,25 +110,9 @@ impl Paravirtual {
         }
         let lines = self.take_lines(site);
         self.change_shared(site, shared::PENDING, |pending| pending | lines)?;
-        site.meter().set_csr(machine::MIP, interrupt::SSIP);
+        if !self.in_user_mode() {
+            site.meter().set_csr(machine::MIP, interrupt::SSIP);
+        }
         Ok(())
-    }
-
-    /// Changes a number in the shared page.
-    fn change_shared(
-        &self,
-        site: &mut Site<'_>,
-        offset: u64,
-        change: impl FnOnce(u64) -> u64,
-    ) -> Result<(), HostError> {
-        let shared = self.agreement.shared.and_then(|address| self.map.page_of(address));
-        let Some(slot) = shared.and_then(|page| self.map.slot(page)) else { return Ok(()) };
-        let mut meter = site.meter();
-        let Some(frame) = crate::guest_pages::PageMap::decode(meter.load(slot)?) else {
-            return Ok(());
-        };
-        let place = PhysicalAddress(frame.0 + offset);
-        let before = meter.load(place)?;
-        Ok(meter.store(place, change(before))?)
     }
 }

@@ -1,10 +1,11 @@
 //! Handling a trap out of the guest: a call, the first touch of a page, a device.
 //!
-//! Everything else is the guest's own: exceptions and interrupts are delegated to its supervisor
+//! Everything else is the guest's own. Exceptions and interrupts are delegated to its supervisor
 //! mode, those included by which it would find out that it is not alone (`satp`, SFENCE.VMA and
-//! WFI are illegal instructions to it).
+//! WFI are illegal instructions to it); or they are handed over if it has none.
 
 use super::abi::WINDOW;
+use super::upcall;
 use super::vcpu::Paravirtual;
 use crate::assumed;
 use crate::device_access;
@@ -25,6 +26,26 @@ use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 /// Frames that showing a page takes: itself and a table.
 const FILL_FRAMES: u64 = 2;
 
+/// What ends the wait of a kernel in user mode, which enables no interrupts: whatever there is.
+const EVENTS: u64 = interrupt::SSIP | interrupt::STIP;
+
+/// Exceptions of the kernel by which the monitor notices what the window does not show.
+pub const ACCESS_FAULTS: [Exception; 3] =
+    [Exception::InstructionAccessFault, Exception::LoadAccessFault, Exception::StoreAccessFault];
+
+/// What a trap is to the monitor.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+enum Event {
+    /// The kernel calls.
+    Call,
+    /// The kernel accessed what its window does not show.
+    AccessFault,
+    /// The pCPU was interrupted.
+    Interrupt,
+    /// An exception that is the guest's own.
+    OfGuest,
+}
+
 /// What keeps the control of translation and waiting with the monitor.
 pub const TRAPPED: u64 = status::TVM | status::TW;
 
@@ -35,38 +56,49 @@ impl Paravirtual {
         site: &mut Site<'_>,
         record: &TrapRecord,
     ) -> Result<Step, HostError> {
-        let call = record.cause == Exception::EcallFromSupervisor.code();
-        let external = record.cause & interrupt::CAUSE != 0;
-        let frames = match (call, external) {
-            (true, _) => self.frames_for_call(site),
-            (_, true) => 0,
-            _ => FILL_FRAMES,
+        let event = self.event(record);
+        let frames = match event {
+            Event::Call => self.frames_for_call(site),
+            Event::AccessFault => FILL_FRAMES,
+            Event::Interrupt | Event::OfGuest => 0,
         };
         if site.allocator.reserve(frames).is_err() {
             return Ok(Step::Memory(frames));
         }
         self.life.pc = record.pc;
         begin(&mut site.meter());
-        let handled = if call {
-            self.serve(site)?
-        } else if external {
-            // Entering the guest passes the event on.
-            site.pcpu.bus.interrupted = false;
-            site.meter().store_state(1);
-            Handled::Resume(ExitReason::ExternalInterrupt)
-        } else {
-            self.resolve(site, record)?
+        let handled = match event {
+            Event::Call => self.serve(site)?,
+            Event::Interrupt => self.take_interrupt(site, record.cause)?,
+            Event::AccessFault => self.resolve(site, record)?,
+            Event::OfGuest => self.reflect(site, record)?,
         };
         Ok(self.life.finish(site, handled))
     }
 
-    /// An access fault: of the window on a page that the guest has not touched yet, on a device,
-    /// or one that bare metal has too.
+    /// What a trap is to the monitor.
+    fn event(&self, record: &TrapRecord) -> Event {
+        let calls = [Exception::EcallFromSupervisor, Exception::EcallFromUser];
+        let is = |exception: &Exception| exception.code() == record.cause;
+        if record.cause & interrupt::CAUSE != 0 {
+            Event::Interrupt
+        } else if !self.is_from_kernel(record) {
+            Event::OfGuest
+        } else if calls.iter().any(is) {
+            Event::Call
+        } else if ACCESS_FAULTS.iter().any(is) {
+            Event::AccessFault
+        } else {
+            Event::OfGuest
+        }
+    }
+
+    /// An access fault of the kernel: of the window on a page that the guest has not touched yet,
+    /// on a device, or one that bare metal has too.
     fn resolve(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Handled, HostError> {
         site.meter().read_csr(machine::MTVAL);
-        let kernel = record.from == Privilege::Supervisor;
-        let Some(target) = self.behind_window(record.value).filter(|_| kernel) else {
-            return Ok(self.reflect(site, record));
+        let Some(target) = self.behind_window(record.value) else {
+            return self.reflect(site, record);
         };
         let Some(page) = self.map.page_of(target) else {
             return self.access_device(site, record, target);
@@ -100,15 +132,15 @@ impl Paravirtual {
     ) -> Result<Handled, HostError> {
         let fetched = record.cause == Exception::InstructionAccessFault.code();
         let Some(bits) = self.fetch(&mut site.meter())?.filter(|_| !fetched) else {
-            return Ok(self.reflect(site, record));
+            return self.reflect(site, record);
         };
         site.meter().assume(assumed::DECODE_ACCESS);
         let aligned = |width: dcsim_hart::Width| record.value & width.alignment_mask() == 0;
         let Some(access) = decode_access(bits).filter(|access| aligned(access.width)) else {
-            return Ok(self.reflect(site, record));
+            return self.reflect(site, record);
         };
         let Some(done) = device_access::carry_out(site, &self.map, None, &access, target) else {
-            return Ok(self.reflect(site, record));
+            return self.reflect(site, record);
         };
         if done.float_written {
             site.meter().set_csr(machine::MSTATUS, status::FS);
@@ -137,9 +169,19 @@ impl Paravirtual {
         Ok(Some(u16::from_le_bytes(half)))
     }
 
-    /// Lets the guest's own supervisor mode take an exception.
-    fn reflect(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Handled {
-        let mut meter = site.meter();
+    /// Lets the guest's kernel take an exception.
+    fn reflect(&mut self, site: &mut Site<'_>, record: &TrapRecord) -> Result<Handled, HostError> {
+        if self.in_user_mode() {
+            site.meter().read_csr(machine::MTVAL);
+            self.hand_over(site, record.cause, record.value)?;
+            return Ok(Handled::Resume(upcall::reason(record.cause)));
+        }
+        self.reflect_in_registers(&mut site.meter(), record);
+        Ok(Handled::Resume(ExitReason::OtherException))
+    }
+
+    /// The same as the hart does it, for a kernel in supervisor mode.
+    fn reflect_in_registers(&mut self, meter: &mut Meter<'_>, record: &TrapRecord) {
         let before = meter.read_csr(machine::MSTATUS) & status::SUPERVISOR_WRITABLE;
         let vector = meter.read_csr(csr::STVEC);
         let mut guest =
@@ -150,23 +192,31 @@ impl Paravirtual {
         for (number, value) in settings {
             meter.write_csr(number, value);
         }
-        set_status(&mut meter, guest.status);
-        Handled::Resume(ExitReason::OtherException)
+        set_status(meter, guest.status);
     }
 
     /// The guest waits for an interrupt, if none is there.
-    pub(super) fn wait(&mut self, site: &mut Site<'_>, reason: ExitReason) -> Handled {
+    pub(super) fn wait(
+        &mut self,
+        site: &mut Site<'_>,
+        reason: ExitReason,
+    ) -> Result<Handled, HostError> {
         let external = site.board.lines(0).supervisor_external;
         let mut meter = site.meter();
-        self.life.guest.enable = meter.read_csr(csr::SIE);
-        self.life.guest.software_pending = meter.read_csr(csr::SIP) & interrupt::SSIP != 0;
-        self.life.guest.timer_compare = meter.read_csr(csr::STIMECMP);
+        let (enable, pending) = if self.in_user_mode() {
+            (EVENTS, self.pending_events(&mut meter)? != 0)
+        } else {
+            (meter.read_csr(csr::SIE), meter.read_csr(csr::SIP) & interrupt::SSIP != 0)
+        };
+        let guest = &mut self.life.guest;
+        (guest.enable, guest.software_pending) = (enable, pending);
+        guest.timer_compare = meter.read_csr(csr::STIMECMP);
         let time = meter.read_csr(csr::TIME);
-        if self.is_woken_by(Inputs { time, external }) {
+        Ok(if self.is_woken_by(Inputs { time, external }) {
             Handled::Resume(reason)
         } else {
             Handled::Turn(reason, Phase::Wait)
-        }
+        })
     }
 
     /// Whether a wait ends: devices raise the software interrupt.

@@ -3,101 +3,39 @@
 
 use super::abi::EXTENSION;
 use super::record::Record;
-use super::{Paravirtual, create};
-use crate::allocator::{FrameAllocator, FrameOwner};
-use crate::counters::VmCounters;
+use super::test_world::{VM, World};
+use super::{Layout, Paravirtual};
+use crate::allocator::FrameOwner;
 use crate::cpu_state::CpuState;
-use crate::guest_pages::{GuestPages, PageMap, map_frames};
+use crate::guest_pages::GuestPages;
 use crate::ids::VmId;
-use crate::ledger::Ledger;
-use crate::pcpu::Pcpu;
-use crate::shadow::asid::AsidAllocator;
 use crate::shadow::entry;
-use crate::shadow::tree::TableFrames;
-use crate::technique::{Site, Technique};
-use dcsim_hart::engine::Interpreter;
-use dcsim_hart::{Hart, IsaProfile, Timing};
+use crate::technique::Technique;
 use dcsim_machine::board::map::MEMORY_BASE;
-use dcsim_machine::firmware::FirmwareConfig;
 use dcsim_machine::random::Random;
-use dcsim_machine::{Board, BoardConfig, GuestMemory};
-use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageStore, PhysicalAddress};
+use dcsim_machine::{BoardConfig, GuestMemory};
+use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
 
-const VM: VmId = VmId(1);
 const NEIGHBOUR: VmId = VmId(2);
 const PAGES: u64 = 40;
 const FRAMES: u64 = 256;
 /// The page with the list of operations.
 const LIST: u64 = MEMORY_BASE + (PAGES - 1) * PAGE_BYTES as u64;
 
-struct World {
-    store: PageStore,
-    frames: Frames,
-    allocator: FrameAllocator,
-    asids: AsidAllocator,
-    vmids: AsidAllocator,
-    pcpu: Pcpu,
-    interpreter: Interpreter,
-    board: Board,
-    ledger: Ledger,
-    counters: VmCounters,
+/// A world in which the neighbour's frames lie between those of the guest.
+fn world_and_guest(layout: Layout) -> (World, Paravirtual) {
+    let mut world = World::new(FRAMES, &BoardConfig::default());
+    for page in 0..FRAMES / 4 {
+        world.allocator.allocate(FrameOwner::Guest { vm: NEIGHBOUR, page });
+    }
+    for number in (0..FRAMES / 4).step_by(3) {
+        world.allocator.release(PhysicalAddress(MEMORY_BASE + number * PAGE_BYTES as u64));
+    }
+    let guest = world.guest(layout, PAGES, |_| CpuState::at_entry(MEMORY_BASE, 0));
+    (world, guest)
 }
 
 impl World {
-    fn new() -> Self {
-        let mut allocator = FrameAllocator::new(PhysicalAddress(MEMORY_BASE), FRAMES);
-        // The neighbour's frames lie in between.
-        for page in 0..FRAMES / 4 {
-            allocator.allocate(FrameOwner::Guest { vm: NEIGHBOUR, page });
-        }
-        for number in 0..FRAMES / 4 {
-            if number % 3 == 0 {
-                allocator.release(PhysicalAddress(MEMORY_BASE + number * PAGE_BYTES as u64));
-            }
-        }
-        Self {
-            store: PageStore::new(1 << 24),
-            frames: Frames::new(PhysicalAddress(MEMORY_BASE), FRAMES),
-            allocator,
-            asids: AsidAllocator::for_spaces(),
-            vmids: AsidAllocator::for_machines(),
-            pcpu: Pcpu::new(Hart::new(0, IsaProfile::Rv64gc, Timing::uniform())),
-            interpreter: Interpreter::new(),
-            board: Board::new(&BoardConfig::default()),
-            ledger: Ledger::default(),
-            counters: VmCounters::default(),
-        }
-    }
-
-    fn guest(&mut self) -> Paravirtual {
-        let owner = FrameOwner::Monitor { vm: VM };
-        let tables = (0..map_frames(PAGES)).map(|_| self.allocator.allocate(owner).unwrap());
-        let map = PageMap::new(MEMORY_BASE, PAGES, tables.collect());
-        let mut memory = Memory { store: &mut self.store, frames: &mut self.frames };
-        let mut frames = TableFrames { allocator: &mut self.allocator, vm: VM };
-        let state = CpuState::at_entry(MEMORY_BASE, 0);
-        create(&mut memory, &mut frames, state, map, FirmwareConfig::default()).unwrap()
-    }
-
-    fn site(&mut self) -> Site<'_> {
-        Site {
-            vm: VM,
-            pcpu: &mut self.pcpu,
-            memory: Memory { store: &mut self.store, frames: &mut self.frames },
-            interpreter: &mut self.interpreter,
-            allocator: &mut self.allocator,
-            asids: &mut self.asids,
-            vmids: &mut self.vmids,
-            board: &mut self.board,
-            ledger: &mut self.ledger,
-            counters: &mut self.counters,
-        }
-    }
-
-    fn memory(&mut self) -> Memory<'_> {
-        Memory { store: &mut self.store, frames: &mut self.frames }
-    }
-
     /// Writes as a device does: pages that are tables refuse it.
     fn write(&mut self, guest: &Paravirtual, address: u64, bytes: &[u8]) -> bool {
         let memory = Memory { store: &mut self.store, frames: &mut self.frames };
@@ -153,10 +91,9 @@ fn operation(random: &mut Random) -> [u64; 2] {
 }
 
 /// Makes random calls, and tells how many of them did something.
-fn play(seed: u64, calls: u64) -> u64 {
+fn play(layout: Layout, seed: u64, calls: u64) -> u64 {
     let mut random = Random::new(seed);
-    let mut world = World::new();
-    let mut guest = world.guest();
+    let (mut world, mut guest) = world_and_guest(layout);
     let mut done = 0;
     for _ in 0..calls {
         let count = 1 + random.below(2);
@@ -202,8 +139,7 @@ fn end(world: &mut World, guest: &mut Paravirtual) {
 /// The audit finds what it is there to find.
 #[test]
 fn a_hole_made_on_purpose_is_found() {
-    let mut world = World::new();
-    let mut guest = world.guest();
+    let (mut world, mut guest) = world_and_guest(Layout::Supervisor);
     let [root, middle, low, data] = [0, 1, 2, 3].map(|n| MEMORY_BASE + n * PAGE_BYTES as u64);
     let link = |place: u64, page: u64| [place | 1, entry::compose(PhysicalAddress(page), 1)];
     let map = [low, entry::compose(PhysicalAddress(data), 0xd7)];
@@ -229,6 +165,8 @@ fn a_hole_made_on_purpose_is_found() {
 
 #[test]
 fn random_calls_harm_nobody() {
-    let done: u64 = (0..60).map(|seed| play(seed, 120)).sum();
-    assert!(done > 60 * 12, "some of them did something: {done}");
+    for layout in [Layout::Supervisor, Layout::User] {
+        let done: u64 = (0..60).map(|seed| play(layout, seed, 120)).sum();
+        assert!(done > 60 * 12, "some of them did something: {done}");
+    }
 }

@@ -1,17 +1,20 @@
 //! Paravirtual: the guest kernel knows its monitor, and calls it instead of being watched.
 //!
-//! The kernel keeps the hart's supervisor mode under a monitor in machine mode (played by this
-//! module through the meter). All exceptions and interrupts go straight to it, system calls and
+//! The monitor is in machine mode (played by this module through the meter). The kernel keeps the
+//! hart's supervisor mode where machine mode can hold it there. All exceptions and interrupts go straight to it, system calls and
 //! page faults included, and it returns from them and sets its timer by itself. The monitor keeps
 //! what reaches beyond the guest: translation and waiting (`mstatus.TVM` and `TW`), for which the
 //! kernel makes calls, and access faults, by which it notices the first touch of a page and
-//! accesses to devices.
+//! accesses to devices. Elsewhere the kernel runs in user mode like its programs; then all traps come
+//! to the monitor, which hands them over and keeps kernel and programs apart.
 //!
 //! Paging is *direct*: the hardware walks the guest's own tables. They hold host addresses, the
 //! guest can only read them, and every change is checked.
 //!
-//! * [`abi`]: the interface in numbers; `agreement`: the state that it has;
-//! * `calls`: serving calls; `events`: interrupt lines as bits of a page;
+//! * [`abi`]: the interface in numbers; `agreement`: the state that it has; `layout`: which of the
+//!   two modes; `shared_page`: the page that both sides write;
+//! * `calls`: serving calls; `events`: interrupt lines as bits of a page; `upcall`: handing traps to
+//!   a kernel in user mode;
 //! * `tables`, `record`, `survey`: what may be in page tables;
 //! * `window`, `names`: how the guest sees its memory, and reads its page tables back;
 //! * `vcpu`, `entry`, `exits`: the vCPU, the way in and the way out.
@@ -25,14 +28,22 @@ mod events;
 mod exits;
 #[cfg(test)]
 mod hostile_test;
+mod layout;
 mod names;
 mod record;
+mod shared_page;
 mod survey;
 mod tables;
+#[cfg(test)]
+mod test_world;
+mod upcall;
+#[cfg(test)]
+mod user_mode_test;
 mod vcpu;
 mod window;
 
-pub use agreement::Agreement;
+pub use agreement::{Agreement, check_saved};
+pub use layout::Layout;
 pub use vcpu::Paravirtual;
 
 use crate::allocator::{FrameAllocator, FrameOwner};
@@ -50,12 +61,12 @@ use crate::shadow::entry as page_entry;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor};
 use crate::technique::{Phase, Site, Step, Technique};
-use dcsim_hart::csr::fields::{counter, environment};
+use dcsim_hart::csr::fields::{environment, interrupt};
 use dcsim_hart::{Exception, Privilege, TrapRecord};
 use dcsim_machine::firmware::{FirmwareConfig, StartPoint, csr as machine};
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
-use exits::machine_status;
+use exits::{ACCESS_FAULTS, machine_status};
 use names::Names;
 use record::Record;
 use tables::guest_entries;
@@ -64,28 +75,27 @@ use window::Window;
 /// The host's frames from the first upwards, of which the guest may come to have any.
 const FIRST_FRAME: PhysicalAddress = PhysicalAddress(dcsim_machine::board::map::MEMORY_BASE);
 
-/// What the guest handles without its monitor: everything but its calls and access faults.
-const MONITORED: [Exception; 4] = [
-    Exception::EcallFromSupervisor,
-    Exception::InstructionAccessFault,
-    Exception::LoadAccessFault,
-    Exception::StoreAccessFault,
-];
+/// What a guest with a supervisor mode does not handle by itself: its calls and access faults.
+fn monitored() -> u64 {
+    let calls = [Exception::EcallFromSupervisor];
+    calls.iter().chain(&ACCESS_FAULTS).fold(0, |set, each| set | 1 << each.code())
+}
 
 /// Makes a vCPU with what the monitor needs for it beside the guest's pages.
 pub fn create(
     memory: &mut Memory<'_>,
     frames: &mut TableFrames<'_>,
     state: CpuState,
+    layout: Layout,
     map: PageMap,
     firmware: FirmwareConfig,
 ) -> Result<Paravirtual, HostError> {
     let count = frames.allocator.count();
     let name_tables = take(memory, frames, Names::tables_for(FIRST_FRAME, count))?;
     let tables = take(memory, frames, Window::frames_for(&map))?;
-    let window = Window::new(memory, &map, &tables, FIRST_FRAME, &name_tables)?;
-    let names = Names::new(FIRST_FRAME, count, name_tables);
-    Ok(Paravirtual::new(state, map, window, names, firmware))
+    let window = Window::new(memory, layout, &map, &tables, FIRST_FRAME, &name_tables)?;
+    let names = Names::new(layout, FIRST_FRAME, count, name_tables);
+    Ok(Paravirtual::new(state, layout, map, window, names, firmware))
 }
 
 /// Frames for tables, cleared.
@@ -136,14 +146,14 @@ impl Technique for Paravirtual {
     fn load(&mut self, site: &mut Site<'_>) {
         site.pcpu.play(MonitorLevel::Machine);
         let marks = if self.updates_marks { environment::ADUE } else { 0 };
-        let kept = MONITORED.iter().fold(0, |set, each| set | 1 << each.code());
-        let status = machine_status(self.life.guest.status, self.life.guest.privilege);
+        let layout = self.agreement.layout;
+        let mode = layout.mode(self.life.guest.privilege);
+        let status = machine_status(self.life.guest.status, mode);
+        let counters = upcall::counters(layout, self.life.guest.privilege);
         let hart = &mut site.pcpu.hart;
-        for (number, value) in [
-            (machine::MEDELEG, !kept),
-            (machine::MCOUNTEREN, counter::CYCLE | counter::TIME),
-            (machine::MENVCFG, environment::STCE | marks),
-        ] {
+        let others =
+            [(machine::MCOUNTEREN, counters), (machine::MENVCFG, environment::STCE | marks)];
+        for (number, value) in delegation(layout).into_iter().chain(others) {
             hart.write_csr(number, value);
         }
         install_user(hart, &self.life.resting);
@@ -169,8 +179,15 @@ impl Technique for Paravirtual {
             Phase::Trapped(record) => (record.pc, record.from),
             _ => (self.life.pc, machine_privilege(hart.read_csr(machine::MSTATUS).unwrap_or(0))),
         };
-        let registers = extract_supervisor(hart, privilege, Bank::Host);
-        self.life.guest = Supervisor { translation: self.life.guest.translation, ..registers };
+        let found = extract_supervisor(hart, privilege, Bank::Host);
+        let guest = &self.life.guest;
+        self.life.guest = match self.agreement.layout {
+            Layout::Supervisor => Supervisor { translation: guest.translation, ..found },
+            Layout::User => {
+                let Supervisor { status, timer_compare, .. } = found;
+                Supervisor { status, timer_compare, ..guest.clone() }
+            }
+        };
         extract_user(hart, &mut self.life.resting);
         self.life.pc = pc;
         if self.life.is_in_hart() {
@@ -256,6 +273,15 @@ impl Paravirtual {
         self.epoch = self.epoch.wrapping_add(1);
         site.book(Activity::Handler(ExitReason::VcpuLoad));
     }
+}
+
+/// Which traps the guest takes by itself, and which interrupts the monitor takes.
+fn delegation(layout: Layout) -> [(u16, u64); 3] {
+    let (exceptions, interrupts, taken) = match layout {
+        Layout::Supervisor => (!monitored(), u64::MAX, interrupt::MEIP),
+        Layout::User => (0, 0, interrupt::MEIP | interrupt::STIP),
+    };
+    [(machine::MEDELEG, exceptions), (machine::MIDELEG, interrupts), (machine::MIE, taken)]
 }
 
 /// The mode that the guest is going to be in.

@@ -5,7 +5,7 @@
 //! [`abi::NAMES`](super::abi::NAMES). It is one guest's own and sparse: a page of it exists once
 //! it has something to say.
 
-use super::window::GLOBAL_LEAF;
+use super::layout::Layout;
 use crate::allocator::FrameOwner;
 use crate::error::HostError;
 use crate::shadow::entry::{self, READ, VALID};
@@ -23,6 +23,8 @@ pub struct Names {
     tables: Vec<PhysicalAddress>,
     /// The offset of the first of them.
     start: u64,
+    /// What every leaf has beside its rights.
+    leaf: u64,
     /// Pages that it does not have yet.
     missing: u64,
 }
@@ -39,9 +41,15 @@ impl Names {
     }
 
     /// An empty table for `frames` frames from `base` upwards.
-    pub fn new(base: PhysicalAddress, frames: u64, tables: Vec<PhysicalAddress>) -> Self {
+    pub fn new(
+        layout: Layout,
+        base: PhysicalAddress,
+        frames: u64,
+        tables: Vec<PhysicalAddress>,
+    ) -> Self {
         let start = offset(base) & !(TABLE_SPAN - 1);
-        Self { tables, start, missing: (frames * 8).div_ceil(4096) + 1 }
+        let missing = (frames * 8).div_ceil(4096) + 1;
+        Self { tables, start, leaf: layout.leaf(), missing }
     }
 
     /// Frames that it may still take.
@@ -63,7 +71,7 @@ impl Names {
             let owner = FrameOwner::Monitor { vm: frames.vm };
             let made = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
             meter.clear_page(made)?;
-            leaf = entry::compose(made, GLOBAL_LEAF | READ);
+            leaf = entry::compose(made, self.leaf | READ);
             meter.write_pte(slot, leaf)?;
             self.missing = self.missing.saturating_sub(1);
         }

@@ -1,6 +1,7 @@
 //! The vCPU of a guest whose kernel knows its monitor.
 
 use super::agreement::Agreement;
+use super::layout::Layout;
 use super::names::Names;
 use super::tables::Tables;
 use super::window::Window;
@@ -10,15 +11,17 @@ use crate::life::Life;
 use crate::shadow::tree::TableFrames;
 use crate::technique::Site;
 use dcsim_hart::csr::fields::satp;
+use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::Meter;
 use dcsim_machine::firmware::FirmwareConfig;
 
-/// A vCPU whose guest kernel runs in supervisor mode and calls its monitor.
+/// A vCPU whose guest kernel calls its monitor.
 #[derive(Debug)]
 pub struct Paravirtual {
     /// Where it is in its life. In `guest`: `translation` is the guest's: its root by guest-physical
     /// address, 0 while it is in none. The other registers are in the hart while the vCPU is on a
-    /// pCPU, and here only as far as a handler read them.
+    /// pCPU, and here only as far as a handler read them. A kernel in user mode has no others but
+    /// these: `privilege` tells whether it runs or a program, `vector` where it takes traps.
     pub life: Life,
     /// Where the guest's pages are, and what they are used for.
     pub map: PageMap,
@@ -47,12 +50,13 @@ impl Paravirtual {
     /// be set up like this.
     pub fn new(
         state: CpuState,
+        layout: Layout,
         map: PageMap,
         window: Window,
         names: Names,
         firmware: FirmwareConfig,
     ) -> Self {
-        let mut agreement = state.agreement.clone().unwrap_or_default();
+        let mut agreement = Agreement { layout, ..state.agreement.clone().unwrap_or_default() };
         Self {
             life: Life::new(state),
             map,
@@ -84,6 +88,17 @@ impl Paravirtual {
             epoch: &mut self.epoch,
             untranslated: !self.agreement.translated,
         })
+    }
+
+    /// Whether the guest's kernel runs in the mode of its programs.
+    pub(super) fn in_user_mode(&self) -> bool {
+        self.agreement.layout == Layout::User
+    }
+
+    /// Whether it is the guest's kernel that trapped, rather than a program.
+    pub(super) fn is_from_kernel(&self, record: &TrapRecord) -> bool {
+        let from = if self.in_user_mode() { self.life.guest.privilege } else { record.from };
+        from == Privilege::Supervisor
     }
 
     /// The guest-physical address of the root that the guest is in.

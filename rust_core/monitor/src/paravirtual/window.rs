@@ -1,4 +1,4 @@
-//! The window: the upper half of every address space, through which a guest kernel sees its memory
+//! The window: the upper half of address spaces, through which a guest kernel sees its memory
 //! and its devices at [`abi::WINDOW`] plus their guest-physical addresses.
 //!
 //! Its tables are the monitor's. What is not there yet, and what never is (devices), has a leaf
@@ -7,18 +7,19 @@
 //!
 //! Until the guest has an address space of its own, the lower half shows the same: that is how it
 //! executes untranslated.
+//!
+//! A kernel in user mode has the window in an address space of its own: those of its programs, which
+//! could use it as well, are without.
 
 use super::abi::{NAMES, WINDOW};
+use super::layout::Layout;
 use crate::allocator::FrameOwner;
 use crate::error::HostError;
 use crate::guest_pages::PageMap;
-use crate::shadow::entry::{self, ACCESSED, DIRTY, EXECUTE, READ, VALID, WRITE};
+use crate::shadow::entry::{self, EXECUTE, READ, VALID, WRITE};
 use crate::shadow::tree::TableFrames;
 use dcsim_machine::Meter;
 use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
-
-/// The flags that every leaf of the monitor's has beside its rights: valid, global, marked.
-pub const GLOBAL_LEAF: u64 = VALID | 1 << 5 | ACCESSED | DIRTY;
 
 /// An address at which hosts have no memory, for leaves of any level.
 const NOWHERE: PhysicalAddress = PhysicalAddress(0);
@@ -31,8 +32,8 @@ const HALF: usize = ENTRIES / 2;
 pub const UPPER_BYTES: usize = HALF * 8;
 
 /// The rights of a page of the guest's in its window, and those of one that it must not write.
-const OPEN: u64 = GLOBAL_LEAF | READ | WRITE | EXECUTE;
-const GUARDED: u64 = GLOBAL_LEAF | READ | EXECUTE;
+const OPEN: u64 = READ | WRITE | EXECUTE;
+const GUARDED: u64 = READ | EXECUTE;
 
 /// Frames of a window before anything is in it, beside those of its tables of level 1.
 const ROOTS: u64 = 3;
@@ -42,13 +43,16 @@ const ROOTS: u64 = 3;
 pub struct Window {
     /// The root for a guest without an address space: both halves show its memory.
     pub bare: PhysicalAddress,
-    /// The root for a kernel that is in none of its address spaces: the upper half only.
+    /// The root for a kernel that is in none of its address spaces, or must not be in any that it
+    /// shares with programs: the upper half only.
     pub kernel: PhysicalAddress,
     /// The tables of level 1, one for each gigabyte that has memory.
     tables: Vec<PhysicalAddress>,
     /// The first of these gigabytes.
     first_gigabyte: u64,
-    /// What the upper half of every root holds.
+    /// What every leaf has beside its rights.
+    leaf: u64,
+    /// What the upper half of every root of the guest's holds.
     upper: Vec<u8>,
 }
 
@@ -68,6 +72,7 @@ impl Window {
     /// [`Self::frames_for`] says; `names` are the tables of level 0 of the names.
     pub fn new(
         memory: &mut Memory<'_>,
+        layout: Layout,
         map: &PageMap,
         frames: &[PhysicalAddress],
         first_name: PhysicalAddress,
@@ -76,7 +81,7 @@ impl Window {
         let [bare, kernel, name_table, tables @ ..] = frames else {
             return Err(HostError::FrameNotReserved);
         };
-        let nowhere = [entry::compose(NOWHERE, OPEN); ENTRIES];
+        let nowhere = [entry::compose(NOWHERE, layout.leaf() | OPEN); ENTRIES];
         let mut upper = nowhere[..HALF].to_vec();
         for (gigabyte, table) in gigabytes(map).zip(tables) {
             write_entries(memory, *table, 0, &nowhere)?;
@@ -89,16 +94,20 @@ impl Window {
         for root in [bare, kernel] {
             write_entries(memory, *root, HALF as u64, &upper)?;
         }
+        if layout == Layout::User {
+            upper.fill(0);
+        }
         Ok(Self {
             bare: *bare,
             kernel: *kernel,
             tables: tables.to_vec(),
             first_gigabyte: gigabytes(map).start,
+            leaf: layout.leaf(),
             upper: bytes(&upper),
         })
     }
 
-    /// Puts the window into a root.
+    /// Puts the window into a root of the guest's; where the kernel is in user mode, nothing.
     pub fn open_in(&self, meter: &mut Meter<'_>, root: PhysicalAddress) -> Result<(), HostError> {
         Ok(meter.write_bytes(PhysicalAddress(root.0 + UPPER_BYTES as u64), &self.upper)?)
     }
@@ -117,12 +126,13 @@ impl Window {
         if entry::is_leaf(pointer) {
             let owner = FrameOwner::Shadow { vm: frames.vm };
             let table = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
-            meter.write_bytes(table, &bytes(&[entry::compose(NOWHERE, OPEN); ENTRIES]))?;
+            let nowhere = entry::compose(NOWHERE, self.leaf | OPEN);
+            meter.write_bytes(table, &bytes(&[nowhere; ENTRIES]))?;
             pointer = entry::compose(table, VALID);
             meter.write_pte(slot, pointer)?;
         }
-        let rights = if guarded { GUARDED } else { OPEN };
-        Ok(meter.write_pte(slot_in(pointer, address), entry::compose(frame, rights))?)
+        let leaf = self.leaf_for(frame, guarded);
+        Ok(meter.write_pte(slot_in(pointer, address), leaf)?)
     }
 
     /// Lets the guest write a page, or not, if it sees the page at all. `untranslated`: the lower
@@ -142,14 +152,18 @@ impl Window {
         let leaf = meter.read_pte(slot)?;
         let frame = entry::address(leaf);
         if frame != NOWHERE {
-            let rights = if guarded { GUARDED } else { OPEN };
-            meter.write_pte(slot, entry::compose(frame, rights))?;
+            meter.write_pte(slot, self.leaf_for(frame, guarded))?;
             meter.flush_tlb_address(WINDOW + address);
             if untranslated {
                 meter.flush_tlb_address(address);
             }
         }
         Ok(())
+    }
+
+    /// The entry that shows a page.
+    fn leaf_for(&self, frame: PhysicalAddress, guarded: bool) -> u64 {
+        entry::compose(frame, self.leaf | if guarded { GUARDED } else { OPEN })
     }
 
     /// Where the entry of level 1 for a guest-physical address is.

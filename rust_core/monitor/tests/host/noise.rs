@@ -5,15 +5,15 @@
 //! noise: plain bytes in half of the guests, mostly valid instructions in the others.
 
 use crate::assembly::{Assembler, x};
-use crate::paravirtual::{cell, elf::announced};
+use crate::paravirtual::{cell, elf::announced, profile_with};
 use crate::support::{Cell, MIB, config, monitored_cells, profile, profile_for};
-use dcsim_hart::Op;
 use dcsim_hart::isa::{Opcode, encode};
+use dcsim_hart::{IsaProfile, Op};
 use dcsim_machine::DiskImage;
 use dcsim_machine::random::Random;
 use dcsim_memory::PageStore;
 use dcsim_monitor::TechniqueKind::{BareMetal, BinaryTranslation};
-use dcsim_monitor::{ExitKind, Host, VmConfig, VmId};
+use dcsim_monitor::{ExitKind, HardwareProfile, Host, VmConfig, VmId};
 
 const SEEDS: u64 = 2_000;
 const END_NS: u64 = 20_000;
@@ -139,8 +139,8 @@ fn run(host: &mut Host, store: &mut PageStore, vm: VmId, end_ns: u64) {
 }
 
 /// The number of instructions that the guest of this seed executed.
-fn play(store: &mut PageStore, cell: Cell, seed: u64) -> u64 {
-    let mut host = Host::new(profile_for(cell.technique), 1, HOST_BYTES).unwrap();
+fn play(store: &mut PageStore, profile: HardwareProfile, cell: Cell, seed: u64) -> u64 {
+    let mut host = Host::new(profile, 1, HOST_BYTES).unwrap();
     let config = VmConfig { network: true, ..config(cell, MEMORY_BYTES, "") };
     let disk = Some(DiskImage::new(64 * 1024));
     let image =
@@ -164,16 +164,22 @@ fn play(store: &mut PageStore, cell: Cell, seed: u64) -> u64 {
 }
 
 fn play_all(cell: Cell) {
+    let instructions = play_on(&profile_for(cell.technique), cell);
+    // The prologue has some 340.
+    assert!(instructions > 500 * SEEDS, "guests get somewhere: {instructions} instructions");
+}
+
+/// The number of instructions that the guests of all seeds executed.
+fn play_on(profile: &HardwareProfile, cell: Cell) -> u64 {
     let mut store = PageStore::new(64 * MIB);
     let mut instructions = 0;
     for seed in 0..SEEDS {
         // A failure names its seed.
-        let played = std::panic::AssertUnwindSafe(|| play(&mut store, cell, seed));
+        let played = std::panic::AssertUnwindSafe(|| play(&mut store, profile.clone(), cell, seed));
         let ended = std::panic::catch_unwind(played);
         instructions += ended.unwrap_or_else(|_| panic!("{cell:?}, seed {seed}"));
     }
-    // The prologue has some 340.
-    assert!(instructions > 500 * SEEDS, "guests get somewhere: {instructions} instructions");
+    instructions
 }
 
 #[test]
@@ -189,4 +195,11 @@ fn random_guests_under_the_monitor_end_and_leave_nothing_behind() {
 #[test]
 fn random_guests_that_announce_the_interface_end_and_leave_nothing_behind() {
     play_all(cell());
+}
+
+/// Their first write of a register traps, to a kernel in user mode that has shared no page yet.
+#[test]
+fn random_guests_that_find_themselves_in_user_mode_end_and_leave_nothing_behind() {
+    let instructions = play_on(&profile_with(IsaProfile::Rv64gcLegacy), cell());
+    assert!(instructions > SEEDS, "{instructions}");
 }

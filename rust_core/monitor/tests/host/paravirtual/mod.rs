@@ -4,13 +4,20 @@ mod cost;
 pub mod elf;
 mod fidelity;
 mod moves;
+mod user_mode;
 
-use crate::support::{Cell, Outcome};
-use dcsim_monitor::TechniqueKind;
+use crate::support::{Cell, Outcome, profile};
+use dcsim_hart::IsaProfile;
+use dcsim_monitor::{HardwareProfile, TechniqueKind};
 
 /// The only way of paging that goes with it.
 pub fn cell() -> Cell {
     TechniqueKind::Paravirtual.into()
+}
+
+/// The profile of the tests with another instruction set, which decides where the kernel runs.
+pub fn profile_with(isa: IsaProfile) -> HardwareProfile {
+    HardwareProfile { isa, ..profile() }
 }
 
 /// How often a guest left for a reason.

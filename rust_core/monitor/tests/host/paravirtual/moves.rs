@@ -1,16 +1,20 @@
 //! A guest that knows its monitor keeps its page tables when it moves, is cut, or has to wait.
 
-use super::cell;
-use crate::support::{MIB, Model, config, kernel, profile};
+use super::{cell, profile_with};
+use crate::support::{MIB, Model, config, kernel};
+use dcsim_hart::IsaProfile;
 use dcsim_machine::DiskImage;
 use dcsim_machine::random::Random;
-use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, TrapAndEmulate};
+use dcsim_monitor::TechniqueKind::{BareMetal, BinaryTranslation, FourRings, TrapAndEmulate};
 use dcsim_monitor::{HostError, VmState};
 
 const BOOTARGS: &str = "init=suite";
 
-fn model(memory_bytes: u64) -> Model {
-    let mut model = Model::new(1, memory_bytes);
+/// One for each mode that the kernel can be in.
+const MODES: [IsaProfile; 2] = [IsaProfile::Rv64gc, IsaProfile::Rv64gcLegacy];
+
+fn model(isa: IsaProfile, memory_bytes: u64) -> Model {
+    let mut model = Model::with_profile(profile_with(isa), 1, memory_bytes);
     model.add(config(cell(), 16 * MIB, BOOTARGS), Some(DiskImage::new(4 * MIB)));
     model
 }
@@ -33,8 +37,8 @@ fn save_after(model: &mut Model, pause_ns: u64, console: &mut String) -> VmState
 }
 
 /// Restores a state on a host where other frames are free.
-fn move_to(mut from: Model, mut state: VmState) -> Model {
-    let mut to = Model::with_profile(profile(), 1, 128 * MIB);
+fn move_to(isa: IsaProfile, mut from: Model, mut state: VmState) -> Model {
+    let mut to = Model::with_profile(profile_with(isa), 1, 128 * MIB);
     let old = from.vms[0];
     from.host.destroy_vm(&mut from.store, old).unwrap();
     to.store = from.store;
@@ -53,16 +57,20 @@ fn move_to(mut from: Model, mut state: VmState) -> Model {
 
 #[test]
 fn a_guest_that_changes_hosts_goes_on() {
-    let mut alone = model(64 * MIB);
+    MODES.into_iter().for_each(change_hosts);
+}
+
+fn change_hosts(isa: IsaProfile) {
+    let mut alone = model(isa, 64 * MIB);
     alone.play();
     let expected = alone.outcomes().remove(0).console;
     assert!(expected.contains("result suite failed=0"), "{expected}");
 
-    let mut moving = model(64 * MIB);
+    let mut moving = model(isa, 64 * MIB);
     let mut console = String::new();
     for pause_ns in [1_700_000, 900_000, 2_300_000] {
         let state = save_after(&mut moving, pause_ns, &mut console);
-        moving = move_to(moving, state);
+        moving = move_to(isa, moving, state);
     }
     moving.play();
     let outcome = moving.outcomes().remove(0);
@@ -71,7 +79,7 @@ fn a_guest_that_changes_hosts_goes_on() {
 
 #[test]
 fn a_saved_guest_is_refused_where_its_interface_is_not_and_others_where_it_is() {
-    let mut direct = model(64 * MIB);
+    let mut direct = model(IsaProfile::Rv64gc, 64 * MIB);
     let mut state = save_after(&mut direct, 1_000_000, &mut String::new());
     let mut bare = Model::new(1, 64 * MIB);
     bare.add(config(BareMetal, 16 * MIB, "init=idle seconds=1"), None);
@@ -100,25 +108,30 @@ fn a_kernel_without_the_interface_is_refused_saying_why() {
 }
 
 /// Three VMs, one of which has a monitor of another kind, on two pCPUs.
-fn crowd(every: u64) -> Model {
-    let mut model = Model::new(2, 64 * MIB);
+fn crowd(isa: IsaProfile, every: u64) -> Model {
+    let mut model = Model::with_profile(profile_with(isa), 2, 64 * MIB);
     model.turn_ns = 700_000;
     model.add(config(cell(), 8 * MIB, "init=forkwait n=4 pages=4"), None);
     let files = config(cell(), 8 * MIB, "init=files files=2 size=5000");
     model.add(files, Some(DiskImage::new(MIB)));
-    model.add(config(FourRings, 8 * MIB, "init=float steps=300"), None);
+    let other = if isa.can_trap_supervisor() { FourRings } else { BinaryTranslation };
+    model.add(config(other, 8 * MIB, "init=float steps=300"), None);
     model.host.fail_frame_allocations(every);
     model
 }
 
 #[test]
 fn cutting_runs_changes_no_byte() {
-    let mut whole = crowd(0);
+    MODES.into_iter().for_each(cut_runs);
+}
+
+fn cut_runs(isa: IsaProfile) {
+    let mut whole = crowd(isa, 0);
     whole.play();
     let (log, outcomes) = (whole.log.clone(), whole.outcomes());
     for (seed, longest_ns) in [(1, 300), (2, 5_000), (3, 200_000)] {
         let mut random = Random::new(seed);
-        let mut cut = crowd(0);
+        let mut cut = crowd(isa, 0);
         cut.play_cut(&mut || 1 + random.below(longest_ns));
         assert_eq!(cut.log, log, "seed {seed}");
         assert_eq!(cut.outcomes(), outcomes, "seed {seed}");
@@ -127,11 +140,15 @@ fn cutting_runs_changes_no_byte() {
 
 #[test]
 fn failing_every_nth_allocation_changes_no_result() {
-    let mut whole = crowd(0);
+    MODES.into_iter().for_each(fail_allocations);
+}
+
+fn fail_allocations(isa: IsaProfile) {
+    let mut whole = crowd(isa, 0);
     whole.play();
     let (log, outcomes) = (whole.log.clone(), whole.outcomes());
     for every in [2, 3, 7, 100] {
-        let mut failing = crowd(every);
+        let mut failing = crowd(isa, every);
         failing.play();
         assert!(failing.memory_exits > 0);
         assert_eq!(failing.log, log, "every {every}");
