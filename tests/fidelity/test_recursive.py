@@ -46,6 +46,19 @@ def test_the_monitors_guest_leaves_what_a_bare_machine_does(case: Case) -> None:
     assert boot(case, BARE).run_to_end() == reference(case.name, BARE.isa)
 
 
+@pytest.mark.parametrize("copies", [1, 2])
+def test_the_guests_timer_rings_through_its_monitors(copies: int) -> None:
+    """Time slices of a millisecond, of a program that takes many of them: each is an interrupt that
+    every monitor hands on."""
+    case = Case("slices", "integer iterations=60", {"tick_ms": 1})
+    alone = Guest(case, "bare-metal").boot().run_to_end()
+    guest = boot(case, BARE, copies)
+    assert guest.run_to_end() == alone
+    rung = [int(times) for times in re.findall(rb" timer=(\d+)", bytes(guest.console))]
+    assert len(rung) == copies
+    assert min(rung) >= 2
+
+
 def supervised() -> list[Cell]:
     """Return the cells that can run a kernel which knows no hypervisor, but for legacy ones."""
     return [

@@ -144,6 +144,16 @@ def test_theorem_2_is_told_by_what_was_run(
     assert re.search(verdict, shown)
 
 
+def test_what_was_run_is_in_the_json_form(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["classify", "--isa", "rv64gc", "--states", "4", "--recursive", "--format", "json"]
+    assert run_command(command) == 0
+    stacks = json.loads(capsys.readouterr().out)["recursion"]["stacks"]
+    assert [len(stack["monitors"]) for stack in stacks] == [1, 1, 2, 2, 3]
+    assert {run["program"].split()[0] for run in stacks[-1]["runs"]} == {
+        "integer", "float", "forkwait", "faults"
+    }  # fmt: skip
+
+
 def test_theorem_2_is_left_open_when_nothing_was_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["classify", "--isa", "rv64gc", "--states", "4"]) == 0
     assert "recursively" not in capsys.readouterr().out
