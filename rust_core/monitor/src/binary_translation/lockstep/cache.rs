@@ -121,7 +121,9 @@ impl Conflict {
 }
 
 const SSTATUS: u16 = 0x100;
+const SATP: u16 = 0x180;
 const SUM: u64 = 1 << 18;
+const MXR: u64 = 1 << 19;
 
 /// A guest that has data, and code, exactly where the cache is, wherever that is.
 pub(super) fn conflicting(conflict: Conflict) -> Guest {
@@ -162,6 +164,44 @@ fn the_cache_makes_way_for_what_the_guest_maps() {
             let ranges: BTreeSet<_> = coverage.kernel.keys().map(range).collect();
             assert!(ranges.into_iter().eq(0..RANGES), "{conflict:?}");
         }
+    }
+}
+
+/// Nothing of the cache is the guest's to read, to write, to jump to: not of its kernel, whether or
+/// not it may read what it may only execute, with tables and without, and not of its users.
+#[test]
+fn the_cache_is_not_there_for_the_guest() {
+    let mut small = Small::new();
+    small.map(0, 0, Small::user_entry());
+    let touch = |code: &mut Assembler, offset: i64| {
+        code.immediate(Opcode::Ld, x(14), x(12), offset);
+    };
+    for (status, has_tables) in [(0, true), (MXR, true), (MXR, false)] {
+        small.write(SSTATUS, 3 << 13 | status);
+        if !has_tables {
+            small.write(SATP, 0);
+        }
+        small.code.constant(x(12), HIGHEST - STRIDE);
+        small.code.constant(x(13), PAGE);
+        small.repeat(12, |small| {
+            for offset in [0, 0x100, 0x7f8] {
+                small.attempt(|code| touch(code, offset));
+            }
+            small.attempt(|code| code.store(Opcode::Sd, x(14), x(12), 0));
+            small.attempt(|code| code.op(Opcode::AmoaddD, x(14), x(12), x(13), 0));
+            small.attempt(|code| code.immediate(Opcode::Jalr, x(1), x(12), 0));
+            if has_tables {
+                small.user(MAPPED, |code| touch(code, 0));
+                small.user(MAPPED, |code| code.immediate(Opcode::Jalr, x(1), x(12), 0));
+            }
+            small.code.op(Opcode::Add, x(12), x(12), x(13), 0);
+        });
+    }
+    let guest = small.finish();
+    for paging in pagings() {
+        let coverage = execute(&guest, *paging, "not there");
+        // It never had to make way.
+        assert!(coverage.kernel.keys().all(|pc| (HIGHEST - 1 - pc) / STRIDE == 0));
     }
 }
 
@@ -232,5 +272,19 @@ fn a_nearly_full_cache_takes_many_targets() {
         for paging in pagings() {
             run(&pages_of_code(pages, 800, 1), *paging, &format!("{pages} pages"));
         }
+    }
+}
+
+/// A host that has frames for the guest, and for less than half of its translations.
+#[test]
+fn translations_give_way_to_the_guest() {
+    for paging in pagings() {
+        let guest = pages_of_code(60, 320, 2);
+        let plenty = run(&guest, *paging, "plenty").translated;
+        let usage = plenty.host.frame_usage(plenty.vm).unwrap();
+        let sheets = plenty.translation().cache.sheets.iter().count() as u64;
+        assert!(sheets > 60);
+        let host_bytes = (usage.total() - sheets + 30) * PAGE;
+        run(&Guest { host_bytes, ..guest }, *paging, "few");
     }
 }

@@ -26,7 +26,8 @@ pub(super) enum Injected {
     Exception,
     /// An interrupt comes, and the guest lets it in.
     Interrupt,
-    /// The page of the instruction is not mapped any more.
+    /// The page of the instruction is not mapped any more. Nor is any page of data: if the instruction
+    /// accesses one it faults when it is executed after all.
     PageFault,
     /// The vCPU is taken off its pCPU.
     Unload,

@@ -8,6 +8,7 @@ use super::machine::Guest;
 use super::mixed;
 use super::pair::Pair;
 use crate::config::{MarkUpdates, PagingKind, TechniqueKind};
+use dcsim_hart::IsaProfile::{self, Rv64gc, Rv64gcLegacy, Rv64gcLegacySilent};
 use std::collections::BTreeMap;
 
 /// The guest kernel.
@@ -19,11 +20,12 @@ pub(super) fn kernel(bootargs: &str) -> Guest {
 }
 
 /// A generated kernel; every other one for harts that fault where an accessed or dirty bit is
-/// missing.
+/// missing, and half of them for harts that drop sensitive instructions of users.
 pub(super) fn generated(seed: u64) -> Guest {
     let mark_updates =
         if seed.is_multiple_of(2) { MarkUpdates::Hardware } else { MarkUpdates::Fault };
-    Guest { mark_updates, disk_delay: 20, ..Guest::new(Generator::new(seed).image(120)) }
+    let isa = if seed & 2 == 0 { IsaProfile::Rv64gc } else { IsaProfile::Rv64gcLegacySilent };
+    Guest { mark_updates, isa, disk_delay: 20, ..Guest::new(Generator::new(seed).image(120)) }
 }
 
 /// Ways of paging under translation.
@@ -54,7 +56,7 @@ pub(super) fn execute(guest: &Guest, paging: PagingKind, name: &str) -> Coverage
 /// What the guest kernel runs; the others are for longer tests.
 const PROGRAMS: [&str; 3] =
     ["init=forkwait n=1 pages=1", "init=float steps=20", "init=files files=1 size=700"];
-const MORE_PROGRAMS: [&str; 3] = ["init=syscalls n=5", "init=trespass", "init=faults"];
+const MORE_PROGRAMS: [&str; 3] = ["init=syscalls n=5", "init=trespass", "init=faults n=1 pages=8"];
 
 #[test]
 fn the_guest_kernel_is_precise_at_every_translated_instruction() {
@@ -87,11 +89,27 @@ fn code_of_every_kind_is_precise_at_every_translated_instruction() {
     for paging in pagings() {
         let mut kinds = BTreeMap::new();
         for seed in 0..12 * length() {
-            let coverage = execute(&mixed::guest(seed, 200), *paging, &format!("seed {seed}"));
+            let isa = [Rv64gc, Rv64gcLegacySilent, Rv64gcLegacy][seed as usize % 3];
+            let guest = Guest { isa, ..mixed::guest(seed, 200) };
+            let coverage = execute(&guest, *paging, &format!("seed {seed}"));
             coverage.add_kinds(&mut kinds);
         }
         for kind in [Kind::Middle, Kind::MiddleOfTwo, Kind::Constant, Kind::Jump, Kind::Sieve] {
             assert!(kinds[&kind] > 200, "{kinds:?}");
+        }
+    }
+}
+
+/// Frames are wanting, now and then and all the time: trees and translations are given up in the
+/// middle of whatever the guest does.
+#[test]
+fn a_host_short_of_frames_changes_nothing() {
+    for paging in pagings() {
+        for seed in 0..4 * length() {
+            for failures in 2..4 {
+                let guest = Guest { failures, ..generated(seed) };
+                execute(&guest, *paging, &format!("seed {seed}"));
+            }
         }
     }
 }

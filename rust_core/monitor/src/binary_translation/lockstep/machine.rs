@@ -13,7 +13,7 @@ use crate::profile::HardwareProfile;
 use crate::resident::{Bank, extract_supervisor, extract_user};
 use crate::shadow::entry::VALID;
 use crate::shadow::view::View;
-use crate::technique::{Site, Technique};
+use crate::technique::{Site, Step, Technique};
 use dcsim_hart::{Hart, IsaProfile, Privilege, SecondStage, Timing};
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::{PageStore, PhysicalAddress};
@@ -37,6 +37,12 @@ pub(super) struct Guest {
     pub(super) disk_delay: u64,
     /// What sets accessed and dirty bits.
     pub(super) mark_updates: MarkUpdates,
+    /// The instruction set of its harts.
+    pub(super) isa: IsaProfile,
+    /// The memory of a host with a monitor.
+    pub(super) host_bytes: u64,
+    /// Every so many reservations of frames fail there once, unless it is 0.
+    pub(super) failures: u64,
 }
 
 impl Guest {
@@ -49,19 +55,22 @@ impl Guest {
             disk: Some(DiskImage::new(MIB)),
             disk_delay: 0,
             mark_updates: MarkUpdates::Hardware,
+            isa: IsaProfile::Rv64gc,
+            host_bytes: 24 * MIB,
+            failures: 0,
         }
     }
 }
 
 /// A profile in which everything costs something, but `time` never changes.
-fn profile() -> HardwareProfile {
+fn profile(isa: IsaProfile) -> HardwareProfile {
     let mut timing = Timing::uniform();
     timing.timebase_hz = 1;
     timing.trap_cycles = 30;
     timing.return_cycles = 15;
     timing.walk_reference_cycles = 8;
     timing.device_access_cycles = 40;
-    HardwareProfile { isa: IsaProfile::Rv64gc, second_stage: SecondStage::BareOnly, timing }
+    HardwareProfile { isa, second_stage: SecondStage::BareOnly, timing }
 }
 
 /// A machine.
@@ -75,13 +84,17 @@ pub(super) struct Machine {
     /// Disk requests, and at which count of instructions they are done.
     requests: VecDeque<(u64, RequestTag)>,
     disk_delay: u64,
+    /// Reservations of frames fail now and then.
+    fails: bool,
 }
 
 impl Machine {
     /// A machine that is about to execute the guest's first instruction.
     pub(super) fn new(guest: &Guest, technique: TechniqueKind, paging: PagingKind) -> Self {
         let mut store = PageStore::new(1 << 28);
-        let mut host = Host::new(profile(), 1, guest.memory_bytes + 16 * MIB).unwrap();
+        let is_bare = technique == TechniqueKind::BareMetal;
+        let host_bytes = if is_bare { guest.memory_bytes } else { guest.host_bytes };
+        let mut host = Host::new(profile(guest.isa), 1, host_bytes).unwrap();
         let config = VmConfig {
             name: "guest".to_owned(),
             technique,
@@ -97,8 +110,9 @@ impl Machine {
         let disk = guest.disk.clone();
         let vm = host.create_vm(&mut store, config, &guest.image, disk).unwrap();
         host.load(&mut store, 0, vm, 0).unwrap();
+        host.fail_frame_allocations(guest.failures);
         let (requests, disk_delay) = (VecDeque::new(), guest.disk_delay);
-        Self { store, host, vm, status: None, requests, disk_delay }
+        Self { store, host, vm, status: None, requests, disk_delay, fails: guest.failures > 0 }
     }
 
     /// The hart of the machine.
@@ -118,6 +132,7 @@ impl Machine {
         let exit = self.host.run(&mut self.store, until_ns).map_err(|error| error.to_string())?;
         match exit.kind {
             ExitKind::Until => {}
+            ExitKind::Memory if self.fails => {}
             ExitKind::Io { tag, .. } => {
                 self.requests.push_back((self.instructions() + self.disk_delay, tag));
             }
@@ -186,11 +201,17 @@ impl Machine {
         (site, technique.downcast_mut().expect("the guest is translated"))
     }
 
-    /// One step of the technique, whatever the time.
+    /// One step of the technique, whatever the time; once more if only a test made it fail.
     pub(super) fn technique_step(&mut self) -> Result<(), String> {
+        let fails = self.fails;
         let (mut site, technique) = self.parts();
         let until = site.now_cycles() + 1;
-        technique.step(&mut site, until).map_err(|error| error.to_string()).map(|_| ())
+        let mut step = || technique.step(&mut site, until).map_err(|error| error.to_string());
+        let mut done = step()?;
+        while fails && matches!(done, Step::Memory(_)) {
+            done = step()?;
+        }
+        if done == Step::Done { Ok(()) } else { Err(format!("{done:?}")) }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Generated code in which everything that is translated in a way of its own stands beside everything
 //! else, with any register: sensitive instructions that are inlined, results that depend on where
-//! they are, jumps of all kinds, floating point, devices, long and short instructions.
+//! they are, jumps of all kinds, floating point, devices, long and short instructions, and such as
+//! are written over.
 
 use super::assembly::x;
 use super::machine::Guest;
@@ -41,6 +42,12 @@ const COUNT: i64 = 2040;
 struct Mixed {
     random: Random,
     code: Vec<u8>,
+    /// Whether some of it is written over.
+    is_written: bool,
+    /// Where instructions are that may be written over, each with one of the same length.
+    slots: Vec<usize>,
+    /// Where constants are that have to be the address of one of these.
+    writers: Vec<(usize, Register)>,
 }
 
 impl Mixed {
@@ -232,12 +239,53 @@ impl Mixed {
         }
     }
 
+    /// An instruction that others write over.
+    fn slot(&mut self) {
+        self.slots.push(self.code.len());
+        let (rd, rs1) = (self.free(), self.any());
+        self.immediate(Opcode::Addi, rd, rs1, 0);
+    }
+
+    /// Writes over one.
+    fn write_slot(&mut self) {
+        let (address, rd, rs1) = (x(5), self.free(), self.any());
+        let imm = self.random.below(16) as i64;
+        let new = encode(&Op { rd, rs1, imm, ..Op::new(Opcode::Xori, 4) });
+        self.constant(x(6), u64::from(new));
+        self.writers.push((self.code.len(), address));
+        self.constant(address, 0);
+        match self.random.below(3) {
+            0 => {
+                self.op(Opcode::FmvDX, x(29), x(6), x(0), 0);
+                self.op(Opcode::Fsw, x(0), address, x(29), 0);
+            }
+            1 => self.op(Opcode::Sh, x(0), address, x(6), 0),
+            _ => self.op(Opcode::Sw, x(0), address, x(6), 0),
+        }
+        if self.random.below(2) == 0 {
+            self.op(Opcode::FenceI, x(0), x(0), x(0), 0);
+        }
+    }
+
+    /// Lets each of those that write know where.
+    fn aim_writers(&mut self) {
+        for (at, register) in std::mem::take(&mut self.writers) {
+            let slot = self.pick(&self.slots.clone());
+            let mut code = super::assembly::Assembler::default();
+            code.constant(register, BASE + slot as u64);
+            let bytes = code.bytes();
+            self.code[at..at + bytes.len()].copy_from_slice(&bytes);
+        }
+    }
+
     fn patch(&mut self, at: usize, op: &Op) {
         self.code[at..at + 4].copy_from_slice(&encode(op).to_le_bytes());
     }
 
     fn element(&mut self) {
-        match self.random.below(16) {
+        match self.random.below(if self.is_written { 18 } else { 16 }) {
+            16 => self.slot(),
+            17 => self.write_slot(),
             0..=1 => self.arithmetic(),
             2..=4 => self.short(),
             5..=8 => self.csr(),
@@ -288,15 +336,23 @@ impl Mixed {
     }
 }
 
-/// The guest for a seed, with so many elements of code.
+/// The guest for a seed, with so many elements of code. Every other one is written over.
 pub(super) fn guest(seed: u64, elements: usize) -> Guest {
-    let mut mixed = Mixed { random: Random::new(seed), code: Vec::new() };
+    let mut mixed = Mixed {
+        random: Random::new(seed),
+        code: Vec::new(),
+        is_written: seed % 2 == 1,
+        slots: Vec::new(),
+        writers: Vec::new(),
+    };
     mixed.start();
     let body = mixed.code.len();
+    mixed.slot();
     for _ in 0..elements {
         mixed.element();
     }
     mixed.finish(body);
+    mixed.aim_writers();
     let mut image = std::mem::take(&mut mixed.code);
     assert!(image.len() as u64 <= HANDLER - BASE);
     image.resize((ROOT - BASE + 0x1000) as usize, 0);

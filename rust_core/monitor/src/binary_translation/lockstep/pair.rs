@@ -1,6 +1,6 @@
 //! A translated guest, and the same guest on bare metal.
 
-use super::coverage::{Coverage, Kind};
+use super::coverage::{Coverage, Key, Kind};
 use super::faults::{self, Injected};
 use super::machine::{Guest, Machine};
 use crate::binary_translation::BinaryTranslation;
@@ -42,6 +42,8 @@ pub(super) struct Pair {
     pub(super) coverage: Coverage,
     /// What is done to each place of the cache when it is first reached.
     injected: &'static [Injected],
+    /// The place where the hart is, once that is done.
+    visited: Option<Key>,
 }
 
 impl Pair {
@@ -52,6 +54,7 @@ impl Pair {
             bare: Machine::new(guest, TechniqueKind::BareMetal, PagingKind::None),
             coverage: Coverage::default(),
             injected,
+            visited: None,
         }
     }
 
@@ -112,6 +115,7 @@ impl Pair {
         let before = self.translated.host.counters(self.translated.vm).unwrap().clone();
         let pc = self.translated.hart().pc;
         let in_cache = self.place().is_some_and(|place| self.has_sheet(place));
+        let visited = self.visited.take();
         self.translated.step()?;
         let after = self.translated.host.counters(self.translated.vm).unwrap();
         let of_kernel = after.translation_instructions - before.translation_instructions;
@@ -128,6 +132,9 @@ impl Pair {
         }
         if of_kernel > 0 && !in_cache {
             self.coverage.astray.insert(pc);
+        }
+        if of_kernel > 0 && !visited.is_some_and(|key| self.coverage.faulted.contains(&key)) {
+            return Err(format!("no faults were injected at {pc:x}"));
         }
         if after.instructions() > MOST_INSTRUCTIONS {
             return Err("the guest does not end".to_owned());
@@ -212,6 +219,7 @@ impl Pair {
         let position = translator.position(place);
         let owner = translator.cache.sheets.get(place).map(|sheet| sheet.owner);
         let key = (place, bits, position.guest);
+        self.visited = Some(key);
         if self.coverage.executed.contains_key(&key) {
             return Ok(());
         }
