@@ -23,7 +23,7 @@ mod small;
 #[path = "../../../tests/host/assembly.rs"]
 #[allow(dead_code, reason = "other tests share it")]
 mod assembly;
-#[path = "../../../tests/host/generated.rs"]
+#[path = "../../../tests/host/generated/mod.rs"]
 mod generated;
 
 /// Longer tests, for `make fuzz`: the factor by which there are more seeds.
