@@ -8,7 +8,14 @@
 #include "riscv.h"
 #include "sbi.h"
 
-enum function { SHARE = HYPERVISOR_FEATURES + 1, APPLY, SWITCH, WAIT, NOTIFY };
+enum function {
+    SHARE = HYPERVISOR_FEATURES + 1,
+    APPLY,
+    SWITCH,
+    WAIT,
+    NOTIFY,
+    SEAL = HYPERVISOR_RETURN + 1,
+};
 
 // In the lowest bits of the address that an operation is about.
 enum operation { SET, LINK, NEW_ROOT, UNPIN = 4, FLUSH_PAGE, FLUSH_SPACE };
@@ -37,22 +44,24 @@ static unsigned queued;
 // In trap.S.
 void trap_entry_in_user_mode(void);
 
-static void call(enum function function, uint64_t first, uint64_t second) {
-    struct sbi_result result = sbi_call(HYPERVISOR_EXTENSION, function, first, second, 0);
+static void call(enum function function, uint64_t first, uint64_t second, uint64_t third) {
+    struct sbi_result result = sbi_call(HYPERVISOR_EXTENSION, function, first, second, third);
     if (result.error)
         panic("the hypervisor refuses call %u: error %ld", function, result.error);
 }
 
 void hypervisor_start(void) {
-    call(SHARE, to_physical((const void *)&hypervisor_shared), (uint64_t)trap_entry_in_user_mode);
-    call(SWITCH, 0, 0);
+    uint64_t shared = to_physical((const void *)&hypervisor_shared);
+    call(SHARE, shared, (uint64_t)trap_entry_in_user_mode, 0);
+    call(SEAL, to_physical(image_start), to_physical(constants_start), to_physical(data_start));
+    call(SWITCH, 0, 0, 0);
 }
 
 void hypervisor_commit(void) {
     unsigned count = queued;
     queued = 0;
     if (count)
-        call(APPLY, to_physical(queue), count);
+        call(APPLY, to_physical(queue), count, 0);
 }
 
 static void add(enum operation operation, uint64_t place, uint64_t value) {
@@ -91,7 +100,7 @@ void hypervisor_drop_root(uint64_t frame) {
 }
 
 void hypervisor_use_root(uint64_t frame, uint64_t asid) {
-    call(SWITCH, frame, asid);
+    call(SWITCH, frame, asid, 0);
 }
 
 uint64_t hypervisor_own_entry(uint64_t entry) {
@@ -108,11 +117,11 @@ uint64_t hypervisor_take_events(void) {
 }
 
 void hypervisor_wait(void) {
-    call(WAIT, 0, 0);
+    call(WAIT, 0, 0, 0);
 }
 
 void hypervisor_notify(uint64_t registers, uint32_t queue_number) {
-    call(NOTIFY, registers, queue_number);
+    call(NOTIFY, registers, queue_number, 0);
 }
 
 uint64_t hypervisor_stolen_ticks(void) {

@@ -50,7 +50,8 @@ extern volatile struct hypervisor_page hypervisor_shared;
 // The event that the timer has fired, for a kernel in user mode.
 #define HYPERVISOR_TIMER 1ul
 
-// Begins: events arrive from now on, and physical addresses are no longer valid as virtual ones.
+// Begins: events arrive from now on, physical addresses are no longer valid as virtual ones, and code
+// and constants can no longer be written, nor data executed.
 void hypervisor_start(void);
 
 // Changes of page tables, carried out in this order at the latest by hypervisor_commit. An entry is

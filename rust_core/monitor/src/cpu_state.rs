@@ -179,6 +179,7 @@ mod tests {
             layout: Layout::User,
             translated: true,
             shared: Some(8),
+            seal: None,
             roots: [4, 9].into(),
         });
         assert_eq!(CpuState::decode(&state.encode()), Some(state));

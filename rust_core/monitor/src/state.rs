@@ -19,7 +19,7 @@ use dcsim_memory::{PAGE_BYTES, PageId, PageStore};
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"DCSIM-VM";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const DIGEST_BYTES: usize = 32;
 
 /// A saved VM. It holds references to pages: give them back with [`VmState::release`].

@@ -69,13 +69,15 @@ pub enum Function {
     Notify,
     /// Returns to a program, from a kernel in user mode.
     Return,
+    /// Gives up writing code and executing data.
+    Seal,
 }
 
 impl Function {
     /// The function with this number.
     pub fn from_number(number: u64) -> Option<Self> {
-        use Function::{Apply, Features, Notify, Return, Share, Switch, Wait};
-        const ALL: [Function; 7] = [Features, Share, Apply, Switch, Wait, Notify, Return];
+        use Function::{Apply, Features, Notify, Return, Seal, Share, Switch, Wait};
+        const ALL: [Function; 8] = [Features, Share, Apply, Switch, Wait, Notify, Return, Seal];
         ALL.get(usize::try_from(number).ok()?).copied()
     }
 }

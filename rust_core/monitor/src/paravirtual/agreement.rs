@@ -1,6 +1,7 @@
 //! What a guest has agreed on with its monitor: the part of a vCPU's state that no register holds.
 
 use super::layout::Layout;
+use super::seal::Seal;
 use dcsim_hart::IsaProfile;
 use std::collections::BTreeSet;
 
@@ -13,6 +14,8 @@ pub struct Agreement {
     pub translated: bool,
     /// The guest-physical address of the shared page.
     pub shared: Option<u64>,
+    /// What the kernel has given up.
+    pub seal: Option<Seal>,
     /// The guest-physical addresses of all roots.
     pub roots: BTreeSet<u64>,
 }
@@ -22,15 +25,24 @@ pub struct Agreement {
 impl Agreement {
     /// Its numbers.
     pub fn words(&self) -> Vec<u64> {
-        let state = u64::from(self.translated) | u64::from(self.layout == Layout::User) << 1;
+        let state = u64::from(self.translated)
+            | u64::from(self.layout == Layout::User) << 1
+            | u64::from(self.seal.is_some()) << 2;
         let shared = self.shared.map_or(0, |page| page | 1);
-        [state, shared].into_iter().chain(self.roots.iter().copied()).collect()
+        let [start, constants, end] = self.seal.as_ref().map_or([0; 3], Seal::words);
+        let fixed = [state, shared, start, constants, end];
+        fixed.into_iter().chain(self.roots.iter().copied()).collect()
     }
 
     /// The state from [`Self::words`].
     pub fn from_words(words: &[u64]) -> Option<Self> {
-        let [state, shared, roots @ ..] = words else { return None };
+        let [state, shared, start, constants, end, roots @ ..] = words else { return None };
+        let seal = match state & 4 {
+            0 => None,
+            _ => Some(Seal::new([*start, *constants, *end])?),
+        };
         Some(Self {
+            seal,
             layout: if state & 2 == 0 { Layout::Supervisor } else { Layout::User },
             translated: state & 1 != 0,
             shared: (shared & 1 != 0).then_some(shared & !1),

@@ -11,7 +11,7 @@ use super::tables::{ROOT, guest_entries};
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
-use crate::shadow::entry::{self, USER, VALID, WRITE};
+use crate::shadow::entry::{self, EXECUTE, USER, VALID, WRITE};
 use dcsim_memory::{Memory, PhysicalAddress};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +26,8 @@ struct Audit<'a> {
     writable: BTreeSet<u64>,
     /// What the mode of the guest's kernel sets in leaves of its window.
     mode_bit: u64,
+    /// The guest's kernel has given up writing code.
+    sealed: bool,
 }
 
 /// Checks everything that a guest reaches; says what is wrong.
@@ -37,7 +39,8 @@ pub fn check(
 ) -> Result<(), String> {
     let (tables, writable) = Default::default();
     let mode_bit = guest.agreement.layout.leaf() & USER;
-    let mut audit = Audit { memory, owners, vm, tables, writable, mode_bit };
+    let sealed = guest.agreement.seal.is_some();
+    let mut audit = Audit { memory, owners, vm, tables, writable, mode_bit, sealed };
     for root in &guest.agreement.roots {
         let page = guest.map.page_of(*root).ok_or("a root is outside the guest")?;
         let frame = guest.map.frame(memory, page).ok_or("a root has no frame")?;
@@ -92,6 +95,10 @@ impl Audit<'_> {
             }
             if entry::is_leaf(value) && value & USER != self.mode_bit {
                 return Err(format!("the window's {value:#x} is of another mode"));
+            }
+            let changeable_code = WRITE | EXECUTE;
+            if entry::is_leaf(value) && self.sealed && value & changeable_code == changeable_code {
+                return Err(format!("the window's {value:#x} lets code be written"));
             }
             if !entry::is_leaf(value) {
                 let below = level.checked_sub(1).ok_or("the window has a table too many")?;

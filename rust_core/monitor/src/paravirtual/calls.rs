@@ -5,6 +5,7 @@ use super::abi::{
 };
 use super::events::QUEUE_NOTIFY;
 use super::exits::set_status;
+use super::seal::Seal;
 use super::survey::Survey;
 use super::tables::{Content, Refusal, Tables};
 use super::vcpu::Paravirtual;
@@ -99,7 +100,8 @@ impl Paravirtual {
         let mut meter = site.meter();
         let extension = meter.read_register(Register::R17);
         let function = meter.read_register(Register::R16);
-        let arguments = [Register::R10, Register::R11].map(|r| meter.read_register(r));
+        let arguments =
+            [Register::R10, Register::R11, Register::R12].map(|r| meter.read_register(r));
         if extension == EXTENSION {
             return self.serve_own(site, function, arguments);
         }
@@ -121,8 +123,9 @@ impl Paravirtual {
         &mut self,
         site: &mut Site<'_>,
         function: u64,
-        [first, second]: [u64; 2],
+        arguments: [u64; 3],
     ) -> Result<Handled, HostError> {
+        let [first, second, _] = arguments;
         let (reason, reply) = match Function::from_number(function) {
             Some(Function::Features) => (ExitReason::HypercallOther, Ok(self.features())),
             Some(Function::Share) => (ExitReason::HypercallOther, self.share(site, first, second)?),
@@ -137,6 +140,7 @@ impl Paravirtual {
                 self.answer(site, Ok(0));
                 return self.wait(site, ExitReason::HypercallWait);
             }
+            Some(Function::Seal) => (ExitReason::HypercallOther, self.seal(site, arguments)?),
             Some(Function::Return) => {
                 let reply = self.return_to_program(site)?;
                 if reply.is_ok() {
@@ -264,6 +268,17 @@ impl Paravirtual {
             return Ok(Ok(0));
         }
         self.agreement.translated = true;
+        self.operate(site, Operation::FlushAll)
+    }
+
+    /// Keeps the kernel to what it gives up. It can do that once.
+    fn seal(&mut self, site: &mut Site<'_>, ranges: [u64; 3]) -> Result<Reply, HostError> {
+        if self.agreement.seal.is_some() {
+            return Ok(Err(SbiError::Denied));
+        }
+        let Some(seal) = Seal::new(ranges) else { return Ok(Err(SbiError::InvalidParameter)) };
+        self.agreement.seal = Some(seal.clone());
+        self.window.close(&mut site.meter(), seal)?;
         self.operate(site, Operation::FlushAll)
     }
 

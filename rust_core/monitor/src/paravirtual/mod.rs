@@ -12,7 +12,7 @@
 //! guest can only read them, and every change is checked.
 //!
 //! * [`abi`]: the interface in numbers; `agreement`: the state that it has; `layout`: which of the
-//!   two modes; `shared_page`: the page that both sides write;
+//!   two modes; `seal`: what the kernel has given up; `shared_page`: the page that both sides write;
 //! * `calls`: serving calls; `events`: interrupt lines as bits of a page; `upcall`: handing traps to
 //!   a kernel in user mode;
 //! * `tables`, `record`, `survey`: what may be in page tables;
@@ -31,6 +31,7 @@ mod hostile_test;
 mod layout;
 mod names;
 mod record;
+mod seal;
 mod shared_page;
 mod survey;
 mod tables;

@@ -52,11 +52,12 @@ impl Paravirtual {
         state: CpuState,
         layout: Layout,
         map: PageMap,
-        window: Window,
+        mut window: Window,
         names: Names,
         firmware: FirmwareConfig,
     ) -> Self {
         let mut agreement = Agreement { layout, ..state.agreement.clone().unwrap_or_default() };
+        window.seal.clone_from(&agreement.seal);
         Self {
             life: Life::new(state),
             map,

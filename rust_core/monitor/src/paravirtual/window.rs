@@ -13,6 +13,7 @@
 
 use super::abi::{NAMES, WINDOW};
 use super::layout::Layout;
+use super::seal::Seal;
 use crate::allocator::FrameOwner;
 use crate::error::HostError;
 use crate::guest_pages::PageMap;
@@ -31,9 +32,8 @@ const HALF: usize = ENTRIES / 2;
 /// Bytes of the upper half of a root.
 pub const UPPER_BYTES: usize = HALF * 8;
 
-/// The rights of a page of the guest's in its window, and those of one that it must not write.
+/// The rights of a page of the guest's in its window, as long as the kernel has given up none.
 const OPEN: u64 = READ | WRITE | EXECUTE;
-const GUARDED: u64 = READ | EXECUTE;
 
 /// Frames of a window before anything is in it, beside those of its tables of level 1.
 const ROOTS: u64 = 3;
@@ -52,6 +52,8 @@ pub struct Window {
     first_gigabyte: u64,
     /// What every leaf has beside its rights.
     leaf: u64,
+    /// What the kernel has given up.
+    pub seal: Option<Seal>,
     /// What the upper half of every root of the guest's holds.
     upper: Vec<u8>,
 }
@@ -103,6 +105,7 @@ impl Window {
             tables: tables.to_vec(),
             first_gigabyte: gigabytes(map).start,
             leaf: layout.leaf(),
+            seal: None,
             upper: bytes(&upper),
         })
     }
@@ -131,7 +134,7 @@ impl Window {
             pointer = entry::compose(table, VALID);
             meter.write_pte(slot, pointer)?;
         }
-        let leaf = self.leaf_for(frame, guarded);
+        let leaf = self.leaf_for(address, frame, guarded);
         Ok(meter.write_pte(slot_in(pointer, address), leaf)?)
     }
 
@@ -152,7 +155,7 @@ impl Window {
         let leaf = meter.read_pte(slot)?;
         let frame = entry::address(leaf);
         if frame != NOWHERE {
-            meter.write_pte(slot, self.leaf_for(frame, guarded))?;
+            meter.write_pte(slot, self.leaf_for(address, frame, guarded))?;
             meter.flush_tlb_address(WINDOW + address);
             if untranslated {
                 meter.flush_tlb_address(address);
@@ -161,9 +164,43 @@ impl Window {
         Ok(())
     }
 
-    /// The entry that shows a page.
-    fn leaf_for(&self, frame: PhysicalAddress, guarded: bool) -> u64 {
-        entry::compose(frame, self.leaf | if guarded { GUARDED } else { OPEN })
+    /// Takes away what the kernel gives up, from all that it sees already. The caller flushes.
+    pub fn close(&mut self, meter: &mut Meter<'_>, seal: Seal) -> Result<(), HostError> {
+        self.seal = Some(seal);
+        for (gigabyte, table) in (self.first_gigabyte..).zip(&self.tables) {
+            for large in 0..ENTRIES as u64 {
+                let pointer = meter.read_pte(PhysicalAddress(table.0 + large * 8))?;
+                if !entry::is_leaf(pointer) {
+                    self.close_table(meter, gigabyte << 30 | large << 21, pointer)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn close_table(
+        &self,
+        meter: &mut Meter<'_>,
+        start: u64,
+        pointer: u64,
+    ) -> Result<(), HostError> {
+        for address in (start..).step_by(PAGE_BYTES).take(ENTRIES) {
+            let slot = slot_in(pointer, address);
+            let leaf = meter.read_pte(slot)?;
+            let frame = entry::address(leaf);
+            if frame != NOWHERE {
+                let guarded = leaf & WRITE == 0;
+                meter.write_pte(slot, self.leaf_for(address, frame, guarded))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The entry that shows the page at a guest-physical address. One that is guarded is not to be
+    /// written.
+    fn leaf_for(&self, address: u64, frame: PhysicalAddress, guarded: bool) -> u64 {
+        let rights = self.seal.as_ref().map_or(OPEN, |seal| seal.rights(address));
+        entry::compose(frame, self.leaf | if guarded { rights & !WRITE } else { rights })
     }
 
     /// Where the entry of level 1 for a guest-physical address is.

@@ -4,6 +4,7 @@ mod cost;
 pub mod elf;
 mod fidelity;
 mod moves;
+mod seal;
 mod stolen;
 mod user_mode;
 
