@@ -8,6 +8,7 @@ files is sorted. ``tests/guest/test_rebuild.py`` holds this.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -66,10 +67,10 @@ def build(output: Path) -> None:
             _build_program(source, library, work)
             for source in _sources("programs", suffixes=[".c"])
         ]
-        _build_kernel(programs, work, output / "kernel.elf")
-        _build_monitor(output, work, output / "monitor.elf")
-    for name in ("kernel.elf", "monitor.elf"):
-        (output / name).chmod(0o644)
+        _build_kernel(programs, work, work / "kernel.elf")
+        _build_monitor(work, work / "monitor.elf")
+        for name in ("kernel.elf", "monitor.elf"):
+            shutil.copyfile(work / name, output / name)
     (output / "programs.json").write_text(json.dumps(_program_list(), indent=2) + "\n")
 
 
@@ -118,9 +119,13 @@ def _build_kernel(programs: Sequence[Path], work: Path, target: Path) -> None:
     _compiler(*_TARGET, "-mabi=lp64", *_LINK, script, *objects, table_object, "-o", target)
 
 
-def _build_monitor(payload: Path, work: Path, target: Path) -> None:
-    """Compile and link the monitor around the kernel in the folder `payload`."""
-    flags = [*_MONITOR, f"-I{payload}"]
+def _build_monitor(work: Path, target: Path) -> None:
+    """Compile and link the monitor around the kernel in the folder `work`.
+
+    The compiler keeps what it made, and does not see that a file has changed which assembly
+    includes as bytes: only a folder that is new each time makes it look again.
+    """
+    flags = [*_MONITOR, f"-I{work}"]
     objects = _compile(_sources("monitor", "common"), work / "monitor", flags)
     script = "-Wl,-T,monitor/image.ld,-e,boot"
     _compiler(*_TARGET, "-mabi=lp64", *_LINK, script, *objects, "-o", target)
