@@ -189,9 +189,9 @@ def _check_told_modes(
 
 
 def _check_large_pages(group: Vm, location: tuple[int | str, ...]) -> Iterator[Finding]:
-    """Large pages are the second stage's, and whole ones."""
-    if group.paging_used != "nested":
-        message = f"`{group.paging_used}` paging has no second stage to be large"
+    """Large pages are those of tables that the hardware walks, and whole ones."""
+    if group.paging_used not in {"nested", "direct"}:
+        message = f"`{group.paging_used}` paging maps no large pages"
         yield Finding(location, message, "write `paging: nested`, or leave `large_pages` out")
     elif group.memory_bytes % LARGE_PAGE_BYTES:
         message = f"{BYTES.format(group.memory_bytes)} are not whole large pages of 2 MiB"

@@ -77,8 +77,9 @@ class Vm(Model):
     bare metal, `direct` under `paravirtual`, `nested` under `hardware-assisted`, otherwise
     `shadow-tlb`."""
     large_pages: bool = False
-    """Whether its memory lies in runs of 2 MiB of its host's, taken at once, which the second stage
-    maps with one entry each. Only with `nested` paging."""
+    """Whether its memory lies in runs of 2 MiB of its host's, taken at once, which one entry each
+    maps: of the second stage with `nested` paging, of the guest's own tables with `direct`. Only
+    with these."""
     weight: Annotated[int, Field(ge=1, le=65_535)] = 256
     """Share of the CPU under contention, in proportion to the other weights."""
     cap: Annotated[int, Field(ge=0, le=100)] = 0

@@ -93,7 +93,7 @@ def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
     [
         (
             "technique: four-rings, host: old, large_pages: true",
-            "`shadow-tlb` paging has no second stage to be large; "
+            "`shadow-tlb` paging maps no large pages; "
             "write `paging: nested`, or leave `large_pages` out",
         ),
         (
@@ -102,7 +102,7 @@ def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
         ),
     ],
 )
-def test_large_pages_are_whole_ones_of_a_second_stage(keys: str, problem: str) -> None:
+def test_large_pages_are_whole_ones_and_can_be_mapped(keys: str, problem: str) -> None:
     keys = keys if "memory" in keys else f"{keys}, memory: 16 MiB"
     hosts = TECHNIQUES.split("vms:", maxsplit=1)[0]
     (told,) = problems_of(f"{hosts}vms:\n  - {{name: big, {keys}, program: idle}}\n")

@@ -9,7 +9,8 @@
 #include "sbi.h"
 
 enum function {
-    SHARE = HYPERVISOR_FEATURES + 1,
+    FEATURES = HYPERVISOR_FEATURES,
+    SHARE,
     APPLY,
     SWITCH,
     WAIT,
@@ -29,7 +30,7 @@ enum operation { SET, LINK, NEW_ROOT, UNPIN = 4, FLUSH_PAGE, FLUSH_SPACE };
 
 #define QUEUE_LIMIT 64
 
-bool hypervisor_present, kernel_in_user_mode;
+bool hypervisor_present, kernel_in_user_mode, hypervisor_large_pages;
 
 _Alignas(PAGE_BYTES) volatile struct hypervisor_page hypervisor_shared;
 _Static_assert(sizeof hypervisor_shared == PAGE_BYTES, "it has a page of its own");
@@ -44,10 +45,11 @@ static unsigned queued;
 // In trap.S.
 void trap_entry_in_user_mode(void);
 
-static void call(enum function function, uint64_t first, uint64_t second, uint64_t third) {
+static uint64_t call(enum function function, uint64_t first, uint64_t second, uint64_t third) {
     struct sbi_result result = sbi_call(HYPERVISOR_EXTENSION, function, first, second, third);
     if (result.error)
         panic("the hypervisor refuses call %u: error %ld", function, result.error);
+    return result.value;
 }
 
 void hypervisor_start(void) {
@@ -55,6 +57,7 @@ void hypervisor_start(void) {
     call(SHARE, shared, (uint64_t)trap_entry_in_user_mode, 0);
     call(SEAL, to_physical(image_start), to_physical(constants_start), to_physical(data_start));
     call(SWITCH, 0, 0, 0);
+    hypervisor_large_pages = call(FEATURES, 0, 0, 0) & HYPERVISOR_LARGE_PAGES;
 }
 
 void hypervisor_commit(void) {

@@ -15,8 +15,9 @@
 #define HYPERVISOR_FEATURES 0
 #define HYPERVISOR_RETURN 6
 
-// A bit of the features: this kernel runs in user mode.
+// Bits of the features: this kernel runs in user mode; large pages may be mapped.
 #define HYPERVISOR_USER_MODE 1
+#define HYPERVISOR_LARGE_PAGES 2
 
 // Offsets in struct hypervisor_page.
 #define SHARED_COUNTER 32
@@ -32,6 +33,9 @@
 // Found out by boot.S. Everything below requires the first.
 extern bool hypervisor_present;
 extern bool kernel_in_user_mode;
+
+// Found out by hypervisor_start.
+extern bool hypervisor_large_pages;
 
 // The page that the hypervisor writes too.
 struct hypervisor_page {

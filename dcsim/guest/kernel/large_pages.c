@@ -43,8 +43,8 @@ static bool fill(struct address_space *space, const struct area *area) {
     return true;
 }
 
-// With a hypervisor, the machine's frames lie scattered: small pages take the large ones' place. Here,
-// too, nobody's pages are evicted.
+// Where a hypervisor's frames lie scattered, small pages take the large ones' place. Here, too, nobody's
+// pages are evicted.
 static bool fill_small(struct address_space *space, const struct area *area) {
     uint64_t pages = (area->end - area->start) / PAGE_BYTES;
     if (frames_free() < pages + pages / ENTRIES + LEVELS)
@@ -62,7 +62,8 @@ uint64_t large_pages_map(struct address_space *space, uint64_t bytes) {
     if (!area)
         return 0;
     uint64_t start = area->start;
-    bool filled = hypervisor_present ? fill_small(space, area) : fill(space, area);
+    bool scattered = hypervisor_present && !hypervisor_large_pages;
+    bool filled = scattered ? fill_small(space, area) : fill(space, area);
     if (!filled)
         address_space_unmap(space, start);
     flush_space(space->asid);

@@ -177,8 +177,8 @@ pub struct VmConfig {
     pub network: bool,
     /// Whether it has a virtio console beside its serial port.
     pub console: bool,
-    /// Whether the host's frames for its memory lie in runs of 2 MiB, given at once, which the second
-    /// stage maps with one entry each.
+    /// Whether the host's frames for its memory lie in runs of 2 MiB, given at once, which one entry of
+    /// the second stage maps, or of the guest's own tables where these are walked.
     pub large_pages: bool,
     /// The seed of its entropy device.
     pub entropy_seed: u64,
@@ -232,15 +232,15 @@ impl VmConfig {
         }
     }
 
-    /// Refuses large pages where no table of the monitor's could have them.
+    /// Refuses large pages where no table that the hardware walks could have them.
     pub fn check_large_pages(&self) -> Result<(), String> {
         if !self.large_pages {
             return Ok(());
         }
-        if self.paging != PagingKind::Nested {
+        if !matches!(self.paging, PagingKind::Nested | PagingKind::Direct) {
             return Err(format!(
-                "large pages are those of a second stage: write `nested` paging in place of `{}`, \
-                 or leave large pages out",
+                "no table that the hardware walks could have large pages: write `nested` or \
+                 `direct` paging in place of `{}`, or leave large pages out",
                 self.paging.name()
             ));
         }

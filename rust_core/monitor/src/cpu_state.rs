@@ -179,6 +179,7 @@ mod tests {
             layout: Layout::User,
             translated: true,
             shared: Some(8),
+            large_pages: true,
             seal: None,
             roots: [4, 9].into(),
         });

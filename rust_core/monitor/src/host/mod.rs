@@ -27,7 +27,7 @@ use crate::hardware_assisted::paging::Paging;
 use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
-use crate::paravirtual::{self, Layout, abi::announces_interface};
+use crate::paravirtual::{self, Offer, abi::announces_interface};
 use crate::pcpu::Pcpu;
 use crate::profile::HardwareProfile;
 use crate::shadow::Shadow;
@@ -316,15 +316,9 @@ impl Host {
                 if kind == TechniqueKind::Paravirtual {
                     let mut memory = Memory { store, frames: &mut self.frames };
                     let mut frames = TableFrames { allocator: &mut self.allocator, vm: id };
-                    let layout = Layout::on(self.profile.isa);
-                    let vcpu = paravirtual::create(
-                        &mut memory,
-                        &mut frames,
-                        state,
-                        layout,
-                        map,
-                        firmware,
-                    )?;
+                    let offer =
+                        Offer { isa: self.profile.isa, large_pages: config.large_pages, firmware };
+                    let vcpu = paravirtual::create(&mut memory, &mut frames, state, map, &offer)?;
                     return Ok(Box::new(vcpu));
                 }
                 let shadow = Shadow::new(config.paging);

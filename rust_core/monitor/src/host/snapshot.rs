@@ -76,7 +76,8 @@ impl Host {
         check_interface(&config, state)?;
         if let Some(agreement) = state.cpu.agreement.as_ref().filter(|_| state.cpu.instructions > 0)
         {
-            check_saved(agreement, self.profile.isa).map_err(HostError::State)?;
+            check_saved(agreement, self.profile.isa, config.large_pages)
+                .map_err(HostError::State)?;
         }
         let disk = disk.or_else(|| state.board.disk.clone());
         let board_config = self.board_config(&config, disk.clone());

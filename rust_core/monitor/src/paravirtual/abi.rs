@@ -50,6 +50,8 @@ pub mod shared {
 pub mod features {
     /// The kernel runs in user mode.
     pub const USER_MODE: u64 = 1;
+    /// The guest's memory lies in large pages of the host's, which entries of level 1 may map.
+    pub const LARGE_PAGES: u64 = 2;
 }
 
 /// What a kernel calls for.

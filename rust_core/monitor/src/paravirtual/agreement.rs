@@ -14,6 +14,8 @@ pub struct Agreement {
     pub translated: bool,
     /// The guest-physical address of the shared page.
     pub shared: Option<u64>,
+    /// The guest was told that it may map large pages.
+    pub large_pages: bool,
     /// What the kernel has given up.
     pub seal: Option<Seal>,
     /// The guest-physical addresses of all roots.
@@ -27,7 +29,8 @@ impl Agreement {
     pub fn words(&self) -> Vec<u64> {
         let state = u64::from(self.translated)
             | u64::from(self.layout == Layout::User) << 1
-            | u64::from(self.seal.is_some()) << 2;
+            | u64::from(self.seal.is_some()) << 2
+            | u64::from(self.large_pages) << 3;
         let shared = self.shared.map_or(0, |page| page | 1);
         let [start, constants, end] = self.seal.as_ref().map_or([0; 3], Seal::words);
         let fixed = [state, shared, start, constants, end];
@@ -45,14 +48,27 @@ impl Agreement {
             seal,
             layout: if state & 2 == 0 { Layout::Supervisor } else { Layout::User },
             translated: state & 1 != 0,
+            large_pages: state & 8 != 0,
             shared: (shared & 1 != 0).then_some(shared & !1),
             roots: roots.iter().copied().collect(),
         })
     }
 }
 
-/// Refuses a saved guest's agreement on pCPUs of a kind where its kernel would run elsewhere.
-pub fn check_saved(agreement: &Agreement, isa: IsaProfile) -> Result<(), String> {
+/// Refuses a saved guest's agreement on pCPUs of a kind where its kernel would run elsewhere, and
+/// where it would not have the large pages that it was promised.
+pub fn check_saved(
+    agreement: &Agreement,
+    isa: IsaProfile,
+    large_pages: bool,
+) -> Result<(), String> {
+    if agreement.large_pages && !large_pages {
+        return Err(
+            "its page tables have large pages, which this configuration leaves out: write \
+                    `large_pages: true`"
+                .to_owned(),
+        );
+    }
     let mode = |layout| match layout {
         Layout::Supervisor => "supervisor mode",
         Layout::User => "user mode",

@@ -5,6 +5,7 @@
 
 use super::Paravirtual;
 use super::abi::WINDOW;
+use super::large;
 use super::layout::Layout;
 use super::record::Record;
 use super::tables::{ROOT, guest_entries};
@@ -12,7 +13,7 @@ use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::shadow::entry::{self, EXECUTE, USER, VALID, WRITE};
-use dcsim_memory::{Memory, PhysicalAddress};
+use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was found so far.
@@ -72,6 +73,7 @@ impl Audit<'_> {
             match (value & VALID != 0, entry::is_leaf(value), level) {
                 (false, ..) => {}
                 (true, true, 0) => self.leaf(value)?,
+                (true, true, large::LEVEL) => self.large_leaf(value)?,
                 (true, false, 1..) => self.walk(frame, level - 1, 0..512)?,
                 _ => return Err(format!("entry {index} of {table:?} is none of level {level}")),
             }
@@ -113,6 +115,17 @@ impl Audit<'_> {
             }
         }
         Ok(())
+    }
+
+    fn large_leaf(&mut self, value: u64) -> Result<(), String> {
+        let start = entry::address(value).0;
+        if !start.is_multiple_of(entry::span(large::LEVEL)) {
+            return Err(format!("the large page {value:#x} is not aligned"));
+        }
+        (start..)
+            .step_by(PAGE_BYTES)
+            .take(large::PAGES as usize)
+            .try_for_each(|frame| self.leaf(entry::compose(PhysicalAddress(frame), value & 0x3ff)))
     }
 
     fn leaf(&mut self, value: u64) -> Result<(), String> {

@@ -167,7 +167,9 @@ impl Paravirtual {
     }
 
     fn features(&self) -> u64 {
-        if self.in_user_mode() { features::USER_MODE } else { 0 }
+        let mode = if self.in_user_mode() { features::USER_MODE } else { 0 };
+        let large = if self.agreement.large_pages { features::LARGE_PAGES } else { 0 };
+        mode | large
     }
 
     /// Takes a page for events and the clock of stolen time, and learns where a kernel in user mode

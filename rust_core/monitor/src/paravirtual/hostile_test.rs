@@ -1,16 +1,18 @@
 //! Random calls of a guest that wishes to harm: whatever it asks for, its roots lead to frames of
 //! its own only, and never let it write a table.
 
+use super::Paravirtual;
 use super::abi::EXTENSION;
+use super::large;
 use super::record::Record;
 use super::test_world::{VM, World};
-use super::{Layout, Paravirtual};
 use crate::allocator::FrameOwner;
 use crate::cpu_state::CpuState;
-use crate::guest_pages::GuestPages;
+use crate::guest_pages::{GuestPages, PageMap};
 use crate::ids::VmId;
 use crate::shadow::entry;
 use crate::technique::Technique;
+use dcsim_hart::IsaProfile;
 use dcsim_machine::board::map::MEMORY_BASE;
 use dcsim_machine::random::Random;
 use dcsim_machine::{BoardConfig, GuestMemory};
@@ -19,19 +21,44 @@ use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
 const NEIGHBOUR: VmId = VmId(2);
 const PAGES: u64 = 40;
 const FRAMES: u64 = 256;
+/// Where a large page could begin.
+const SECOND: u64 = MEMORY_BASE + large::PAGES * PAGE_BYTES as u64;
 /// The page with the list of operations.
 const LIST: u64 = MEMORY_BASE + (PAGES - 1) * PAGE_BYTES as u64;
 
 /// A world in which the neighbour's frames lie between those of the guest.
-fn world_and_guest(layout: Layout) -> (World, Paravirtual) {
-    let mut world = World::new(FRAMES, &BoardConfig::default());
+fn world(frames: u64) -> World {
+    let mut world = World::new(frames, &BoardConfig::default());
     for page in 0..FRAMES / 4 {
         world.allocator.allocate(FrameOwner::Guest { vm: NEIGHBOUR, page });
     }
     for number in (0..FRAMES / 4).step_by(3) {
         world.allocator.release(PhysicalAddress(MEMORY_BASE + number * PAGE_BYTES as u64));
     }
-    let guest = world.guest(layout, PAGES, |_| CpuState::at_entry(MEMORY_BASE, 0));
+    world
+}
+
+fn world_and_guest(isa: IsaProfile) -> (World, Paravirtual) {
+    let mut world = world(FRAMES);
+    let guest = world.guest(isa, PAGES, |_| CpuState::at_entry(MEMORY_BASE, 0));
+    (world, guest)
+}
+
+/// The same with two large pages of the host's as the guest's memory.
+fn world_and_large_guest() -> (World, Paravirtual) {
+    let mut world = world(4 * large::PAGES);
+    let guest = world.guest(IsaProfile::Rv64gc, 2 * large::PAGES, |memory| {
+        for first in [0, large::PAGES] {
+            let owner = |number| FrameOwner::Guest { vm: VM, page: first + number };
+            let run = memory.allocator.allocate_run(large::PAGES, owner).unwrap();
+            for number in 0..large::PAGES {
+                let frame = PhysicalAddress(run.0 + number * PAGE_BYTES as u64);
+                let slot = memory.map.slot(first + number).unwrap();
+                memory.memory.write_u64(slot, PageMap::encode(frame)).unwrap();
+            }
+        }
+        CpuState::at_entry(MEMORY_BASE, 0)
+    });
     (world, guest)
 }
 
@@ -75,6 +102,7 @@ fn value(random: &mut Random) -> u64 {
         0 => random.next_u64(),
         1 => entry::compose(PhysicalAddress(MEMORY_BASE - 4096), flags),
         2 => entry::compose(PhysicalAddress(MEMORY_BASE + PAGES * 4096), flags),
+        3 => entry::compose(PhysicalAddress(SECOND), flags),
         _ => entry::compose(PhysicalAddress(page(random)), flags),
     }
 }
@@ -91,9 +119,8 @@ fn operation(random: &mut Random) -> [u64; 2] {
 }
 
 /// Makes random calls, and tells how many of them did something.
-fn play(layout: Layout, seed: u64, calls: u64) -> u64 {
+fn play((mut world, mut guest): (World, Paravirtual), seed: u64, calls: u64) -> u64 {
     let mut random = Random::new(seed);
-    let (mut world, mut guest) = world_and_guest(layout);
     let mut done = 0;
     for _ in 0..calls {
         let count = 1 + random.below(2);
@@ -127,7 +154,7 @@ fn end(world: &mut World, guest: &mut Paravirtual) {
         assert_eq!(world.call(guest, 2, LIST, 1), 0);
     }
     check(world, guest);
-    for page in 0..PAGES {
+    for page in 0..guest.map.pages() {
         let address = MEMORY_BASE + page * PAGE_BYTES as u64;
         let held = u64::from(guest.agreement.shared == Some(address));
         let record = Record(guest.map.entry(&world.memory(), page));
@@ -139,7 +166,7 @@ fn end(world: &mut World, guest: &mut Paravirtual) {
 /// The audit finds what it is there to find.
 #[test]
 fn a_hole_made_on_purpose_is_found() {
-    let (mut world, mut guest) = world_and_guest(Layout::Supervisor);
+    let (mut world, mut guest) = world_and_guest(IsaProfile::Rv64gc);
     let [root, middle, low, data] = [0, 1, 2, 3].map(|n| MEMORY_BASE + n * PAGE_BYTES as u64);
     let link = |place: u64, page: u64| [place | 1, entry::compose(PhysicalAddress(page), 1)];
     let map = [low, entry::compose(PhysicalAddress(data), 0xd7)];
@@ -165,8 +192,42 @@ fn a_hole_made_on_purpose_is_found() {
 
 #[test]
 fn random_calls_harm_nobody() {
-    for layout in [Layout::Supervisor, Layout::User] {
-        let done: u64 = (0..60).map(|seed| play(layout, seed, 120)).sum();
+    for isa in [IsaProfile::Rv64gc, IsaProfile::Rv64gcLegacy] {
+        let done: u64 = (0..60).map(|seed| play(world_and_guest(isa), seed, 120)).sum();
         assert!(done > 60 * 12, "some of them did something: {done}");
     }
+    let done: u64 = (0..20).map(|seed| play(world_and_large_guest(), seed, 120)).sum();
+    assert!(done > 20 * 12, "some of them did something: {done}");
+}
+
+/// Has operations carried out; the error.
+fn apply(world: &mut World, guest: &mut Paravirtual, operations: &[[u64; 2]]) -> i64 {
+    let list: Vec<u8> = operations.concat().into_iter().flat_map(u64::to_le_bytes).collect();
+    assert!(world.write(guest, LIST, &list));
+    world.call(guest, 2, LIST, operations.len() as u64).cast_signed()
+}
+
+#[test]
+fn each_part_of_a_large_page_counts_as_mapped() {
+    let [root, middle, part] = [MEMORY_BASE, MEMORY_BASE + 0x1000, SECOND + 0x5000];
+    let map = |flags| [middle, entry::compose(PhysicalAddress(SECOND), flags)];
+    let begin = [[root | 2, 0], [root | 1, entry::compose(PhysicalAddress(middle), 1)]];
+    let (mut world, mut guest) = world_and_large_guest();
+    assert_eq!(apply(&mut world, &mut guest, &begin), 0);
+    assert_eq!(apply(&mut world, &mut guest, &[map(0xd7)]), 0);
+    check(&mut world, &guest);
+    assert_eq!(apply(&mut world, &mut guest, &[[part | 2, 0]]), -4, "it is mapped writable");
+    assert_eq!(apply(&mut world, &mut guest, &[map(0xd3), [part | 2, 0]]), 0);
+    check(&mut world, &guest);
+    assert_eq!(apply(&mut world, &mut guest, &[map(0xd7)]), -4, "a part is a table");
+    let between = [middle, entry::compose(PhysicalAddress(SECOND + 0x1000), 0xd3)];
+    assert_eq!(apply(&mut world, &mut guest, &[between]), -1, "not on a boundary");
+    assert_eq!(apply(&mut world, &mut guest, &[[part | 4, 0], map(0xd7)]), 0);
+    end(&mut world, &mut guest);
+
+    let (mut world, mut guest) = world_and_guest(IsaProfile::Rv64gc);
+    assert_eq!(apply(&mut world, &mut guest, &begin), 0);
+    let map = [middle, entry::compose(PhysicalAddress(MEMORY_BASE), 0xd3)];
+    assert_eq!(apply(&mut world, &mut guest, &[map]), -1, "the frames are scattered");
+    check(&mut world, &guest);
 }

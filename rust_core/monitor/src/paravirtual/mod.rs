@@ -15,7 +15,7 @@
 //!   two modes; `seal`: what the kernel has given up; `shared_page`: the page that both sides write;
 //! * `calls`: serving calls; `events`: interrupt lines as bits of a page; `upcall`: handing traps to
 //!   a kernel in user mode;
-//! * `tables`, `record`, `survey`: what may be in page tables;
+//! * `tables`, `large`, `record`, `survey`: what may be in page tables;
 //! * `window`, `names`: how the guest sees its memory, and reads its page tables back;
 //! * `vcpu`, `entry`, `exits`: the vCPU, the way in and the way out.
 
@@ -28,6 +28,7 @@ mod events;
 mod exits;
 #[cfg(test)]
 mod hostile_test;
+mod large;
 mod layout;
 mod names;
 mod record;
@@ -63,7 +64,7 @@ use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor};
 use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::csr::fields::{environment, interrupt};
-use dcsim_hart::{Exception, Privilege, TrapRecord};
+use dcsim_hart::{Exception, IsaProfile, Privilege, TrapRecord};
 use dcsim_machine::firmware::{FirmwareConfig, StartPoint, csr as machine};
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
@@ -82,21 +83,32 @@ fn monitored() -> u64 {
     calls.iter().chain(&ACCESS_FAULTS).fold(0, |set, each| set | 1 << each.code())
 }
 
+/// What a host has for a guest.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The kind of its pCPUs.
+    pub isa: IsaProfile,
+    /// The guest's memory lies in large pages of the host's.
+    pub large_pages: bool,
+    /// How the firmware of the guest's machine would be set up.
+    pub firmware: FirmwareConfig,
+}
+
 /// Makes a vCPU with what the monitor needs for it beside the guest's pages.
 pub fn create(
     memory: &mut Memory<'_>,
     frames: &mut TableFrames<'_>,
     state: CpuState,
-    layout: Layout,
     map: PageMap,
-    firmware: FirmwareConfig,
+    offer: &Offer,
 ) -> Result<Paravirtual, HostError> {
+    let layout = Layout::on(offer.isa);
     let count = frames.allocator.count();
     let name_tables = take(memory, frames, Names::tables_for(FIRST_FRAME, count))?;
     let tables = take(memory, frames, Window::frames_for(&map))?;
     let window = Window::new(memory, layout, &map, &tables, FIRST_FRAME, &name_tables)?;
     let names = Names::new(layout, FIRST_FRAME, count, name_tables);
-    Ok(Paravirtual::new(state, layout, map, window, names, firmware))
+    Ok(Paravirtual::new(state, map, window, names, offer))
 }
 
 /// Frames for tables, cleared.

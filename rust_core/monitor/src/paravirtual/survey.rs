@@ -72,6 +72,7 @@ impl<'a> Survey<'a> {
     fn look_at_entry(&mut self, value: u64, level: u32) {
         if value & VALID != 0 {
             let target = entry::address(value).0;
+            // That the first page of a large one has its name is enough: all are in one frame.
             self.look_at_page(target);
             if level > 0 && !entry::is_leaf(value) {
                 self.look_at_table(target, level - 1);

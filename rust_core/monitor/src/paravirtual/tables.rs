@@ -11,6 +11,7 @@
 //! The guest speaks of guest-physical addresses; they become host addresses when an entry is
 //! written, and guest-physical ones again when its table is no table any more.
 
+use super::large;
 use super::names::Names;
 use super::record::Record;
 use super::window::{UPPER_BYTES, Window};
@@ -49,7 +50,8 @@ impl From<MemoryError> for Refusal {
     }
 }
 
-const DENIED: Refusal = Refusal::Guest(SbiError::Denied);
+/// The guest must not do this.
+pub const DENIED: Refusal = Refusal::Guest(SbiError::Denied);
 const INVALID: Refusal = Refusal::Guest(SbiError::InvalidAddress);
 
 /// What a page that becomes a table holds.
@@ -96,7 +98,7 @@ impl Tables<'_, '_> {
         let old = self.meter.read_pte(entry)?;
         self.meter.write_pte(entry, new)?;
         self.release(old, level)?;
-        if level > 0 && old & VALID != 0 {
+        if level > 0 && old & VALID != 0 && !entry::is_leaf(old) {
             self.flush_all();
         }
         Ok(())
@@ -108,14 +110,14 @@ impl Tables<'_, '_> {
             return Ok(value);
         }
         let page = self.map.page_of(entry::address(value).0).ok_or(INVALID)?;
-        let is_leaf = entry::is_leaf(value);
-        if !entry::is_valid(value) || is_leaf != (level == 0) {
+        if !entry::is_valid(value) {
             return Err(DENIED);
         }
-        let frame = if is_leaf {
-            self.acquire_page(page, value & WRITE != 0)?
-        } else {
-            self.acquire_table(page, level - 1, content)?
+        let frame = match (entry::is_leaf(value), level) {
+            (true, 0) => self.acquire_page(page, value & WRITE != 0)?,
+            (true, large::LEVEL) => self.acquire_large(page, value & WRITE != 0)?,
+            (false, 1..) => self.acquire_table(page, level - 1, content)?,
+            _ => return Err(DENIED),
         };
         Ok(entry::compose(frame, value & FLAGS))
     }
@@ -127,17 +129,27 @@ impl Tables<'_, '_> {
         }
         let address = self.names.page(self.meter, entry::address(old))?;
         let page = self.map.page_of(address).ok_or(INVALID)?;
-        if level > 0 {
-            self.release_table(page)?;
-        } else if old & WRITE != 0 {
-            let (slot, record) = self.record(page)?;
-            self.meter.store(slot, record.counted_down().written_until(*self.epoch).0)?;
+        match (entry::is_leaf(old), level) {
+            (false, _) => self.release_table(page)?,
+            _ if old & WRITE == 0 => {}
+            (true, 0) => self.release_page(page)?,
+            (true, _) => self.release_large(page)?,
         }
         Ok(entry::compose(PhysicalAddress(address), old & FLAGS))
     }
 
+    /// A page is mapped writable by one entry fewer.
+    pub(super) fn release_page(&mut self, page: u64) -> Result<(), Refusal> {
+        let (slot, record) = self.record(page)?;
+        Ok(self.meter.store(slot, record.counted_down().written_until(*self.epoch).0)?)
+    }
+
     /// A page is going to be mapped.
-    fn acquire_page(&mut self, page: u64, writable: bool) -> Result<PhysicalAddress, Refusal> {
+    pub(super) fn acquire_page(
+        &mut self,
+        page: u64,
+        writable: bool,
+    ) -> Result<PhysicalAddress, Refusal> {
         let (slot, record) = self.provided(page)?;
         if writable {
             let counted = record.counted_up().filter(|_| record.level().is_none());
@@ -297,11 +309,11 @@ pub fn guest_entries(level: u32) -> u64 {
 
 /// Records.
 impl Tables<'_, '_> {
-    fn address_of(&self, page: u64) -> u64 {
+    pub(super) fn address_of(&self, page: u64) -> u64 {
         self.map.base() + page * PAGE_BYTES as u64
     }
 
-    fn record(&mut self, page: u64) -> Result<(PhysicalAddress, Record), Refusal> {
+    pub(super) fn record(&mut self, page: u64) -> Result<(PhysicalAddress, Record), Refusal> {
         let slot = self.map.slot(page).ok_or(HostError::FrameNotReserved)?;
         Ok((slot, Record(self.meter.load(slot)?)))
     }

@@ -1,6 +1,6 @@
 //! A pCPU, a host's memory and a board, for tests of one vCPU without a host.
 
-use super::{Layout, Paravirtual, create};
+use super::{Offer, Paravirtual, create};
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
@@ -54,7 +54,7 @@ impl World {
     /// A guest with `pages` pages, which `fill` may write.
     pub fn guest(
         &mut self,
-        layout: Layout,
+        isa: IsaProfile,
         pages: u64,
         fill: impl FnOnce(&mut GuestPages<'_>) -> CpuState,
     ) -> Paravirtual {
@@ -66,8 +66,8 @@ impl World {
         let state = fill(&mut GuestPages { memory, allocator, map: &map, vm: VM });
         let mut memory = Memory { store: &mut self.store, frames: &mut self.frames };
         let mut frames = TableFrames { allocator: &mut self.allocator, vm: VM };
-        let firmware = FirmwareConfig::default();
-        create(&mut memory, &mut frames, state, layout, map, firmware).unwrap()
+        let offer = Offer { isa, large_pages: false, firmware: FirmwareConfig::default() };
+        create(&mut memory, &mut frames, state, map, &offer).unwrap()
     }
 
     /// The site of the guest's steps.

@@ -1,5 +1,6 @@
 //! The vCPU of a guest whose kernel knows its monitor.
 
+use super::Offer;
 use super::agreement::Agreement;
 use super::layout::Layout;
 use super::names::Names;
@@ -13,7 +14,6 @@ use crate::technique::Site;
 use dcsim_hart::csr::fields::satp;
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::Meter;
-use dcsim_machine::firmware::FirmwareConfig;
 
 /// A vCPU whose guest kernel calls its monitor.
 #[derive(Debug)]
@@ -46,17 +46,19 @@ pub struct Paravirtual {
 }
 
 impl Paravirtual {
-    /// A vCPU with these registers, its guest's pages at `map`, on a machine whose firmware would
-    /// be set up like this.
+    /// A vCPU with these registers, its guest's pages at `map`, on a host that has this for it.
     pub fn new(
         state: CpuState,
-        layout: Layout,
         map: PageMap,
         mut window: Window,
         names: Names,
-        firmware: FirmwareConfig,
+        offer: &Offer,
     ) -> Self {
-        let mut agreement = Agreement { layout, ..state.agreement.clone().unwrap_or_default() };
+        let mut agreement = Agreement {
+            layout: Layout::on(offer.isa),
+            large_pages: offer.large_pages,
+            ..state.agreement.clone().unwrap_or_default()
+        };
         window.seal.clone_from(&agreement.seal);
         Self {
             life: Life::new(state),
@@ -67,7 +69,7 @@ impl Paravirtual {
             agreement,
             epoch: 1,
             installed: None,
-            updates_marks: firmware.updates_dirty_bits,
+            updates_marks: offer.firmware.updates_dirty_bits,
             stopped_at: None,
             stolen: 0,
         }

@@ -11,7 +11,7 @@ const CASES: [(&str, u64); 13] = [
     ("init=integer iterations=20", 0),
     ("init=float steps=500", 0),
     ("init=chase size=262144 steps=20000", 0),
-    ("init=chase size=4194304 steps=2000 large=1", 0),
+    ("init=chase size=4194304 steps=2000 pages=large", 0),
     ("init=syscalls n=500", 0),
     ("init=faults n=6 pages=48", 0),
     ("init=forkwait n=5 pages=8", 0),

@@ -3,6 +3,7 @@
 mod cost;
 pub mod elf;
 mod fidelity;
+mod large;
 mod moves;
 mod seal;
 mod stolen;
