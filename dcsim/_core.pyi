@@ -263,8 +263,9 @@ class Machine:
             JSON with ``name``, ``technique`` (``bare-metal``, ``trap-and-emulate`` or
             ``four-rings``), ``memory_bytes`` and, if not the defaults, ``paging`` (``none`` for
             bare metal; for the others ``shadow-tlb``, the default, or ``shadow-traced``),
-            ``bootargs``, ``network``, ``console`` (a virtio console beside the serial port; typed
-            input goes to it while the guest drives it), ``entropy_seed``.
+            ``translate_user`` (user code is translated, too), ``bootargs``, ``network``,
+            ``console`` (a virtio console beside the serial port; typed input goes to it while the
+            guest drives it), ``entropy_seed``.
         kernel
             An ELF file, a Linux ``Image`` or a raw image.
         disk

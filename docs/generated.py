@@ -60,11 +60,13 @@ def _scenario() -> Iterator[str]:
 
 def _techniques() -> Iterator[str]:
     """Yield what a VM's `technique` and `paging` may be, and what goes together."""
-    yield from ("## Techniques", "", "| technique | is | paging, its own first | needs |")
-    yield "|---|---|---|---|"
+    yield from ("## Techniques", "")
+    yield "| technique | is | paging, its own first | needs | `translate_user` |"
+    yield "|---|---|---|---|---|"
     for name, technique in TECHNIQUES.items():
         pagings = ", ".join(f"`{paging}`" for paging in technique.pagings)
-        yield f"| `{name}` | {technique.meaning} | {pagings} | {technique.needs} |"
+        users = "can be `true`" if technique.translates else ""
+        yield f"| `{name}` | {technique.meaning} | {pagings} | {technique.needs} | {users} |"
     yield from ("", "## Pagings", "", "| paging | is |", "|---|---|")
     yield from (f"| `{name}` | {meaning} |" for name, meaning in PAGINGS.items())
     yield ""

@@ -24,6 +24,7 @@ from dcsim.hypervisor import (
     default_paging,
     misfit,
     paging_misfit,
+    translation_misfit,
 )
 from dcsim.report.figures import count
 from dcsim.units import BYTES, DURATION
@@ -81,6 +82,7 @@ def _parsed(dimension: Dimension, text: str) -> int:
     type=click.Choice(list(PAGINGS)),
     help="How guest addresses are translated; the technique's own when left out.",
 )
+@click.option("--translate-user", is_flag=True, help="Translate user code as the kernel's is.")
 @click.option("--memory", type=_memory, metavar="SIZE", default="64 MiB", show_default=True)
 @click.option("--disk", type=_size, metavar="SIZE", help="Give it an empty disk.")
 @click.option("--hardware", default="sifive-u54", show_default=True, help="A hardware profile.")
@@ -108,6 +110,7 @@ def boot(  # noqa: PLR0913 - one for each option
     *,
     technique: TechniqueName,
     paging: PagingName | None,
+    translate_user: bool,
     memory: int,
     disk: int | None,
     hardware: str,
@@ -128,7 +131,11 @@ def boot(  # noqa: PLR0913 - one for each option
     """
     profile = load_profile(hardware).with_isa(isa)
     paging = default_paging(technique) if paging is None else paging
-    if found := paging_misfit(technique, paging) or misfit(technique, paging, profile):
+    if found := (
+        paging_misfit(technique, paging)
+        or translation_misfit(technique, translate_user=translate_user)
+        or misfit(technique, paging, profile)
+    ):
         raise click.UsageError(f"{found.message}; {found.remedy}")
     if image is None:
         content, arguments = kernel_image(), boot_arguments(program)
@@ -145,6 +152,7 @@ def boot(  # noqa: PLR0913 - one for each option
         memory_bytes=memory,
         technique=technique,
         paging=paging,
+        translate_user=translate_user,
         entropy_seed=1,
     )
     vm = machine.create_vm(config.machine_json(), content, world.disk(disk) if disk else None)

@@ -23,6 +23,7 @@ from dcsim.hypervisor.technique import (
     misfit,
     paging_misfit,
     told_mode,
+    translation_misfit,
 )
 from dcsim.hypervisor.type1 import Type1
 from dcsim.hypervisor.type2 import Type2
@@ -56,4 +57,5 @@ __all__ = [
     "misfit",
     "paging_misfit",
     "told_mode",
+    "translation_misfit",
 ]

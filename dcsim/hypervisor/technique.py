@@ -24,6 +24,7 @@ __all__ = [
     "misfit",
     "paging_misfit",
     "told_mode",
+    "translation_misfit",
 ]
 
 TechniqueName = Literal[
@@ -46,6 +47,8 @@ class Technique:
     """What it goes with; the first is its own when a VM does not say."""
     needs: Literal["", "traps in S", "the hypervisor extension"] = ""
     """What the processor must have."""
+    translates: bool = False
+    """Whether it rewrites the guest kernel's code, and can rewrite user code as well."""
 
 
 _SHADOWS: tuple[PagingName, ...] = ("shadow-tlb", "shadow-traced")
@@ -61,7 +64,9 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
         needs="traps in S",
     ),
     "binary-translation": Technique(
-        "guest kernel code is rewritten into code that is safe to run in U", _SHADOWS
+        "guest kernel code is rewritten into code that is safe to run in U",
+        _SHADOWS,
+        translates=True,
     ),
     "paravirtual": Technique(
         "the guest kernel knows its monitor and calls it; it runs in S, or in U where the processor"
@@ -88,7 +93,7 @@ PAGINGS: dict[PagingName, str] = {
 class Misfit:
     """Why a combination cannot be."""
 
-    key: Literal["technique", "paging"]
+    key: Literal["technique", "paging", "translate_user"]
     """Which of a VM's keys is to be changed."""
     message: str
     remedy: str
@@ -106,6 +111,15 @@ def paging_misfit(technique: TechniqueName, paging: PagingName) -> Misfit | None
         return None
     message = f"`{technique}` does not go with `{paging}` paging"
     return Misfit("paging", message, f"write {_listed(pagings)}, or leave it out")
+
+
+def translation_misfit(technique: TechniqueName, *, translate_user: bool) -> Misfit | None:
+    """Tell why a technique cannot translate user code, when that is asked for; None when it can."""
+    if not translate_user or TECHNIQUES[technique].translates:
+        return None
+    able = tuple(name for name, about in TECHNIQUES.items() if about.translates)
+    message = f"`{technique}` translates no code"
+    return Misfit("translate_user", message, f"write `technique: {able[0]}`, or leave it out")
 
 
 def misfit(

@@ -55,6 +55,8 @@ class VmConfig:
     """How guest addresses are translated; None for the technique's own."""
     large_pages: bool = False
     """Whether its memory lies in runs of 2 MiB of its host's."""
+    translate_user: bool = False
+    """Whether user code is translated as the kernel's is."""
     weight: int = 256
     cap_percent: int = 0
     disk_bytes: int = 0
@@ -83,6 +85,7 @@ class VmConfig:
                 "network": self.has_network,
                 "console": self.has_virtio_console,
                 "large_pages": self.large_pages,
+                "translate_user": self.translate_user,
                 "entropy_seed": self.entropy_seed,
             }
         )

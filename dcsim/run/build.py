@@ -151,6 +151,7 @@ class _VmMaker:
             technique=vm.technique,
             paging=vm.paging,
             large_pages=vm.large_pages,
+            translate_user=vm.translate_user,
             weight=vm.weight,
             cap_percent=vm.cap,
             disk_bytes=vm.disk.size_bytes if vm.disk is not None else 0,

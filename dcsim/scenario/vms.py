@@ -80,6 +80,9 @@ class Vm(Model):
     """Whether its memory lies in runs of 2 MiB of its host's, taken at once, which one entry each
     maps: of the second stage with `nested` paging, of the guest's own tables with `direct`. Only
     with these."""
+    translate_user: bool = False
+    """Whether user code is translated as the kernel's is, so that no instruction shows a program
+    the monitor's state. Only under `binary-translation`."""
     weight: Annotated[int, Field(ge=1, le=65_535)] = 256
     """Share of the CPU under contention, in proportion to the other weights."""
     cap: Annotated[int, Field(ge=0, le=100)] = 0

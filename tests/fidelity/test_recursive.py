@@ -33,6 +33,7 @@ def boot(case: Case, cell: Cell, copies: int = 1) -> Guest:
         case,
         cell.technique,
         paging=cell.paging,
+        translate_user=cell.translate_user,
         isa=cell.isa,
         profile=PROCESSORS[cell.isa],
         bootargs=f"monitor.depth={copies} {case.boot_arguments}",
@@ -68,7 +69,7 @@ def supervised() -> list[Cell]:
     ]
 
 
-@pytest.mark.parametrize("cell", supervised(), ids="-".join)
+@pytest.mark.parametrize("cell", supervised(), ids=lambda cell: cell.name)
 @pytest.mark.parametrize("case", FEW, ids=lambda case: case.name)
 def test_the_monitor_runs_under_every_technique(case: Case, cell: Cell) -> None:
     assert boot(case, cell).run_to_end() == reference(case.name, cell.isa)

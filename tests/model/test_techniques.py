@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import product
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +12,17 @@ from dcsim import _core
 from dcsim.errors import DcsimError
 from dcsim.guest import kernel_image
 from dcsim.hardware import load_profile
-from dcsim.hypervisor import PAGINGS, TECHNIQUES, misfit, paging_misfit
+from dcsim.hypervisor import (
+    PAGINGS,
+    TECHNIQUES,
+    default_paging,
+    misfit,
+    paging_misfit,
+    translation_misfit,
+)
+
+if TYPE_CHECKING:
+    from dcsim.hypervisor.technique import TechniqueName
 
 MIB = 1 << 20
 PROCESSORS = {
@@ -23,12 +34,18 @@ PROCESSORS = {
 }
 
 
-def _is_made(technique: str, paging: str, processor: str) -> bool:
+def _is_made(technique: str, paging: str, processor: str, *, translate_user: bool = False) -> bool:
     hardware = PROCESSORS[processor].machine_json()
     machine = _core.Machine(
         _core.PageStore(64 * MIB), hardware=hardware, pcpus=1, memory_bytes=32 * MIB
     )
-    config = {"name": "x", "technique": technique, "paging": paging, "memory_bytes": 8 * MIB}
+    config = {
+        "name": "x",
+        "technique": technique,
+        "paging": paging,
+        "translate_user": translate_user,
+        "memory_bytes": 8 * MIB,
+    }
     try:
         machine.create_vm(json.dumps({**config, "bootargs": "init=idle"}), kernel_image(), None)
     except DcsimError:
@@ -46,3 +63,14 @@ def test_what_fits_is_what_the_machine_world_makes(
         and misfit(technique, paging, PROCESSORS[processor]) is None
     )
     assert _is_made(technique, paging, processor) == fits
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_user_code_is_translated_where_the_machine_world_translates(
+    technique: TechniqueName,
+) -> None:
+    fits = translation_misfit(technique, translate_user=True) is None
+    paging = default_paging(technique)
+    processor = "with both stages"
+    assert _is_made(technique, paging, processor)
+    assert _is_made(technique, paging, processor, translate_user=True) == fits

@@ -88,6 +88,21 @@ def test_a_vm_whose_disk_ties_it_to_its_host_is_held_to_that_host() -> None:
     assert read_scenario(tied.encode(), "f.yaml", Path()).scenario.vms[5].host == "new"
 
 
+def test_user_code_is_translated_by_translators_only() -> None:
+    asked = TECHNIQUES.replace("technique: binary", "translate_user: true, technique: binary")
+    vms = read_scenario(asked.encode(), "f.yaml", Path()).scenario.vms
+    assert [vm.name for vm in vms if vm.translate_user] == ["translated"]
+
+    wrong = TECHNIQUES.replace("four-rings,", "four-rings, translate_user: true,")
+    (told,) = problems_of(wrong)
+    [(line, row)] = [each for each in enumerate(wrong.splitlines()) if "translate_user" in each[1]]
+    column = row.index("true") + 1
+    assert told == (
+        f"f.yaml:{line + 1}:{column}: `four-rings` translates no code; "
+        "write `technique: binary-translation`, or leave it out"
+    )
+
+
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [

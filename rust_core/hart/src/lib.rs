@@ -32,7 +32,7 @@ pub mod trap;
 pub use bus::{Bus, BusError, InterruptLines, NoDevices, Ports, Signal, Width};
 pub use clock::Clock;
 pub use counters::Counters;
-pub use csr::{CsrEffect, CsrOp, Csrs};
+pub use csr::{CsrEffect, CsrOp, Csrs, Untrapped};
 pub use engine::{Engine, Interpreter};
 pub use hart::{Hart, HostedModes, Privilege};
 pub use interrupt::Interrupt;

@@ -160,6 +160,7 @@ pub enum MarkUpdates {
 /// A VM as its creator describes it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(from = "VmText")]
+#[allow(clippy::struct_excessive_bools, reason = "one for each key that is on or off")]
 pub struct VmConfig {
     /// A name for messages.
     pub name: String,
@@ -180,6 +181,8 @@ pub struct VmConfig {
     /// Whether the host's frames for its memory lie in runs of 2 MiB, given at once, which one entry of
     /// the second stage maps, or of the guest's own tables where these are walked.
     pub large_pages: bool,
+    /// Whether code of its user mode is translated as its kernel's is.
+    pub translate_user: bool,
     /// The seed of its entropy device.
     pub entropy_seed: u64,
 }
@@ -187,6 +190,7 @@ pub struct VmConfig {
 /// The same as it is written: what has a default may be left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "as above")]
 struct VmText {
     name: String,
     technique: TechniqueKind,
@@ -203,6 +207,8 @@ struct VmText {
     #[serde(default)]
     large_pages: bool,
     #[serde(default)]
+    translate_user: bool,
+    #[serde(default)]
     entropy_seed: u64,
 }
 
@@ -218,6 +224,7 @@ impl From<VmText> for VmConfig {
             network: text.network,
             console: text.console,
             large_pages: text.large_pages,
+            translate_user: text.translate_user,
             entropy_seed: text.entropy_seed,
         }
     }
@@ -253,6 +260,18 @@ impl VmConfig {
         Ok(())
     }
 
+    /// Refuses to have user code translated by a technique that translates none.
+    pub fn check_translate_user(&self) -> Result<(), String> {
+        if !self.translate_user || self.technique == TechniqueKind::BinaryTranslation {
+            return Ok(());
+        }
+        Err(format!(
+            "the technique `{}` translates no code: choose `{}` to have user code translated",
+            self.technique.name(),
+            TechniqueKind::BinaryTranslation.name()
+        ))
+    }
+
     /// Refuses a way of paging that the technique has no use for.
     pub fn check_paging(&self) -> Result<(), String> {
         let (technique, paging) = (self.technique, self.paging);
@@ -286,6 +305,7 @@ mod tests {
         assert_eq!(config.paging, PagingKind::ShadowTlb);
         assert!(!config.network);
         assert!(!config.console);
+        assert!(!config.translate_user);
     }
 
     #[test]
@@ -310,6 +330,18 @@ mod tests {
         let refusal = VmConfig::from_json(text).unwrap().check_paging().unwrap_err();
         for part in ["`bare-metal`", "`shadow-tlb`", "choose none"] {
             assert!(refusal.contains(part), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn user_code_is_translated_where_code_is() {
+        for technique in TechniqueKind::ALL {
+            let name = technique.name();
+            let text = format!(
+                r#"{{"name": "a", "technique": "{name}", "translate_user": true, "memory_bytes": 4096}}"#
+            );
+            let checked = VmConfig::from_json(&text).unwrap().check_translate_user();
+            assert_eq!(checked.is_ok(), name == "binary-translation", "{checked:?}");
         }
     }
 

@@ -25,6 +25,7 @@ use crate::mode::Mode;
 use crate::pmp::Pmp;
 use crate::profile::IsaProfile;
 use crate::trap::Trap;
+pub use legacy::Untrapped;
 use table::Row;
 
 /// The storage of the control and status registers.

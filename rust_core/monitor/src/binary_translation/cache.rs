@@ -16,6 +16,7 @@ use crate::assumed;
 use crate::error::HostError;
 use crate::shadow::tree::TableFrames;
 use crate::shadow::{Shadow, entry};
+use dcsim_hart::Privilege;
 use dcsim_machine::Meter;
 use dcsim_memory::{Memory, PageId, PhysicalAddress};
 use std::collections::BTreeMap;
@@ -94,9 +95,11 @@ struct Translated {
     blocks: Vec<(u64, Place)>,
 }
 
-/// The cache.
-#[derive(Debug, Default)]
+/// A cache of the code of one mode.
+#[derive(Debug)]
 pub(super) struct Cache {
+    /// The mode that executes it.
+    pub(super) mode: Privilege,
     /// Which of the ranges it is in.
     range: u64,
     /// Its memory.
@@ -115,6 +118,21 @@ pub(super) struct Cache {
 
 /// Where the cache is in the address space.
 impl Cache {
+    /// An empty cache for a mode.
+    pub(super) fn new(mode: Privilege) -> Self {
+        Self {
+            mode,
+            range: 0,
+            sheets: Sheets::default(),
+            sieve: Sieve::default(),
+            pages: BTreeMap::new(),
+            next_page: 0,
+            blocks: BTreeMap::new(),
+            jumps: BTreeMap::new(),
+            slow_accesses: BTreeMap::new(),
+        }
+    }
+
     /// The address of its first place.
     pub(super) fn base(&self) -> u64 {
         HIGHEST - (self.range + 1) * STRIDE
@@ -342,7 +360,6 @@ impl Cache {
         for start in starts {
             self.sheets.remove(meter, frames, start);
         }
-        let range = self.range;
-        *self = Self { range, ..Self::default() };
+        *self = Self { range: self.range, ..Self::new(self.mode) };
     }
 }

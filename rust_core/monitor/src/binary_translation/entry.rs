@@ -11,8 +11,7 @@ use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, csr};
 use crate::technique::{Phase, Site, Step};
 use crate::trap_and_emulate::entry::install;
-use dcsim_hart::Privilege;
-use dcsim_hart::csr::fields::{counter, status};
+use dcsim_hart::csr::fields::status;
 use dcsim_machine::Meter;
 
 /// Pages of code that an instruction can lie in.
@@ -42,7 +41,8 @@ impl BinaryTranslation {
             self.origin = Origin::Elsewhere;
         }
         self.base.deliver_interrupt(&mut site.meter(), inputs);
-        if self.in_kernel() && self.at.is_none() {
+        if self.is_translated_mode() && self.at.is_none() {
+            self.face_mode();
             self.float_is_open = false;
             if !self.locate(site)? {
                 site.book(Activity::Handler(self.base.life.reason));
@@ -60,7 +60,8 @@ impl BinaryTranslation {
     /// Frames that an entry may take. A look ahead of the simulator: it costs nothing.
     fn frames_to_enter(&self, inputs: Inputs) -> u64 {
         let delivers = self.base.life.guest.deliverable(inputs).is_some();
-        if delivers || (self.in_kernel() && (self.at.is_none() || self.recheck)) {
+        let looks = self.at.is_none() || self.recheck;
+        if delivers || (self.is_translated_mode() && looks) {
             LOCATE_FRAMES + self.base.spaces.code_frames()
         } else if self.base.has_tree_after(inputs) {
             0
@@ -74,7 +75,7 @@ impl BinaryTranslation {
         if self.base.reserve(site, count) {
             return true;
         }
-        if site.allocator.last_failure_was_injected() || self.cache.is_empty() {
+        if site.allocator.last_failure_was_injected() || self.has_no_code() {
             return false;
         }
         self.settle(site);
@@ -87,11 +88,11 @@ impl BinaryTranslation {
     /// Forgets translations of code that devices have written.
     fn forget_stale(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
         let is_due = std::mem::take(&mut self.recheck) && !is_open(Hole::Devices);
-        if !is_due || self.cache.is_empty() {
+        if !is_due || self.has_no_code() {
             return Ok(());
         }
         site.meter().lookup(1);
-        for page in self.cache.stale(&site.memory) {
+        for page in self.stale(&site.memory) {
             self.settle(site);
             self.forget(site, page)?;
         }
@@ -103,7 +104,10 @@ impl BinaryTranslation {
         self.origin = Origin::Elsewhere;
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        self.cache.forget(&mut meter, &mut frames, &mut self.base.spaces, page)
+        for cache in [&mut self.cache, &mut self.other] {
+            cache.forget(&mut meter, &mut frames, &mut self.base.spaces, page)?;
+        }
+        Ok(())
     }
 
     /// Tells the engine which instructions count as the guest's. An instrument of the simulator.
@@ -118,7 +122,7 @@ impl BinaryTranslation {
 
     /// Arms the timer, opens the counters that the guest may read, and leaves for the guest.
     fn install_registers(&mut self, meter: &mut Meter<'_>, inputs: Inputs) {
-        if !self.in_kernel() {
+        if !self.is_translated_mode() {
             self.loan.give_back(meter);
             return self.base.install_registers(meter, inputs);
         }
@@ -126,13 +130,16 @@ impl BinaryTranslation {
         // shut out; when it expires, the register that code checks tells it.
         let timer = self.base.life.guest.timer_deadline(inputs.time).unwrap_or(u64::MAX);
         install(meter, &mut self.base.installed.timer, csr::STIMECMP, timer);
+        let readable = self.base.readable_counters();
         let counters = &mut self.base.installed.counters;
-        install(meter, counters, csr::SCOUNTEREN, counter::TIME);
+        install(meter, counters, csr::SCOUNTEREN, readable);
         let float = if self.float_is_open {
             self.base.life.guest.status & status::FS
         } else {
             self.loan.take(meter);
-            show(meter, &self.base.life.guest, inputs);
+            if self.in_kernel() {
+                show(meter, &self.base.life.guest, inputs);
+            }
             status::FS
         };
         meter.write_csr(csr::SSTATUS, float | status::SPIE);
@@ -143,9 +150,8 @@ impl BinaryTranslation {
 }
 
 impl BinaryTranslation {
-    /// Whether the guest is in its kernel's translated code now, and where.
+    /// Whether the guest is in translated code now, and where.
     pub(super) fn place_in_guest(&self, pc: u64) -> Option<u64> {
-        let kernel = self.base.life.guest.privilege == Privilege::Supervisor;
-        if kernel { self.cache.place(pc) } else { None }
+        if self.is_translated_mode() { self.cache.place(pc) } else { None }
     }
 }

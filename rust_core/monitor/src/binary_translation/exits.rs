@@ -13,12 +13,12 @@ use crate::instruction::{Sensitive, sensitive};
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::shadow::tree::TableFrames;
-use crate::supervisor::csr;
+use crate::supervisor::{Inputs, csr};
 use crate::technique::{Handled, Phase, Site, Step};
 use crate::trap_and_emulate::exits::handle_interrupt;
 use dcsim_hart::csr::fields::{interrupt, status};
 use dcsim_hart::isa::{Opcode, Register, decode};
-use dcsim_hart::{Exception, TrapRecord};
+use dcsim_hart::{Exception, TrapRecord, Untrapped};
 use dcsim_machine::Meter;
 
 /// The firmware's extension whose calls fence addresses.
@@ -32,7 +32,7 @@ impl BinaryTranslation {
         record: &TrapRecord,
     ) -> Result<Step, HostError> {
         let access = Access::of_page_fault(record.cause);
-        if access.is_none() && !self.in_kernel() {
+        if access.is_none() && !self.is_translated_mode() {
             return self.base.handle(site, record);
         }
         let frames = match access {
@@ -40,8 +40,12 @@ impl BinaryTranslation {
             None if is_call(record) => frames_for_call(&site.pcpu.hart),
             None => 0,
         };
-        let Some(place) = self.place_in_guest(record.pc) else {
-            return self.handle_user_fault(site, record, access, frames);
+        let place = match (self.place_in_guest(record.pc), access) {
+            (Some(place), _) => place,
+            (None, Some(access)) if !self.is_translated_mode() => {
+                return self.handle_user_fault(site, record, access, frames);
+            }
+            _ => return Ok(Step::Fault("the guest left its translated code".to_owned())),
         };
         self.take_over(&site.pcpu.hart);
         self.at = Some(place);
@@ -72,12 +76,9 @@ impl BinaryTranslation {
         &mut self,
         site: &mut Site<'_>,
         record: &TrapRecord,
-        access: Option<Access>,
+        access: Access,
         frames: u64,
     ) -> Result<Step, HostError> {
-        let Some(access) = access else {
-            return Ok(Step::Fault("the guest kernel left its translated code".to_owned()));
-        };
         if !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
@@ -95,7 +96,7 @@ impl BinaryTranslation {
         if self.float_is_open {
             meter.read_csr(csr::SSTATUS);
         }
-        if self.loan.is_out() {
+        if self.loan.is_out() && self.in_kernel() {
             for register in TAKEN_OVER {
                 meter.read_float_register(register);
             }
@@ -180,15 +181,20 @@ impl BinaryTranslation {
     ) -> Result<Handled, HostError> {
         let bits = position.bits;
         let readable = self.base.life.guest.status & status::MXR;
+        let kernel = self.in_kernel();
+        if !kernel && let Some(handled) = self.emulate_untrapped(site, place, position) {
+            return Ok(handled);
+        }
         let handled = match sensitive(bits) {
             Some(Sensitive::Csr(access)) => {
                 self.base.access_csr(site, access).then_some(Handled::Resume(ExitReason::CsrAccess))
             }
-            Some(Sensitive::SupervisorReturn) => Some(self.base.return_from_trap(site)),
-            Some(Sensitive::WaitForInterrupt) => Some(self.base.wait(site)),
-            Some(Sensitive::AddressFence { address, asid }) => {
+            Some(Sensitive::SupervisorReturn) if kernel => Some(self.base.return_from_trap(site)),
+            Some(Sensitive::WaitForInterrupt) if kernel => Some(self.base.wait(site)),
+            Some(Sensitive::AddressFence { address, asid }) if kernel => {
                 Some(self.fence(site, address, asid)?)
             }
+            Some(_) => None,
             None => return self.emulate_call(site, place, position),
         };
         let Some(handled) = handled else { return Ok(self.refuse_instruction(site, position)) };
@@ -201,6 +207,37 @@ impl BinaryTranslation {
         Ok(handled)
     }
 
+    /// An instruction of the guest's user mode that should trap and does not, on a hart like the
+    /// guest's: what it sees is the guest's.
+    fn emulate_untrapped(
+        &mut self,
+        site: &mut Site<'_>,
+        place: Place,
+        position: &Position,
+    ) -> Option<Handled> {
+        let profile = site.pcpu.hart.profile();
+        let mut meter = site.meter();
+        let reason = match sensitive(position.bits)? {
+            Sensitive::Csr(access) => {
+                let reads = access.destination != Register::R0;
+                let untrapped = profile.untrapped(access.number, reads, access.writes())?;
+                if untrapped == Untrapped::Shown {
+                    meter.load_state(1);
+                    let value = self.base.life.guest.read(access.number, Inputs::default())?;
+                    meter.write_register(access.destination, value);
+                }
+                ExitReason::CsrAccess
+            }
+            Sensitive::AddressFence { .. } if profile.drops_writes() => ExitReason::AddressFence,
+            _ => return None,
+        };
+        meter.assume(assumed::DECODE_PRIVILEGED);
+        site.counters.emulated_instructions += 1;
+        self.base.life.pc = position.guest.wrapping_add(length_of(position.bits));
+        self.continue_behind(place, position);
+        Some(Handled::Resume(reason))
+    }
+
     /// An environment call, a breakpoint, or what is illegal.
     fn emulate_call(
         &mut self,
@@ -209,6 +246,12 @@ impl BinaryTranslation {
         position: &Position,
     ) -> Result<Handled, HostError> {
         match decode(position.bits).map(|op| op.opcode) {
+            Some(Opcode::Ecall) if !self.in_kernel() => {
+                self.at = None;
+                let cause = Exception::EcallFromUser.code();
+                self.base.reflect(&mut site.meter(), cause, 0);
+                Ok(Handled::Resume(ExitReason::SystemCall))
+            }
             Some(Opcode::Ecall) => {
                 let fences = site.pcpu.hart.x[Register::R17.index()] == REMOTE_FENCE;
                 let phase = self.base.call_firmware(site)?;
@@ -239,10 +282,15 @@ impl BinaryTranslation {
         Handled::Resume(ExitReason::IllegalInstruction)
     }
 
+    /// Whether the guest is in the mode whose translations the cache holds.
+    fn in_cached_mode(&self) -> bool {
+        self.base.life.guest.privilege == self.cache.mode
+    }
+
     /// If the guest goes on behind an instruction, its translated code does, too.
     pub(super) fn continue_behind(&mut self, place: Place, position: &Position) {
         let next = position.guest.wrapping_add(length_of(position.bits));
-        let goes_on = self.base.life.pc == next && self.in_kernel();
+        let goes_on = self.base.life.pc == next && self.in_cached_mode();
         self.at = None;
         if goes_on {
             self.go_on(place);
@@ -261,7 +309,9 @@ impl BinaryTranslation {
         if address != Register::R0 && !is_followed && !is_open(Hole::Fences) {
             let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
             let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-            self.cache.fence(&mut meter, &mut frames, &mut self.base.spaces, fenced)?;
+            for cache in [&mut self.cache, &mut self.other] {
+                cache.fence(&mut meter, &mut frames, &mut self.base.spaces, fenced)?;
+            }
         }
         Ok(handled)
     }

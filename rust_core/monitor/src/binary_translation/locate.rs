@@ -71,7 +71,7 @@ impl BinaryTranslation {
         }
         self.protect(site, &source.code)?;
         let contents = source.contents(site);
-        let translation = translate(&source.bytes, pc);
+        let translation = translate(&source.bytes, pc, self.cache.mode);
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         for _ in 0..translation.instructions {
@@ -115,6 +115,7 @@ impl BinaryTranslation {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         self.cache.empty(&mut meter, &mut frames);
+        self.other.empty(&mut meter, &mut frames);
         self.origin = Origin::Elsewhere;
         Ok(())
     }
@@ -131,6 +132,7 @@ impl BinaryTranslation {
         }
         self.drop_code(site)?;
         self.cache.move_on();
+        self.other.move_on();
         self.base.spaces.place_code(self.cache.base());
         Ok(true)
     }

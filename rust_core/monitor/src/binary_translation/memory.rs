@@ -26,6 +26,7 @@ use crate::technique::Site;
 use dcsim_hart::TrapRecord;
 use dcsim_hart::csr::fields::status;
 use dcsim_machine::Meter;
+use std::collections::BTreeSet;
 
 /// The breakpoint that replaces a short instruction.
 const SHORT_CALL: u16 = 0x9002;
@@ -88,7 +89,8 @@ impl BinaryTranslation {
 
     /// Unmaps all sheets.
     pub(super) fn unmap_sheets(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
-        let starts: Vec<Place> = self.cache.sheets.iter().map(|(start, _)| start).collect();
+        let sheets = self.cache.sheets.iter().chain(self.other.sheets.iter());
+        let starts: BTreeSet<Place> = sheets.map(|(start, _)| start).collect();
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         for start in starts {
@@ -101,7 +103,7 @@ impl BinaryTranslation {
 
 /// Data.
 impl BinaryTranslation {
-    /// A load or store of the guest's kernel.
+    /// A load or store in translated code.
     pub(super) fn handle_memory_fault(
         &mut self,
         site: &mut Site<'_>,
@@ -117,7 +119,7 @@ impl BinaryTranslation {
         Ok(handled)
     }
 
-    /// A load, store or fetch; of a kernel if it is translated code.
+    /// A load, store or fetch; the first two in translated code or not.
     pub(super) fn handle_data_fault(
         &mut self,
         site: &mut Site<'_>,
@@ -197,10 +199,10 @@ impl BinaryTranslation {
         page: u64,
     ) -> Result<Handled, HostError> {
         let mut reason = ExitReason::ShadowFill;
-        if self.in_kernel() && self.make_way(site, address)? {
+        if self.is_translated_mode() && self.make_way(site, address)? {
             reason = ExitReason::TranslationMap;
         }
-        if access == Access::Store && self.cache.holds(page) && !is_open(Hole::Writes) {
+        if access == Access::Store && self.holds(page) && !is_open(Hole::Writes) {
             self.forget_written(site, page)?;
             reason = ExitReason::CodeWrite;
         }
@@ -219,18 +221,18 @@ impl BinaryTranslation {
         Ok(Handled::Resume(reason))
     }
 
-    /// The flags of a shadow leaf. A guest's kernel executes nothing but translated code, and what
+    /// The flags of a shadow leaf. Where code is translated nothing else is executed, and what
     /// may be code can be written only once it is.
     fn rights(&self, guest: u64, access: Access, page: u64) -> u64 {
         let mut flags = View::of(&self.base.life.guest).leaf_flags(guest).unwrap_or(0);
-        if self.in_kernel() {
+        if self.is_translated_mode() {
             let executable = flags & EXECUTE != 0;
             if executable && self.base.life.guest.status & status::MXR != 0 {
                 flags |= READ;
             }
             flags &= !EXECUTE;
         }
-        let may_be_code = guest & EXECUTE != 0 || self.cache.holds(page);
+        let may_be_code = guest & EXECUTE != 0 || self.holds(page);
         if may_be_code && access != Access::Store {
             flags &= !(WRITE | entry::DIRTY);
         }
@@ -240,7 +242,7 @@ impl BinaryTranslation {
     /// Forgets translations of a page that the guest writes. If the instruction that writes is in
     /// that page itself, it is executed alone first.
     fn forget_written(&mut self, site: &mut Site<'_>, page: u64) -> Result<(), HostError> {
-        if self.in_kernel() {
+        if self.is_translated_mode() {
             let place = self.at.take();
             if let Some(place) = place.filter(|place| self.cache.is_from(*place, page)) {
                 self.step = Some((self.base.life.pc, self.position(place).bits));

@@ -6,6 +6,10 @@
 //! which the trees of the guest's kernel map for execution only. So it does not matter whether a
 //! sensitive instruction traps: none is ever executed.
 //!
+//! User code can be translated as well, for harts that show it what is the monitor's. It has a cache
+//! of its own, which only the trees of the guest's user mode map: neither mode can execute what was
+//! made for the other.
+//!
 //! * [`translator`] makes the code: innocuous instructions as they are, sensitive ones inlined
 //!   ([`inline`]) or as calls of the monitor; [`emitter`] has the code and, for each instruction in
 //!   it, what tells the guest's own state there;
@@ -74,8 +78,8 @@ impl Technique for BinaryTranslation {
             self.settle_to_leave(hart, place);
         }
         self.loan.end(hart);
-        // What the pCPU says of the floating-point unit is the translator's affair in a kernel.
-        if self.in_kernel() {
+        // What the pCPU says of the floating-point unit is the translator's affair in its code.
+        if self.is_translated_mode() {
             let own = self.base.life.guest.status & status::FS;
             hart.csrs.mstatus = hart.csrs.mstatus & !status::FS | own;
         }
@@ -96,7 +100,7 @@ impl Technique for BinaryTranslation {
     fn lines_changed(&mut self, site: &mut Site<'_>) {
         self.base.lines_changed(site);
         self.recheck = true;
-        if self.base.life.phase == Phase::Guest && !self.cache.stale(&site.memory).is_empty() {
+        if self.base.life.phase == Phase::Guest && !self.stale(&site.memory).is_empty() {
             // The device makes the monitor look: what it wrote is executed.
             site.pcpu.bus.interrupted = true;
         }
@@ -128,11 +132,12 @@ impl Technique for BinaryTranslation {
         if frames.allocator.free_count() < wanted {
             self.base.spaces.clear(meter, frames);
             self.cache.empty(meter, frames);
+            self.other.empty(meter, frames);
         }
     }
 
     fn is_translated(&self, pc: u64) -> Option<bool> {
-        let executes = self.base.life.phase == Phase::Guest && self.in_kernel();
+        let executes = self.base.life.phase == Phase::Guest && self.is_translated_mode();
         executes.then(|| self.place_in_guest(pc).is_some_and(|place| self.is_code(place)))
     }
 
@@ -153,7 +158,7 @@ impl BinaryTranslation {
 
     /// One step: guest instructions, translated or not, up to the next trap or to `until_cycles`.
     fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        let run = if self.in_kernel() {
+        let run = if self.is_translated_mode() {
             site.run_translated(Privilege::Supervisor, until_cycles)?
         } else {
             site.run_guest(Privilege::Supervisor, until_cycles)?

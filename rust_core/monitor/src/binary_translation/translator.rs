@@ -1,4 +1,4 @@
-//! From a run of the guest's kernel code to translated code.
+//! From a run of the guest's code to translated code.
 //!
 //! Translation goes on from instruction to instruction until one that goes elsewhere for certain,
 //! the end of the page, or a limit. Innocuous instructions are copied; those whose result depends
@@ -9,8 +9,8 @@ use super::inline::inline;
 use super::registers::{SECOND_SPILL, SECOND_TEMPORARY, SPILL, TARGET, TEMPORARY};
 use crate::instruction::{CsrAccess, Sensitive, sensitive};
 use crate::supervisor::csr;
-use dcsim_hart::Op;
 use dcsim_hart::isa::{Extension, Flow, Opcode, Register, decode, instruction_length};
+use dcsim_hart::{Op, Privilege};
 
 /// The most instructions of the guest in a block.
 const LONGEST_BLOCK: usize = 32;
@@ -34,6 +34,8 @@ enum Goes {
 #[derive(Debug, Default)]
 struct Translator {
     code: Emitter,
+    /// The code is the kernel's: its virtual registers are in reach.
+    is_kernel: bool,
     /// Branches that wait for the end of the block: where they are, what they are, where they go.
     branches: Vec<(usize, Op, u64)>,
     /// The floating-point registers are the guest's.
@@ -50,10 +52,11 @@ pub(super) struct Translation {
     pub(super) instructions: usize,
 }
 
-/// Translates the code in `bytes`, which the guest has at `start`. It has at least one whole
+/// Translates the code in `bytes`, which the guest executes at `start` in a mode. It has at least one whole
 /// instruction.
-pub(super) fn translate(bytes: &[u8], start: u64) -> Translation {
-    let mut translator = Translator::default();
+pub(super) fn translate(bytes: &[u8], start: u64, mode: Privilege) -> Translation {
+    let is_kernel = mode == Privilege::Supervisor;
+    let mut translator = Translator { is_kernel, ..Translator::default() };
     let mut done = 0;
     let mut goes = Goes::On;
     while goes == Goes::On && translator.translated < LONGEST_BLOCK {
@@ -146,7 +149,7 @@ impl Translator {
             return Goes::On;
         }
         self.close_float();
-        if !inline(&mut self.code, access) {
+        if !self.is_kernel || !inline(&mut self.code, access) {
             self.code.call(Action::Call);
         }
         Goes::On

@@ -15,6 +15,7 @@ use dcsim_hart::csr::fields::status;
 use dcsim_hart::isa::Register;
 use dcsim_hart::{Hart, Privilege};
 use dcsim_machine::firmware::FirmwareConfig;
+use dcsim_memory::Memory;
 
 /// How the guest came to an address that is looked up.
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
@@ -28,13 +29,17 @@ pub(super) enum Origin {
     Jump,
 }
 
-/// A vCPU whose guest kernel is translated, and whose guest's users run directly.
+/// A vCPU whose guest kernel is translated, and whose guest's users are, too, or run directly.
 #[derive(Debug)]
 pub struct BinaryTranslation {
     /// The guest's supervisor mode, its shadow trees, its firmware and devices.
     pub(super) base: TrapAndEmulate,
-    /// Its translated code.
+    /// The translated code of the mode that the guest is in, or was last of those translated.
     pub(super) cache: Cache,
+    /// The translated code of the other mode: each executes what was made from its own only.
+    pub(super) other: Cache,
+    /// The mode whose code executes as it is.
+    direct: Option<Privilege>,
     /// Registers for translated code.
     pub(super) loan: Loan,
     /// Where in the cache the guest's kernel goes on; `None`: where that is has to be looked up.
@@ -60,11 +65,13 @@ impl BinaryTranslation {
         mut shadow: Shadow,
         firmware: FirmwareConfig,
     ) -> Self {
-        let cache = Cache::default();
+        let cache = Cache::new(Privilege::Supervisor);
         shadow.place_code(cache.base());
         Self {
             base: TrapAndEmulate::new(state, map, shadow, firmware),
             cache,
+            other: Cache::new(Privilege::User),
+            direct: Some(Privilege::User),
             loan: Loan::default(),
             at: None,
             float_is_open: false,
@@ -73,6 +80,41 @@ impl BinaryTranslation {
             step: None,
             recheck: false,
         }
+    }
+
+    /// The same vCPU, whose guest's users are translated or not.
+    pub fn with_translated_users(mut self, translated: bool) -> Self {
+        self.direct = (!translated).then_some(Privilege::User);
+        self
+    }
+
+    /// Whether what executes is translated.
+    pub(super) fn is_translated_mode(&self) -> bool {
+        self.direct != Some(self.base.life.guest.privilege)
+    }
+
+    /// Takes the cache of the mode that the guest is in.
+    pub(super) fn face_mode(&mut self) {
+        if self.cache.mode != self.base.life.guest.privilege {
+            std::mem::swap(&mut self.cache, &mut self.other);
+            self.origin = Origin::Elsewhere;
+        }
+    }
+
+    /// Whether code of a guest page is translated.
+    pub(super) fn holds(&self, page: u64) -> bool {
+        self.cache.holds(page) || self.other.holds(page)
+    }
+
+    /// Whether nothing is translated.
+    pub(super) fn has_no_code(&self) -> bool {
+        self.cache.is_empty() && self.other.is_empty()
+    }
+
+    /// Guest pages with translations whose content is no longer what was translated.
+    pub(super) fn stale(&self, memory: &Memory<'_>) -> Vec<u64> {
+        let caches = [&self.cache, &self.other];
+        caches.into_iter().flat_map(|cache| cache.stale(memory)).collect()
     }
 
     /// Whether the guest's kernel executes.
@@ -140,7 +182,7 @@ impl BinaryTranslation {
 
     /// Takes over what the pCPU's registers tell of the guest's kernel.
     pub(super) fn take_over(&mut self, hart: &Hart) {
-        if self.loan.is_out() {
+        if self.loan.is_out() && self.in_kernel() {
             take_over(hart, &mut self.base.life.guest);
         }
         if self.float_is_open {

@@ -270,6 +270,7 @@ impl Host {
     fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
         config.check_paging().map_err(HostError::Refused)?;
         config.check_large_pages().map_err(HostError::Refused)?;
+        config.check_translate_user().map_err(HostError::Refused)?;
         config.technique.check_isa(self.profile.isa).map_err(HostError::Refused)?;
         config.paging.check_second_stage(self.profile.second_stage).map_err(HostError::Refused)?;
         let bytes = config.memory_bytes;
@@ -324,7 +325,8 @@ impl Host {
                 let shadow = Shadow::new(config.paging);
                 Ok(match kind {
                     TechniqueKind::BinaryTranslation => {
-                        Box::new(BinaryTranslation::new(state, map, shadow, firmware))
+                        let vcpu = BinaryTranslation::new(state, map, shadow, firmware);
+                        Box::new(vcpu.with_translated_users(config.translate_user))
                     }
                     TechniqueKind::FourRings => {
                         Box::new(FourRings::new(state, map, shadow, firmware))

@@ -30,16 +30,20 @@ pub enum View {
     /// Guest-physical addresses for the supervisor mode of such a guest, which must not find user
     /// pages; its user mode has [`Self::Bare`].
     BareSupervisor,
+    /// Guest-physical addresses for the user mode of a guest whose supervisor mode has
+    /// [`Self::Bare`]: what a monitor maps for one of them is not for the other.
+    BareUser,
 }
 
 impl View {
     /// The number of views.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// The view that the guest's state calls for.
     pub fn of(guest: &Supervisor) -> Self {
         if satp::mode(guest.translation) == satp::BARE {
-            return Self::Bare;
+            let is_user = guest.privilege == Privilege::User;
+            return if is_user { Self::BareUser } else { Self::Bare };
         }
         let sum = guest.status & status::SUM != 0;
         let mxr = guest.status & status::MXR != 0;
@@ -65,7 +69,7 @@ impl View {
         let all = flags & (READ | WRITE | EXECUTE);
         let user_page = flags & USER != 0;
         match (self, user_page) {
-            (Self::Bare | Self::Both | Self::BareSupervisor, _)
+            (Self::Bare | Self::BareUser | Self::Both | Self::BareSupervisor, _)
             | (Self::User, true)
             | (Self::Supervisor | Self::SupervisorUser | Self::SupervisorUserExecutable, false) => {
                 all
@@ -159,5 +163,7 @@ mod tests {
         assert_eq!(View::of(&guest), View::SupervisorUserExecutable);
         guest.privilege = Privilege::User;
         assert_eq!(View::of(&guest), View::User);
+        guest.translation = 0;
+        assert_eq!(View::of(&guest), View::BareUser);
     }
 }

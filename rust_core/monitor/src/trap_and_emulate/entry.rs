@@ -83,7 +83,7 @@ impl TrapAndEmulate {
 
     /// The guest reads `time` itself where it may; the other counters are emulated, because the
     /// pCPU counts for all its guests and for the monitor.
-    fn readable_counters(&self) -> u64 {
+    pub(crate) fn readable_counters(&self) -> u64 {
         match self.life.guest.privilege {
             Privilege::User => self.life.guest.counter_enable & counter::TIME,
             _ => counter::TIME,

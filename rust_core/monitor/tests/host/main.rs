@@ -19,4 +19,5 @@ mod privileged;
 mod processors;
 mod support;
 mod traced;
+mod translated_users;
 mod translation;

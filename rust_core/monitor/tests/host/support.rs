@@ -80,6 +80,7 @@ pub fn config(cell: impl Into<Cell>, memory_bytes: u64, bootargs: &str) -> VmCon
         network: false,
         console: false,
         large_pages: false,
+        translate_user: false,
         entropy_seed: 1,
     }
 }

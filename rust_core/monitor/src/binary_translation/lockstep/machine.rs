@@ -105,6 +105,7 @@ impl Machine {
             network: false,
             console: false,
             large_pages: false,
+            translate_user: false,
             entropy_seed: 1,
         };
         let disk = guest.disk.clone();
