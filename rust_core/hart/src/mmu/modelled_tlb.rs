@@ -11,6 +11,7 @@ use super::pte::Pte;
 use super::regime::Regime;
 use super::space::Space;
 use crate::timing::TlbShape;
+use std::ops::Range;
 
 /// Page-table levels of Sv48, hence page sizes.
 const LEVELS: usize = 4;
@@ -44,10 +45,6 @@ impl TlbEntry {
         self.pte.ppn() << 12 | (va & !self.mask())
     }
 
-    fn covers(&self, va: u64) -> bool {
-        (self.base ^ va) & self.mask() == 0
-    }
-
     /// Whether it permits the access, accessed and dirty bits included.
     #[inline]
     pub(crate) fn answers(&self, access: Access, regime: &Regime) -> bool {
@@ -73,31 +70,34 @@ pub(crate) fn page_mask(level: usize) -> u64 {
     u64::MAX << (12 + 9 * level)
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Way {
-    /// When the entry came in; the smallest leaves first. Below the TLB's `oldest_stamp` it has
-    /// left already.
-    stamp: u64,
-    entry: TlbEntry,
+/// The tag of the page of this level that `va` lies in.
+fn tag_of(va: u64, level: usize) -> u64 {
+    va & page_mask(level) | level as u64
 }
 
-const EMPTY: Way = Way {
-    stamp: 0,
-    entry: TlbEntry {
-        base: 0,
-        space: Space::host(0),
-        level: 0,
-        fence_level: 0,
-        pte: Pte(0),
-        second: None,
-    },
+/// The tag of no page: no level has this number.
+const NO_TAG: u64 = u64::MAX;
+
+const NO_ENTRY: TlbEntry = TlbEntry {
+    base: 0,
+    space: Space::host(0),
+    level: 0,
+    fence_level: 0,
+    pte: Pte(0),
+    second: None,
 };
 
 /// A modelled TLB.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelledTlb {
-    /// Set after set.
-    ways: Vec<Way>,
+    /// What each place holds, set after set. Places are searched by tag and by stamp, which for that
+    /// stand apart from the entries, close together.
+    entries: Vec<TlbEntry>,
+    /// The page that each place maps.
+    tags: Vec<u64>,
+    /// When the entry of each place came in; the smallest leaves first. Below `oldest_stamp` it has
+    /// left already.
+    stamps: Vec<u64>,
     sets: u64,
     ways_per_set: usize,
     next_stamp: u64,
@@ -118,7 +118,9 @@ impl ModelledTlb {
         let ways_per_set = shape.ways.clamp(1, shape.entries.max(1));
         let sets = (shape.entries / ways_per_set).max(1);
         Self {
-            ways: vec![EMPTY; sets * ways_per_set],
+            entries: vec![NO_ENTRY; sets * ways_per_set],
+            tags: vec![NO_TAG; sets * ways_per_set],
+            stamps: vec![0; sets * ways_per_set],
             sets: sets as u64,
             ways_per_set,
             next_stamp: 1,
@@ -131,7 +133,7 @@ impl ModelledTlb {
 
     /// The entry that translates `va` in this address space; the smallest page if several do.
     pub(crate) fn lookup(&self, va: u64, space: Space) -> Option<&TlbEntry> {
-        self.find(va, space).map(|position| &self.ways[position].entry)
+        self.find(va, space).map(|position| &self.entries[position])
     }
 
     /// Removes the entry that [`ModelledTlb::lookup`] finds.
@@ -144,10 +146,12 @@ impl ModelledTlb {
     /// some address space would find beside the new one give way to it.
     pub(crate) fn insert(&mut self, entry: TlbEntry) -> Option<TlbEntry> {
         let set = self.set_of(entry.base, entry.level);
-        self.vacate_rivals(set, &entry);
-        let oldest = self.positions(set).min_by_key(|position| self.ways[*position].stamp)?;
+        self.vacate_rivals(set.clone(), &entry);
+        let oldest = set.min_by_key(|position| self.stamps[*position])?;
         let leaving = self.holds(oldest).then(|| self.vacate(oldest));
-        self.ways[oldest] = Way { stamp: self.next_stamp, entry };
+        self.entries[oldest] = entry;
+        self.tags[oldest] = tag_of(entry.base, entry.level);
+        self.stamps[oldest] = self.next_stamp;
         self.held[entry.level] += 1;
         self.next_stamp += 1;
         self.has_guests |= entry.space.is_guest();
@@ -170,8 +174,8 @@ impl ModelledTlb {
 
     /// Removes the chosen entries.
     pub(crate) fn clear_chosen(&mut self, is_chosen: impl Fn(&TlbEntry) -> bool) {
-        for position in 0..self.ways.len() {
-            if is_chosen(&self.ways[position].entry) && self.holds(position) {
+        for position in 0..self.entries.len() {
+            if is_chosen(&self.entries[position]) && self.holds(position) {
                 self.vacate(position);
             }
         }
@@ -189,9 +193,9 @@ impl ModelledTlb {
             if self.held[level] == 0 {
                 continue;
             }
-            for position in self.positions(self.set_of(va, level)) {
-                let entry = &self.ways[position].entry;
-                let matches = entry.level == level && entry.covers(va) && is_chosen(entry);
+            let tag = tag_of(va, level);
+            for position in self.set_of(va, level) {
+                let matches = self.tags[position] == tag && is_chosen(&self.entries[position]);
                 if matches && self.holds(position) {
                     ended(&self.vacate(position));
                 }
@@ -208,8 +212,8 @@ impl ModelledTlb {
         is_chosen: impl Fn(&TlbEntry) -> bool,
         mut ended: impl FnMut(&TlbEntry),
     ) {
-        for position in 0..self.ways.len() {
-            let entry = &self.ways[position].entry;
+        for position in 0..self.entries.len() {
+            let entry = &self.entries[position];
             let covers = (entry.base ^ va) & page_mask(entry.fence_level) == 0;
             if entry.is_part() && covers && is_chosen(entry) && self.holds(position) {
                 ended(&self.vacate(position));
@@ -219,43 +223,45 @@ impl ModelledTlb {
 
     fn find(&self, va: u64, space: Space) -> Option<usize> {
         (0..LEVELS).filter(|level| self.held[*level] != 0).find_map(|level| {
-            self.positions(self.set_of(va, level)).find(|position| {
-                let entry = &self.ways[*position].entry;
-                entry.level == level
-                    && entry.covers(va)
-                    && entry.belongs_to(space)
+            let tag = tag_of(va, level);
+            self.set_of(va, level).find(|position| {
+                self.tags[*position] == tag
+                    && self.entries[*position].belongs_to(space)
                     && self.holds(*position)
             })
         })
     }
 
     fn holds(&self, position: usize) -> bool {
-        self.ways[position].stamp >= self.oldest_stamp
+        self.stamps[position] >= self.oldest_stamp
     }
 
     fn vacate(&mut self, position: usize) -> TlbEntry {
-        let way = std::mem::replace(&mut self.ways[position], EMPTY);
-        self.held[way.entry.level] -= 1;
-        way.entry
+        let entry = self.entries[position];
+        self.held[entry.level] -= 1;
+        self.tags[position] = NO_TAG;
+        self.stamps[position] = 0;
+        entry
     }
 
-    fn vacate_rivals(&mut self, set: usize, new: &TlbEntry) {
-        for position in self.positions(set) {
-            let entry = &self.ways[position].entry;
-            let same_page = entry.level == new.level && entry.base == new.base;
+    fn vacate_rivals(&mut self, set: Range<usize>, new: &TlbEntry) {
+        let tag = tag_of(new.base, new.level);
+        for position in set {
+            if self.tags[position] != tag {
+                continue;
+            }
+            let entry = &self.entries[position];
             let shared = new.pte.is_global() && new.space.shares_global(entry.space);
             let same_space = shared || entry.belongs_to(new.space);
-            if same_page && same_space && self.holds(position) {
+            if same_space && self.holds(position) {
                 self.vacate(position);
             }
         }
     }
 
-    fn set_of(&self, va: u64, level: usize) -> usize {
-        ((va >> (12 + 9 * level)) % self.sets) as usize
-    }
-
-    fn positions(&self, set: usize) -> std::ops::Range<usize> {
+    /// The places for a page of this level that `va` lies in.
+    fn set_of(&self, va: u64, level: usize) -> Range<usize> {
+        let set = ((va >> (12 + 9 * level)) % self.sets) as usize;
         set * self.ways_per_set..(set + 1) * self.ways_per_set
     }
 }
