@@ -158,11 +158,14 @@ pub(super) fn conflicting(conflict: Conflict) -> Guest {
 #[test]
 fn the_cache_makes_way_for_what_the_guest_maps() {
     for conflict in Conflict::ALL {
-        for paging in pagings() {
-            let coverage = execute(&conflicting(conflict), *paging, &format!("{conflict:?}"));
-            let range = |pc: &u64| (HIGHEST - 1 - pc) / STRIDE;
-            let ranges: BTreeSet<_> = coverage.kernel.keys().map(range).collect();
-            assert!(ranges.into_iter().eq(0..RANGES), "{conflict:?}");
+        for translates_users in [false, true] {
+            let guest = Guest { translates_users, ..conflicting(conflict) };
+            for paging in pagings() {
+                let coverage = execute(&guest, *paging, &format!("{conflict:?}"));
+                let range = |pc: &u64| (HIGHEST - 1 - pc) / STRIDE;
+                let ranges: BTreeSet<_> = coverage.kernel.keys().map(range).collect();
+                assert!(ranges.into_iter().eq(0..RANGES), "{conflict:?}");
+            }
         }
     }
 }
@@ -198,10 +201,13 @@ fn the_cache_is_not_there_for_the_guest() {
         });
     }
     let guest = small.finish();
-    for paging in pagings() {
-        let coverage = execute(&guest, *paging, "not there");
-        // It never had to make way.
-        assert!(coverage.kernel.keys().all(|pc| (HIGHEST - 1 - pc) / STRIDE == 0));
+    for translates_users in [false, true] {
+        let guest = Guest { translates_users, ..guest.clone() };
+        for paging in pagings() {
+            let coverage = execute(&guest, *paging, "not there");
+            // It never had to make way.
+            assert!(coverage.kernel.keys().all(|pc| (HIGHEST - 1 - pc) / STRIDE == 0));
+        }
     }
 }
 

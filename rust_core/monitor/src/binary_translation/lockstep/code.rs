@@ -136,7 +136,9 @@ fn code_written_by_a_user() {
         small.user(MAPPED + PAGE, writer);
         small.call(MAPPED);
     }
-    run(&small.finish(), "user");
+    let guest = small.finish();
+    run(&Guest { translates_users: true, ..guest.clone() }, "translated user");
+    run(&guest, "user");
 }
 
 /// A function writes its own next instruction, the one right behind the one that writes.

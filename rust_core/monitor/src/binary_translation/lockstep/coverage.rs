@@ -2,6 +2,7 @@
 
 use crate::binary_translation::emitter::{Action, CALL, Fix, Position};
 use crate::binary_translation::sheet::Owner;
+use dcsim_hart::Privilege;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a place in the cache is for.
@@ -69,8 +70,8 @@ impl Kind {
     }
 }
 
-/// A place with what is there: places are used again.
-pub(super) type Key = (u64, u32, u64);
+/// A place with what is there, as places are used again, and with the mode that executes it.
+pub(super) type Key = (u64, u32, u64, Privilege);
 
 /// What was executed.
 #[derive(Clone, Debug, Default)]

@@ -93,6 +93,7 @@ impl Saved {
         (life.guest, life.pc, life.reason) = (self.guest, self.pc, self.reason);
         (life.resting, life.resume) = (self.resting, self.resume);
         life.phase = Phase::Enter;
+        translator.face_mode();
         translator.loan = self.loan;
         (translator.float_is_open, translator.origin) = (self.float_is_open, self.origin);
         (translator.is_strict, translator.step) = (self.is_strict, self.step);

@@ -9,6 +9,7 @@ use super::mixed;
 use super::pair::Pair;
 use crate::config::{MarkUpdates, PagingKind, TechniqueKind};
 use dcsim_hart::IsaProfile::{self, Rv64gc, Rv64gcLegacy, Rv64gcLegacySilent};
+use dcsim_hart::Privilege;
 use std::collections::BTreeMap;
 
 /// The guest kernel.
@@ -111,5 +112,30 @@ fn a_host_short_of_frames_changes_nothing() {
                 execute(&guest, *paging, &format!("seed {seed}"));
             }
         }
+    }
+}
+
+/// With users that are translated as well nothing but translated code executes.
+#[test]
+fn translated_users_are_precise_at_every_instruction() {
+    let isa_of = |seed: u64| [Rv64gc, Rv64gcLegacySilent, Rv64gcLegacy][seed as usize % 3];
+    for paging in pagings() {
+        let programs = ["init=privread", "init=float steps=5"];
+        let more: &[&str] = if length() > 1 { &["init=forkwait n=1 pages=1"] } else { &[] };
+        let mut guests: Vec<_> = programs.iter().chain(more).map(|name| kernel(name)).collect();
+        for guest in &mut guests {
+            guest.isa = Rv64gcLegacy;
+        }
+        let others = (0..6 * length()).map(|seed| Guest { isa: isa_of(seed), ..generated(seed) });
+        guests.extend(others);
+        let mut of_users = 0;
+        for (number, guest) in guests.into_iter().enumerate() {
+            let guest = Guest { translates_users: true, ..guest };
+            let coverage = execute(&guest, *paging, &format!("guest {number}"));
+            assert!(coverage.user.is_empty(), "guest {number}");
+            let modes = coverage.faulted.iter().map(|(.., mode)| *mode);
+            of_users += modes.filter(|mode| *mode == Privilege::User).count();
+        }
+        assert!(of_users > 500, "{of_users}");
     }
 }

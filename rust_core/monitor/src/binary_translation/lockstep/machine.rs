@@ -39,6 +39,8 @@ pub(super) struct Guest {
     pub(super) mark_updates: MarkUpdates,
     /// The instruction set of its harts.
     pub(super) isa: IsaProfile,
+    /// Whether code of its users is translated, too.
+    pub(super) translates_users: bool,
     /// The memory of a host with a monitor.
     pub(super) host_bytes: u64,
     /// Every so many reservations of frames fail there once, unless it is 0.
@@ -56,6 +58,7 @@ impl Guest {
             disk_delay: 0,
             mark_updates: MarkUpdates::Hardware,
             isa: IsaProfile::Rv64gc,
+            translates_users: false,
             host_bytes: 24 * MIB,
             failures: 0,
         }
@@ -105,7 +108,7 @@ impl Machine {
             network: false,
             console: false,
             large_pages: false,
-            translate_user: false,
+            translate_user: guest.translates_users && !is_bare,
             entropy_seed: 1,
         };
         let disk = guest.disk.clone();

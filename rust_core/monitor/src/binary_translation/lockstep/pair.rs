@@ -10,7 +10,6 @@ use crate::config::{PagingKind, TechniqueKind};
 use crate::cpu_state::CpuState;
 use crate::supervisor::Supervisor;
 use crate::technique::Phase;
-use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::status;
 
 /// No guest here executes more.
@@ -160,7 +159,9 @@ impl Pair {
         let mut supervisor = translator.base.life.guest.clone();
         let (mut pc, mut x) = (hart.pc, hart.x);
         if translator.loan.is_out() {
-            take_over(hart, &mut supervisor);
+            if translator.in_kernel() {
+                take_over(hart, &mut supervisor);
+            }
         } else {
             supervisor.status = supervisor.status & !status::FS | hart.csrs.mstatus & status::FS;
         }
@@ -205,9 +206,8 @@ impl Pair {
     /// Notes where the hart is; injects faults if it has not been there.
     fn visit(&mut self) -> Result<(), String> {
         let Some(place) = self.place() else {
-            let privilege = self.translated.translation().base.life.guest.privilege;
-            let own = privilege == Privilege::User;
-            return if own { Ok(()) } else { Err("the kernel is outside the cache".to_owned()) };
+            let is_direct = !self.translated.translation().is_translated_mode();
+            return if is_direct { Ok(()) } else { Err("the guest left the cache".to_owned()) };
         };
         if !self.translated.is_mapped(place) {
             // It is not going to be executed, but looked at.
@@ -218,7 +218,7 @@ impl Pair {
         let translator = self.translated.translation();
         let position = translator.position(place);
         let owner = translator.cache.sheets.get(place).map(|sheet| sheet.owner);
-        let key = (place, bits, position.guest);
+        let key = (place, bits, position.guest, translator.base.life.guest.privilege);
         self.visited = Some(key);
         if self.coverage.executed.contains_key(&key) {
             return Ok(());
