@@ -2,11 +2,12 @@
 //!
 //! * this file: what a host is, VMs coming and going;
 //! * [`run`]: advancing pCPUs up to the next event;
-//! * [`devices`]: completions, packets, consoles;
+//! * [`devices`]: completions, packets, consoles; [`dirty_log`]: pages that VMs wrote;
 //! * [`processor`]: putting vCPUs on pCPUs, paths of host software;
 //! * [`snapshot`]: saving and restoring VMs.
 
 mod devices;
+mod dirty_log;
 #[cfg(test)]
 mod inside;
 mod processor;
@@ -27,7 +28,7 @@ use crate::hardware_assisted::paging::Paging;
 use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
-use crate::paravirtual::{self, Offer, abi::announces_interface};
+use crate::paravirtual::{self, Offer, abi::check_announcement};
 use crate::pcpu::Pcpu;
 use crate::profile::HardwareProfile;
 use crate::shadow::Shadow;
@@ -211,8 +212,8 @@ impl Host {
     ) -> Result<VmId, HostError> {
         let board_config = self.board_config(&config, disk);
         let plan = Plan::read(kernel).map_err(image_error)?;
-        if config.technique.needs_interface() && !announces_interface(kernel) {
-            return Err(HostError::Refused(no_interface()));
+        if config.technique.needs_interface() {
+            check_announcement(kernel).map_err(HostError::Refused)?;
         }
         let tree = device_tree(&board_config).map_err(|e| HostError::Image(e.to_string()))?;
         self.add_vm(store, config, &board_config, |memory, ram_bytes| {
@@ -455,15 +456,6 @@ impl Host {
     }
 }
 
-/// Why a kernel that does not know of monitors is refused.
-fn no_interface() -> String {
-    format!(
-        "the technique `paravirtual` needs a kernel that was made for it, and this one does not \
-         announce that (an ELF section `{}`): the interface would have to be added to its source",
-        paravirtual::abi::NOTE_SECTION
-    )
-}
-
 /// 16 GiB: more than any guest here needs, and small enough for every table to be made.
 const MOST_GUEST_PAGES: u64 = 1 << 22;
 
@@ -472,25 +464,6 @@ fn image_error(error: ImageError) -> HostError {
     match error {
         ImageError::Memory(_) => HostError::Refused(format!("the guest's memory: {error}")),
         _ => HostError::Image(error.to_string()),
-    }
-}
-
-/// The dirty log.
-impl Host {
-    /// Pages of a VM written since the last call, in order; begins a new log.
-    pub fn take_dirty_pages(&mut self, vm: VmId) -> Result<Vec<u64>, HostError> {
-        self.vm(vm)?;
-        self.collect_dirty();
-        Ok(std::mem::take(self.dirty.entry(vm).or_default()).into_iter().collect())
-    }
-
-    /// Sorts the frames' dirty marks by guest page.
-    fn collect_dirty(&mut self) {
-        for number in self.frames.take_dirty() {
-            if let Some(FrameOwner::Guest { vm, page }) = self.allocator.owner(number) {
-                self.dirty.entry(vm).or_default().insert(page);
-            }
-        }
     }
 }
 

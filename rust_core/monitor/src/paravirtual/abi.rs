@@ -140,7 +140,14 @@ impl Operation {
 /// What a call gives back: a value, or why it was refused.
 pub type Reply = Result<u64, SbiError>;
 
-/// Whether an ELF image has the note.
-pub fn announces_interface(image: &[u8]) -> bool {
-    dcsim_machine::loader::has_section(image, NOTE_SECTION)
+/// Refuses an image that does not announce the interface, saying why.
+pub fn check_announcement(image: &[u8]) -> Result<(), String> {
+    if dcsim_machine::loader::has_section(image, NOTE_SECTION) {
+        return Ok(());
+    }
+    Err(format!(
+        "the technique `paravirtual` needs a kernel that was made for it, and this one does not \
+         announce that (an ELF section `{NOTE_SECTION}`): the interface would have to be added to \
+         its source"
+    ))
 }
