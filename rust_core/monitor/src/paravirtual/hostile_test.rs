@@ -2,7 +2,7 @@
 //! its own only, and never let it write a table.
 
 use super::Paravirtual;
-use super::abi::EXTENSION;
+use super::abi::{EXTENSION, WINDOW};
 use super::large;
 use super::record::Record;
 use super::test_world::{VM, World};
@@ -188,6 +188,21 @@ fn a_hole_made_on_purpose_is_found() {
         let found = guest.audit(&Memory { store, frames }, allocator, VM);
         assert!(found.is_err(), "{hole:#x}");
     }
+}
+
+/// What is left of the window in an address space, programs use as well if the kernel is in user mode.
+#[test]
+fn a_window_that_is_open_to_programs_is_found() {
+    let (mut world, mut guest) = world_and_guest(IsaProfile::Rv64gcLegacy);
+    assert_eq!(apply(&mut world, &mut guest, &[[MEMORY_BASE | 2, 0]]), 0);
+    check(&mut world, &guest);
+    let root = guest.map.frame(&world.memory(), 0).unwrap();
+    let offset = entry::index(WINDOW + MEMORY_BASE, 2) * 8;
+    let pointer = PhysicalAddress(guest.window.kernel.0 + offset);
+    let pointer = world.memory().read_u64(pointer).unwrap();
+    world.memory().write_u64(PhysicalAddress(root.0 + offset), pointer).unwrap();
+    let World { store, frames, allocator, .. } = &mut world;
+    assert!(guest.audit(&Memory { store, frames }, allocator, VM).is_err());
 }
 
 #[test]
