@@ -4,6 +4,7 @@
 // come from our own build, so their ELF headers are asserted rather than checked.
 #include "program.h"
 
+#include "elf.h"
 #include "layout.h"
 #include "memory.h"
 #include "print.h"
@@ -17,25 +18,6 @@ extern const uint64_t program_count;
 
 #define PROGRAM_LIMIT 64
 static unsigned instances[PROGRAM_LIMIT];
-
-// ELF-64 (System V ABI, chapter 4), as far as needed.
-struct elf_header {
-    uint8_t identification[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, segments_offset, sections_offset;
-    uint32_t flags;
-    uint16_t header_bytes, segment_bytes, segment_count;
-};
-
-struct elf_segment {
-    uint32_t type, flags;
-    uint64_t offset, address, physical, file_bytes, memory_bytes, alignment;
-};
-
-#define SEGMENT_LOAD 1
-#define SEGMENT_EXECUTE 1
-#define SEGMENT_WRITE 2
 
 bool arguments_add(struct arguments *arguments, const char *word) {
     size_t bytes = strlen(word) + 1;
@@ -64,14 +46,14 @@ unsigned program_next_instance(const struct program *program) {
 // share a page: the programs' linker script sees to both.
 static struct area segment_area(const struct program *program, const struct elf_segment *segment) {
     uint64_t permissions = ENTRY_READ;
-    permissions |= segment->flags & SEGMENT_WRITE ? ENTRY_WRITE : 0;
-    permissions |= segment->flags & SEGMENT_EXECUTE ? ENTRY_EXECUTE : 0;
+    permissions |= segment->flags & ELF_SEGMENT_WRITE ? ENTRY_WRITE : 0;
+    permissions |= segment->flags & ELF_SEGMENT_EXECUTE ? ENTRY_EXECUTE : 0;
     return (struct area){
-        .start = page_down(segment->address),
-        .end = page_up(segment->address + segment->memory_bytes),
+        .start = page_down(segment->virtual_address),
+        .end = page_up(segment->virtual_address + segment->memory_bytes),
         .permissions = permissions,
         .image = program->image + segment->offset,
-        .image_address = segment->address,
+        .image_address = segment->virtual_address,
         .image_bytes = segment->file_bytes,
     };
 }
@@ -83,7 +65,7 @@ static uint64_t add_segments(const struct program *program, struct address_space
     uint64_t end = 0;
     ASSERT(memcmp(header->identification, "\177ELF", 4) == 0);
     for (int i = 0; i < header->segment_count; i++, segment++) {
-        if (segment->type != SEGMENT_LOAD || segment->memory_bytes == 0)
+        if (segment->type != ELF_SEGMENT_LOAD || segment->memory_bytes == 0)
             continue;
         const struct area *area = address_space_add(space, segment_area(program, segment));
         ASSERT(area && area->start >= USER_START);

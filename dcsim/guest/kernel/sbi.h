@@ -1,18 +1,11 @@
-// Calls to the firmware (RISC-V Supervisor Binary Interface 2.0).
+// What the kernel asks of the firmware.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct sbi_result {
-    int64_t error;  // 0: none
-    uint64_t value;
-};
-
-// Any call: extension, function, arguments.
-struct sbi_result sbi_call(uint64_t extension, uint64_t function, uint64_t first, uint64_t second,
-                           uint64_t third);
+#include "sbi_call.h"
 
 // Calls the firmware at the given time-counter value, once. UINT64_MAX: never.
 void sbi_set_timer(uint64_t deadline);

@@ -9,13 +9,9 @@
 #define NOT_SUPPORTED (-2)
 #define INVALID_PARAMETER (-3)
 
-// Functions of the extensions.
+// The first and the last function of the base extension.
 #define BASE_VERSION 0
-#define BASE_PROBE 3
 #define BASE_LAST 6
-#define TIME_SET 0
-#define RESET_SYSTEM 0
-#define CONSOLE_WRITE 0
 
 #define VERSION_2_0 (2ul << 24)
 #define ECALL_BYTES 4
@@ -23,28 +19,28 @@
 // Registers with a part in a call.
 enum { A0 = 10, A1 = 11, A6 = 16, A7 = 17 };
 
-static const struct answer done = {0, 0}, unknown = {NOT_SUPPORTED, 0};
+static const struct sbi_result done = {0, 0}, unknown = {NOT_SUPPORTED, 0};
 
 static bool is_offered(uint64_t extension) {
-    return extension == FIRMWARE_BASE || extension == FIRMWARE_TIME ||
-           extension == FIRMWARE_RESET || extension == FIRMWARE_CONSOLE;
+    return extension == SBI_BASE || extension == SBI_TIME || extension == SBI_RESET ||
+           extension == SBI_CONSOLE;
 }
 
 // The version, the rest of the numbers, of which zero is as good as any, and what there is.
-static struct answer serve_base(uint64_t function, uint64_t argument) {
+static struct sbi_result serve_base(uint64_t function, uint64_t argument) {
     if (function > BASE_LAST)
         return unknown;
-    if (function == BASE_PROBE)
-        return (struct answer){0, is_offered(argument)};
-    return (struct answer){0, function == BASE_VERSION ? VERSION_2_0 : 0};
+    if (function == SBI_BASE_PROBE)
+        return (struct sbi_result){0, is_offered(argument)};
+    return (struct sbi_result){0, function == BASE_VERSION ? VERSION_2_0 : 0};
 }
 
-static struct answer serve_console(uint64_t function, uint64_t bytes, uint64_t address) {
-    if (function != CONSOLE_WRITE)
+static struct sbi_result serve_console(uint64_t function, uint64_t bytes, uint64_t address) {
+    if (function != SBI_CONSOLE_WRITE)
         return unknown;
     if (!guest_has_memory(address, bytes))
-        return (struct answer){INVALID_PARAMETER, 0};
-    return firmware_call(FIRMWARE_CONSOLE, function, bytes, (uint64_t)guest_pointer(address), 0);
+        return (struct sbi_result){INVALID_PARAMETER, 0};
+    return sbi_call(SBI_CONSOLE, function, bytes, (uint64_t)guest_pointer(address), 0);
 }
 
 // The guest's end is ours.
@@ -53,14 +49,15 @@ static _Noreturn void reset(uint64_t type, uint64_t reason) {
     firmware_reset(type, reason);
 }
 
-static struct answer serve(uint64_t extension, uint64_t function, uint64_t first, uint64_t second) {
-    if (extension == FIRMWARE_BASE)
+static struct sbi_result serve(uint64_t extension, uint64_t function, uint64_t first,
+                               uint64_t second) {
+    if (extension == SBI_BASE)
         return serve_base(function, first);
-    if (extension == FIRMWARE_CONSOLE)
+    if (extension == SBI_CONSOLE)
         return serve_console(function, first, second);
-    if (extension == FIRMWARE_RESET && function == RESET_SYSTEM)
+    if (extension == SBI_RESET && function == SBI_RESET_SYSTEM)
         reset(first, second);
-    if (extension != FIRMWARE_TIME || function != TIME_SET)
+    if (extension != SBI_TIME || function != SBI_TIME_SET)
         return unknown;
     vcpu_set_timer(first);
     return done;
@@ -68,7 +65,7 @@ static struct answer serve(uint64_t extension, uint64_t function, uint64_t first
 
 void calls_serve(void) {
     uint64_t *x = WORLD.x;
-    struct answer answer = serve(x[A7], x[A6], x[A0], x[A1]);
+    struct sbi_result answer = serve(x[A7], x[A6], x[A0], x[A1]);
     x[A0] = (uint64_t)answer.error;
     x[A1] = answer.value;
     vcpu.pc += ECALL_BYTES;

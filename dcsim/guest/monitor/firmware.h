@@ -1,23 +1,9 @@
-// The firmware below the monitor (RISC-V Supervisor Binary Interface 2.0), and what its guest finds in
-// its place.
+// What the monitor asks of the firmware below.
 #pragma once
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#define FIRMWARE_BASE 0x10
-#define FIRMWARE_TIME 0x54494d45
-#define FIRMWARE_RESET 0x53525354
-#define FIRMWARE_CONSOLE 0x4442434e
-
-struct answer {
-    int64_t error;
-    uint64_t value;
-};
-
-// A call: extension, function, arguments.
-struct answer firmware_call(uint64_t extension, uint64_t function, uint64_t first, uint64_t second,
-                            uint64_t third);
+#include "sbi_call.h"
 
 // Interrupts the monitor at the given time-counter value, once. UINT64_MAX: never.
 void firmware_set_timer(uint64_t deadline);

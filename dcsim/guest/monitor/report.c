@@ -4,14 +4,13 @@
 #include "format.h"
 #include "machine.h"
 
-#define CONSOLE_WRITE 0
 #define RESET_SHUTDOWN 0
 #define REASON_FAILURE 1
 
 static void console_write(const char *bytes, size_t size) {
     while (size) {
-        struct answer written =
-            firmware_call(FIRMWARE_CONSOLE, CONSOLE_WRITE, size, (uint64_t)bytes, 0);
+        struct sbi_result written =
+            sbi_call(SBI_CONSOLE, SBI_CONSOLE_WRITE, size, (uint64_t)bytes, 0);
         if (written.error || written.value == 0)
             return;
         bytes += written.value;
