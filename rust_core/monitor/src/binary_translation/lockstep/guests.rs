@@ -120,9 +120,9 @@ fn a_host_short_of_frames_changes_nothing() {
 fn translated_users_are_precise_at_every_instruction() {
     let isa_of = |seed: u64| [Rv64gc, Rv64gcLegacySilent, Rv64gcLegacy][seed as usize % 3];
     for paging in pagings() {
-        let programs = ["init=privread", "init=float steps=5"];
-        let more: &[&str] = if length() > 1 { &["init=forkwait n=1 pages=1"] } else { &[] };
-        let mut guests: Vec<_> = programs.iter().chain(more).map(|name| kernel(name)).collect();
+        let programs = ["init=privread", "init=float steps=5", "init=forkwait n=1 pages=1"];
+        let count = if length() > 1 { programs.len() } else { 1 };
+        let mut guests: Vec<_> = programs[..count].iter().map(|name| kernel(name)).collect();
         for guest in &mut guests {
             guest.isa = Rv64gcLegacy;
         }
