@@ -249,12 +249,6 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     /// free; the handler behind the meter pays.
     fn reclaim(&mut self, _: &mut Meter<'_>, _: &mut TableFrames<'_>, _wanted: u64) {}
 
-    /// Whether an address at which the pCPU executes is in translated code; `None` unless the
-    /// guest's kernel executes and is translated. For tests.
-    fn is_translated(&self, _pc: u64) -> Option<bool> {
-        None
-    }
-
     /// The registers of a vCPU that is on no pCPU.
     fn capture(&self, counters: &VmCounters) -> CpuState;
 

@@ -136,11 +136,6 @@ impl Technique for BinaryTranslation {
         }
     }
 
-    fn is_translated(&self, pc: u64) -> Option<bool> {
-        let executes = self.base.life.phase == Phase::Guest && self.is_translated_mode();
-        executes.then(|| self.place_in_guest(pc).is_some_and(|place| self.is_code(place)))
-    }
-
     fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator, vm: VmId) -> Result<(), String> {
         self.base.audit(memory, owners, vm)
     }
@@ -151,11 +146,6 @@ impl Technique for BinaryTranslation {
 }
 
 impl BinaryTranslation {
-    /// Whether there is a sheet at a place.
-    fn is_code(&self, place: sheet::Place) -> bool {
-        self.cache.sheets.get(place).is_some()
-    }
-
     /// One step: guest instructions, translated or not, up to the next trap or to `until_cycles`.
     fn run_guest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         let run = if self.is_translated_mode() {

@@ -177,15 +177,6 @@ impl Host {
         Ok(&self.vm(vm)?.board)
     }
 
-    /// Where a VM's vCPU executes on its pCPU, if it is its kernel's translation that executes, and
-    /// whether that is a place in the translation cache. For tests.
-    pub fn translated_pc(&self, vm: VmId) -> Result<Option<(u64, bool)>, HostError> {
-        let vm = self.vm(vm)?;
-        let Some(pcpu) = vm.pcpu else { return Ok(None) };
-        let pc = self.pcpus[pcpu].hart.pc;
-        Ok(vm.technique.is_translated(pc).map(|translated| (pc, translated)))
-    }
-
     /// Gives back everything that refers to the store. To be called before the host is dropped.
     pub fn release(&mut self, store: &mut PageStore) {
         self.frames.release_all(store);

@@ -1,6 +1,5 @@
-//! What only binary translation has to get right: that nothing but translated code executes, that
-//! its state is the guest's at every instruction, code that changes, and harts on which sensitive
-//! instructions do not trap.
+//! What only binary translation has to get right: that its state is the guest's wherever it is
+//! interrupted, code that changes, and harts on which sensitive instructions do not trap.
 
 use crate::assembly::{Assembler, x};
 use crate::support::{LIMIT_NS, MIB, Model, config, kernel, profile, run_alone};
@@ -11,7 +10,6 @@ use dcsim_machine::random::Random;
 use dcsim_memory::PageStore;
 use dcsim_monitor::TechniqueKind::{self, BareMetal, BinaryTranslation};
 use dcsim_monitor::{ExitKind, HardwareProfile, Host, VmId, VmState};
-use std::collections::BTreeMap;
 
 /// No clock tick comes in the time that the guests here run, so they execute the same
 /// instructions wherever they run.
@@ -63,21 +61,6 @@ impl Stepper {
     fn console(&mut self) -> String {
         String::from_utf8(self.host.console_output(self.vm).unwrap()).unwrap()
     }
-}
-
-#[test]
-fn every_instruction_of_the_kernel_lies_in_the_translation_cache() {
-    let mut guest = Stepper::new(&format!("{QUIET} init=syscalls n=5"));
-    let mut histogram: BTreeMap<u64, u64> = BTreeMap::new();
-    while !guest.is_over {
-        if let Some((pc, is_translated)) = guest.host.translated_pc(guest.vm).unwrap() {
-            assert!(is_translated, "{pc:x}");
-            *histogram.entry(pc).or_default() += 1;
-        }
-        guest.step();
-    }
-    assert!(histogram.len() > 1000, "{}", histogram.len());
-    assert!(guest.console().contains("result syscalls"));
 }
 
 /// The vCPU is taken off its pCPU after random numbers of instructions: its state must be that at
