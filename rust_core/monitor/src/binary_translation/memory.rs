@@ -5,7 +5,7 @@ use super::cache::CodePage;
 use super::emitter::{Action, CALL, Fix, Position, length_of};
 use super::fetch::Fetched;
 use super::hole::{Hole, is_open};
-use super::sheet::{Owner, PAGE, Place};
+use super::sheet::{Owner, PAGE, Place, Sheet};
 use super::vcpu::BinaryTranslation;
 use crate::assumed;
 use crate::emulator::Emulator;
@@ -44,7 +44,7 @@ impl BinaryTranslation {
         let reason = Handled::Resume(ExitReason::TranslationMap);
         let owner = self.cache.sheets.get(place).map(|sheet| sheet.owner);
         let Some(Owner::Page(number)) = owner else {
-            self.map_sheet(site, place, &[])?;
+            self.map_sheets(site, place, &[])?;
             return Ok(reason);
         };
         let code = self.cache.code(number).cloned();
@@ -58,7 +58,7 @@ impl BinaryTranslation {
         };
         match self.walk_code(site, position.guest, code.physical.len())? {
             Ok(originals) if self.are_in(&originals, &code) => {
-                self.map_sheet(site, place, &originals)?;
+                self.map_sheets(site, place, &originals)?;
             }
             Ok(_) => (self.at, self.is_strict) = (None, true),
             Err(fault) => {
@@ -67,6 +67,27 @@ impl BinaryTranslation {
             }
         }
         Ok(reason)
+    }
+
+    /// Maps the sheet of a place, and at once what is as valid as that and will be needed soon: the
+    /// other sheets of its page, and the sieve. All are mapped by one table.
+    fn map_sheets(
+        &mut self,
+        site: &mut Site<'_>,
+        place: Place,
+        originals: &[Original],
+    ) -> Result<(), HostError> {
+        self.map_sheet(site, place, originals)?;
+        let sheets = &self.cache.sheets;
+        let owner = sheets.get(place).map(|sheet| sheet.owner);
+        let is_valid = |sheet: &Sheet| Some(sheet.owner) == owner || sheet.owner == Owner::Sieve;
+        let others = sheets
+            .iter()
+            .filter(|(start, sheet)| *start != place - place % PAGE && is_valid(sheet));
+        for start in others.map(|(start, _)| start).collect::<Vec<_>>() {
+            self.map_sheet(site, start, &[])?;
+        }
+        Ok(())
     }
 
     /// Whether originals are where code was translated from.
