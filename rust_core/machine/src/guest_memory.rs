@@ -67,11 +67,11 @@ pub trait GuestMemory {
 
 impl GuestMemory for Memory<'_> {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), GuestMemoryError> {
-        Memory::read(self, PhysicalAddress(address), buffer).map_err(|e| from_memory(address, e))
+        self.device_read(PhysicalAddress(address), buffer).map_err(|e| from_memory(address, e))
     }
 
     fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), GuestMemoryError> {
-        Memory::write(self, PhysicalAddress(address), bytes).map_err(|e| from_memory(address, e))
+        self.device_write(PhysicalAddress(address), bytes).map_err(|e| from_memory(address, e))
     }
 
     fn reserve(&mut self, ranges: &[GuestRange]) -> Result<(), GuestMemoryError> {

@@ -1,7 +1,8 @@
 //! The frames of one machine: which page of the store each frame holds.
 
-use crate::{PAGE_BYTES, PageId, PageStore, PhysicalAddress, StoreFull};
+use crate::{PAGE_BYTES, PageId, PageStore, PhysicalAddress, StoreFull, Use, Witness};
 use std::collections::TryReserveError;
+use std::sync::Arc;
 
 /// The physical memory of a machine: frames from a base address upwards, each holding a page.
 ///
@@ -13,6 +14,7 @@ pub struct Frames {
     /// One bit a frame: written since the log was last taken.
     dirty: Vec<u64>,
     generation: u64,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 impl Frames {
@@ -24,6 +26,7 @@ impl Frames {
             pages: vec![PageId::ZERO; count],
             dirty: vec![0; count.div_ceil(64)],
             generation: 0,
+            witness: None,
         }
     }
 
@@ -36,6 +39,26 @@ impl Frames {
         frames.pages.resize(count, PageId::ZERO);
         frames.dirty.resize(count.div_ceil(64), 0);
         Ok(frames)
+    }
+
+    /// Tells a witness of every access from now on, or nobody. Offsets that were taken before end.
+    pub fn watch(&mut self, witness: Option<Arc<dyn Witness>>) {
+        self.witness = witness;
+        self.generation += 1;
+    }
+
+    /// Whether a witness has to be told of every access.
+    #[inline]
+    pub fn is_watched(&self) -> bool {
+        self.witness.is_some()
+    }
+
+    /// Tells the witness, if there is one, of an access.
+    #[inline]
+    pub(crate) fn tell(&self, purpose: Use, address: PhysicalAddress) {
+        if let Some(witness) = &self.witness {
+            witness.saw(purpose, address);
+        }
     }
 
     /// The address of the first frame.
@@ -85,6 +108,7 @@ impl Frames {
     pub fn replace(&mut self, store: &mut PageStore, address: PhysicalAddress, page: PageId) {
         match self.number_of(address) {
             Some(number) => {
+                self.tell(Use::Write, address);
                 self.set_page(store, number, page);
                 self.mark_dirty(number);
             }
@@ -100,7 +124,7 @@ impl Frames {
         Some(page)
     }
 
-    /// The same frames once more, all pages shared until one side writes.
+    /// The same frames once more, all pages shared until one side writes, and without a witness.
     pub fn clone_shared(&mut self, store: &mut PageStore) -> Self {
         for page in &self.pages {
             store.retain(*page);
@@ -111,6 +135,7 @@ impl Frames {
             pages: self.pages.clone(),
             dirty: self.dirty.clone(),
             generation: 0,
+            witness: None,
         }
     }
 

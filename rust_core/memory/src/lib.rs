@@ -24,12 +24,14 @@ mod error;
 mod frames;
 mod memory;
 mod store;
+mod witness;
 
 pub use address::PhysicalAddress;
 pub use error::MemoryError;
 pub use frames::Frames;
 pub use memory::Memory;
 pub use store::{PageId, PageStore, StoreFull};
+pub use witness::{Use, Witness};
 
 /// Bytes of a page, and of a frame.
 pub const PAGE_BYTES: usize = 4096;

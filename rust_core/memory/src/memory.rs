@@ -1,6 +1,6 @@
 //! Checked accesses to a machine's physical memory.
 
-use crate::{Frames, MemoryError, PAGE_BYTES, PageId, PageStore, PhysicalAddress};
+use crate::{Frames, MemoryError, PAGE_BYTES, PageId, PageStore, PhysicalAddress, Use};
 
 /// A machine's frames together with the store that holds their pages.
 ///
@@ -22,11 +22,29 @@ impl Memory<'_> {
 
     /// Fills `buffer` from `address` upwards; may cross pages.
     pub fn read(&self, address: PhysicalAddress, buffer: &mut [u8]) -> Result<(), MemoryError> {
+        self.read_for(Use::Read, address, buffer)
+    }
+
+    /// The same for a device.
+    pub fn device_read(
+        &self,
+        address: PhysicalAddress,
+        buffer: &mut [u8],
+    ) -> Result<(), MemoryError> {
+        self.read_for(Use::DeviceRead, address, buffer)
+    }
+
+    fn read_for(
+        &self,
+        purpose: Use,
+        address: PhysicalAddress,
+        buffer: &mut [u8],
+    ) -> Result<(), MemoryError> {
         self.check(address, buffer.len())?;
         let mut done = 0;
         while done < buffer.len() {
             let (position, length) = piece(address, done, buffer.len());
-            let start = self.readable_offset(position).ok_or(out_of_range(position, 1))?
+            let start = self.offset_for(purpose, position).ok_or(out_of_range(position, 1))?
                 + position.page_offset();
             buffer[done..done + length].copy_from_slice(&self.store.bytes()[start..start + length]);
             done += length;
@@ -36,12 +54,30 @@ impl Memory<'_> {
 
     /// Writes `bytes` from `address` upwards; may cross pages; all of it or nothing.
     pub fn write(&mut self, address: PhysicalAddress, bytes: &[u8]) -> Result<(), MemoryError> {
+        self.write_for(Use::Write, address, bytes)
+    }
+
+    /// The same for a device.
+    pub fn device_write(
+        &mut self,
+        address: PhysicalAddress,
+        bytes: &[u8],
+    ) -> Result<(), MemoryError> {
+        self.write_for(Use::DeviceWrite, address, bytes)
+    }
+
+    fn write_for(
+        &mut self,
+        purpose: Use,
+        address: PhysicalAddress,
+        bytes: &[u8],
+    ) -> Result<(), MemoryError> {
         self.check(address, bytes.len())?;
         self.reserve(address, bytes.len())?;
         let mut done = 0;
         while done < bytes.len() {
             let (position, length) = piece(address, done, bytes.len());
-            let start = self.writable_offset(position)? + position.page_offset();
+            let start = self.writable_offset_for(purpose, position)? + position.page_offset();
             self.store.bytes_mut()[start..start + length]
                 .copy_from_slice(&bytes[done..done + length]);
             done += length;
@@ -105,13 +141,40 @@ impl Memory<'_> {
     /// The offset in the store of the page that holds `address`, for reading.
     #[inline]
     pub fn readable_offset(&self, address: PhysicalAddress) -> Option<usize> {
-        self.frames.page_id(address).map(PageId::offset)
+        self.offset_for(Use::Read, address)
+    }
+
+    /// The same for a hart's walk of page tables.
+    #[inline]
+    pub fn table_offset(&self, address: PhysicalAddress) -> Option<usize> {
+        self.offset_for(Use::Walk, address)
+    }
+
+    #[inline]
+    fn offset_for(&self, purpose: Use, address: PhysicalAddress) -> Option<usize> {
+        let page = self.frames.page_id(address)?;
+        self.frames.tell(purpose, address);
+        Some(page.offset())
     }
 
     /// The offset in the store of the page that holds `address`, for writing: the page is now
     /// exclusive, dirty and free of decoded code, until the frames' generation changes.
     pub fn writable_offset(&mut self, address: PhysicalAddress) -> Result<usize, MemoryError> {
+        self.writable_offset_for(Use::Write, address)
+    }
+
+    /// The same for a hart's marks in page tables.
+    pub fn markable_offset(&mut self, address: PhysicalAddress) -> Result<usize, MemoryError> {
+        self.writable_offset_for(Use::Mark, address)
+    }
+
+    fn writable_offset_for(
+        &mut self,
+        purpose: Use,
+        address: PhysicalAddress,
+    ) -> Result<usize, MemoryError> {
         let number = self.frames.number_of(address).ok_or(out_of_range(address, 1))?;
+        self.frames.tell(purpose, address);
         Ok(self.frames.make_writable(self.store, number)?)
     }
 
@@ -119,8 +182,16 @@ impl Memory<'_> {
     /// page changes the version.
     pub fn code_page(&mut self, address: PhysicalAddress) -> Option<(PageId, u32)> {
         let number = self.frames.number_of(address)?;
+        self.frames.tell(Use::Execute, address);
         let page = self.frames.mark_code(self.store, number);
         Some((page, self.store.code_version(page)))
+    }
+
+    /// Reads two bytes to be executed.
+    pub fn read_code(&self, address: PhysicalAddress) -> Result<u16, MemoryError> {
+        let mut bytes = [0; 2];
+        self.read_for(Use::Execute, address, &mut bytes)?;
+        Ok(u16::from_le_bytes(bytes))
     }
 
     fn read_array<const N: usize>(&self, address: PhysicalAddress) -> Result<[u8; N], MemoryError> {

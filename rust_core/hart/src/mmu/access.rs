@@ -73,7 +73,7 @@ impl Hart {
         }
         let offset = readable(ports, va, physical)?;
         self.charge_data_cache(physical, width.bytes());
-        if self.may_cache_page(physical, Access::Load) {
+        if self.may_cache_page(ports, physical, Access::Load) {
             self.mmu.read.fill(self.mmu.data_context, va, page_of(offset));
         }
         Ok(read_slab(ports.memory.store.bytes(), offset, width))
@@ -111,7 +111,7 @@ impl Hart {
     ) -> Result<(usize, Signal), Abort> {
         let (offset, signal) = self.writable(ports, va, physical)?;
         self.charge_data_cache(physical, width.bytes());
-        if self.may_cache_page(physical, Access::Store) {
+        if self.may_cache_page(ports, physical, Access::Store) {
             self.mmu.write.fill(self.mmu.data_context, va, page_of(offset));
         }
         Ok((offset, signal))
@@ -288,10 +288,12 @@ impl Hart {
     }
 
     /// Whether the software TLB may answer for the page of `physical` from now on: all of it has
-    /// the same protection, and no data cache is to be asked about each access.
-    fn may_cache_page(&self, physical: u64, access: Access) -> bool {
+    /// the same protection, and neither a data cache nor a witness is to know of each access.
+    fn may_cache_page(&self, ports: &Ports<'_>, physical: u64, access: Access) -> bool {
         let base = physical & !(PAGE - 1);
-        self.data_cache.is_none() && self.is_allowed(base, PAGE, access)
+        self.data_cache.is_none()
+            && !ports.memory.frames.is_watched()
+            && self.is_allowed(base, PAGE, access)
     }
 
     /// Whether physical memory protection allows an access. A load that needs the right to execute

@@ -36,7 +36,9 @@ impl Hart {
         };
         self.sync_generation(ports);
         let slab_offset = page.offset();
-        self.mmu.execute.fill(self.mmu.fetch_context, va, slab_offset);
+        if !ports.memory.frames.is_watched() {
+            self.mmu.execute.fill(self.mmu.fetch_context, va, slab_offset);
+        }
         Ok(Some(FetchedPage { page, version, slab_offset }))
     }
 
@@ -54,7 +56,7 @@ impl Hart {
     /// Fetches two bytes; the trap value of a fault is `va`.
     pub fn fetch_halfword(&mut self, ports: &mut Ports<'_>, va: u64) -> Result<u16, Abort> {
         let physical = self.locate_code(ports, va)?;
-        ports.memory.read_u16(physical).map_err(|_| Access::Fetch.access_fault(va).into())
+        ports.memory.read_code(physical).map_err(|_| Access::Fetch.access_fault(va).into())
     }
 
     /// The physical address of the two bytes at `va`, which may be executed and are memory.

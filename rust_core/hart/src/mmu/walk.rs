@@ -11,7 +11,7 @@
 //! of a stage are set when its walk has succeeded, so that a stage that fails changes nothing.
 
 use super::Access;
-use super::access::read_slab;
+use super::access::{read_slab, write_slab};
 use super::modelled_tlb::{TlbEntry, page_mask};
 use super::pte::{Accessor, Pte};
 use super::regime::Regime;
@@ -238,7 +238,7 @@ impl Walk<'_, '_> {
             return Err(WalkFault::Access);
         }
         let address = PhysicalAddress(address);
-        let page = self.ports.memory.readable_offset(address).ok_or(WalkFault::Access)?;
+        let page = self.ports.memory.table_offset(address).ok_or(WalkFault::Access)?;
         let offset = page + address.page_offset();
         Ok(Pte(read_slab(self.ports.memory.store.bytes(), offset, Width::Double)))
     }
@@ -283,13 +283,15 @@ impl Walk<'_, '_> {
     fn apply_marks(&mut self) -> Result<(), WalkFault> {
         let memory = &mut self.ports.memory;
         for (address, _) in &self.marks {
-            memory.writable_offset(PhysicalAddress(*address))?;
+            memory.markable_offset(PhysicalAddress(*address))?;
         }
         for (address, marked) in std::mem::take(&mut self.marks) {
             let address = PhysicalAddress(address);
+            let offset = memory.markable_offset(address)? + address.page_offset();
+            let slab = memory.store.bytes_mut();
             // One entry can have been met twice, and needs the marks of both.
-            let before = memory.read_u64(address)?;
-            memory.write_u64(address, before | marked.0)?;
+            let before = read_slab(slab, offset, Width::Double);
+            write_slab(slab, offset, Width::Double, before | marked.0);
         }
         Ok(())
     }
