@@ -51,7 +51,7 @@ impl Hart {
         let detail = Detail {
             guest_value: trap.guest_value,
             guest_instruction: trap.guest_instruction,
-            is_guest_address: self.profile.has_hypervisor() && self.has_guest_address(&trap),
+            is_guest_address: self.has_hypervisor() && self.has_guest_address(&trap),
         };
         self.enter_trap(handler, cause, trap.value, detail)
     }

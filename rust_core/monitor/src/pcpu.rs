@@ -37,6 +37,7 @@ pub enum MonitorLevel {
 /// Numbers of machine-level registers that the host's firmware sets at boot.
 mod csr {
     pub const MSTATUS: u16 = 0x300;
+    pub const MISA: u16 = 0x301;
     pub const MEDELEG: u16 = 0x302;
     pub const MIDELEG: u16 = 0x303;
     pub const MIE: u16 = 0x304;
@@ -46,6 +47,9 @@ mod csr {
     pub const PMPCFG0: u16 = 0x3a0;
     pub const PMPADDR0: u16 = 0x3b0;
 }
+
+/// The letter of the hypervisor extension in `misa`.
+const HYPERVISOR: u64 = 1 << 7;
 
 /// Read, write, execute, naturally aligned: all of memory in one protection entry.
 const PMP_ALL: u64 = 0x1f;
@@ -93,6 +97,10 @@ impl Pcpu {
     }
 
     fn set_up(&mut self) {
+        // Supervisor mode with the hypervisor extension reaches memory around its own translation:
+        // a guest that has that mode must not find the extension.
+        let extensions = if self.level == MonitorLevel::Machine { !HYPERVISOR } else { u64::MAX };
+        self.hart.write_csr(csr::MISA, extensions);
         let settings = match self.level {
             MonitorLevel::Supervisor => [
                 (csr::MSTATUS, 0),
@@ -148,5 +156,22 @@ impl Bus for HostBus {
             machine_external: self.interrupted && !supervisor,
             ..InterruptLines::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dcsim_hart::{IsaProfile, Timing};
+
+    /// HLV and HSV of supervisor mode go around `satp`, and so does a return into VS mode.
+    #[test]
+    fn a_guest_in_supervisor_mode_does_not_find_the_hypervisor_extension() {
+        let mut pcpu = Pcpu::new(Hart::new(0, IsaProfile::Rv64gch, Timing::uniform()));
+        assert!(pcpu.hart.has_hypervisor());
+        pcpu.play(MonitorLevel::Machine);
+        assert!(!pcpu.hart.has_hypervisor());
+        pcpu.play(MonitorLevel::Supervisor);
+        assert!(pcpu.hart.has_hypervisor());
     }
 }

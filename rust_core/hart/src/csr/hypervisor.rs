@@ -2,8 +2,9 @@
 //!
 //! Hypervisor extension, "Hypervisor and Virtual Supervisor CSRs".
 
-use super::CsrEffect;
-use super::fields::{environment, hgatp, hypervisor_status, interrupt, satp};
+use super::fields::{environment, hgatp, hypervisor_status, interrupt, satp, status};
+use super::machine::DELEGABLE_OF_GUESTS;
+use super::{CsrEffect, Csrs};
 use crate::hart::Hart;
 use crate::profile::SecondStage;
 
@@ -109,6 +110,43 @@ pub(super) fn write_hgatp(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
 }
 
 impl Hart {
+    /// Puts the registers of the extension, and the fields of others that belong to it, in the state
+    /// that they have after reset: the extension has been switched on or off.
+    pub(super) fn reset_hypervisor(&mut self) {
+        let fresh = Csrs::new(self.id, self.profile);
+        let of_guests = if self.has_hypervisor() { interrupt::VIRTUAL } else { 0 };
+        let csrs = &mut self.csrs;
+        csrs.mstatus &= !status::HYPERVISOR;
+        csrs.medeleg &= !DELEGABLE_OF_GUESTS;
+        csrs.mideleg = csrs.mideleg & !interrupt::VIRTUAL | of_guests;
+        csrs.mie &= !interrupt::VIRTUAL;
+        *csrs = Csrs {
+            mtval2: fresh.mtval2,
+            mtinst: fresh.mtinst,
+            hstatus: fresh.hstatus,
+            hedeleg: fresh.hedeleg,
+            hideleg: fresh.hideleg,
+            hvip: fresh.hvip,
+            hcounteren: fresh.hcounteren,
+            htimedelta: fresh.htimedelta,
+            henvcfg: fresh.henvcfg,
+            htval: fresh.htval,
+            htinst: fresh.htinst,
+            hgatp: fresh.hgatp,
+            vsstatus: fresh.vsstatus,
+            vstvec: fresh.vstvec,
+            vsscratch: fresh.vsscratch,
+            vsepc: fresh.vsepc,
+            vscause: fresh.vscause,
+            vstval: fresh.vstval,
+            vstimecmp: fresh.vstimecmp,
+            vsatp: fresh.vsatp,
+            ..csrs.clone()
+        };
+        self.refresh_timers();
+        self.refresh_contexts();
+    }
+
     /// `henvcfg` as it shows: what `menvcfg` does not enable is 0.
     pub(crate) fn guest_environment(&self) -> u64 {
         let enabled = self.csrs.menvcfg & (environment::ADUE | environment::STCE);

@@ -18,7 +18,7 @@ pub(super) fn write_mideleg(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
 
 /// The interrupts of VS level, where there are any. They are always delegated.
 fn of_guests(hart: &Hart) -> u64 {
-    if hart.profile.has_hypervisor() { interrupt::VIRTUAL } else { 0 }
+    if hart.has_hypervisor() { interrupt::VIRTUAL } else { 0 }
 }
 
 /// The interrupts that `sie` and `sip` show.

@@ -6,6 +6,7 @@ use super::CsrEffect;
 use super::fields::{environment, status};
 use crate::hart::{Hart, Privilege};
 use crate::mode::Mode;
+use crate::profile::IsaProfile;
 
 /// `misa`: 64 bits, and the letters of RV64GC with supervisor and user mode. The hypervisor
 /// extension has a letter too.
@@ -25,7 +26,7 @@ const DELEGABLE: u64 = 0xb3ff;
 
 /// Those that the hypervisor extension adds: the environment call from VS mode, guest-page faults
 /// and virtual instructions.
-const DELEGABLE_OF_GUESTS: u64 = 0xf0_0400;
+pub(super) const DELEGABLE_OF_GUESTS: u64 = 0xf0_0400;
 
 const fn letter(letter: u8) -> u64 {
     1 << (letter - b'A')
@@ -43,8 +44,35 @@ pub(super) fn always(_: &Hart, _: u16, _: Mode) -> bool {
     true
 }
 
+/// The letter of the hypervisor extension, the only one that can be switched off.
+const HYPERVISOR: u64 = letter(b'H');
+
+/// `misa` after reset: everything that the hart has.
+pub(super) fn misa(profile: IsaProfile) -> u64 {
+    if profile.has_hypervisor() { MISA | HYPERVISOR } else { MISA }
+}
+
 pub(super) fn read_misa(hart: &Hart, _: u16) -> u64 {
-    if hart.profile.has_hypervisor() { MISA | letter(b'H') } else { MISA }
+    hart.csrs.misa
+}
+
+/// Without its letter the hart is one that does not have the hypervisor extension; what was in the
+/// registers of the extension is gone.
+pub(super) fn write_misa(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
+    let before = hart.csrs.misa;
+    hart.csrs.misa = misa(hart.profile) & (MISA | value & HYPERVISOR);
+    if hart.csrs.misa != before {
+        hart.reset_hypervisor();
+    }
+    CsrEffect::EndBlock
+}
+
+impl Hart {
+    /// Whether the hart has the hypervisor extension, and it is on.
+    #[inline]
+    pub fn has_hypervisor(&self) -> bool {
+        self.csrs.misa & HYPERVISOR != 0
+    }
 }
 
 pub(super) fn read_mhartid(hart: &Hart, _: u16) -> u64 {
@@ -64,7 +92,7 @@ pub(super) fn with_summary(status: u64) -> u64 {
 pub(super) fn write_mstatus(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
     let profile = hart.profile;
     let traps = if profile.can_trap_supervisor() { status::SUPERVISOR_TRAPS } else { 0 };
-    let guests = if profile.has_hypervisor() { status::HYPERVISOR } else { 0 };
+    let guests = if hart.has_hypervisor() { status::HYPERVISOR } else { 0 };
     set_status(hart, value, status::MACHINE_WRITABLE | traps | guests)
 }
 
@@ -98,7 +126,7 @@ pub(super) fn read_medeleg(hart: &Hart, _: u16) -> u64 {
 }
 
 pub(super) fn write_medeleg(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
-    let of_guests = if hart.profile.has_hypervisor() { DELEGABLE_OF_GUESTS } else { 0 };
+    let of_guests = if hart.has_hypervisor() { DELEGABLE_OF_GUESTS } else { 0 };
     hart.csrs.medeleg = value & (DELEGABLE | of_guests);
     CsrEffect::None
 }

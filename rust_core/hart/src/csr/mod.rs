@@ -38,6 +38,7 @@ use table::Row;
 #[allow(missing_docs)] // The names are those of the architecture.
 pub struct Csrs {
     pub mhartid: u64,
+    pub misa: u64,
     pub mstatus: u64,
     pub medeleg: u64,
     pub mideleg: u64,
@@ -97,6 +98,7 @@ impl Csrs {
         let mideleg = if profile.has_hypervisor() { fields::interrupt::VIRTUAL } else { 0 };
         Self {
             mhartid: id as u64,
+            misa: machine::misa(profile),
             mstatus: fields::status::UXL_64 | fields::status::SXL_64,
             medeleg: 0,
             mideleg,
@@ -239,7 +241,7 @@ impl Hart {
     /// The row of a register that the hart has.
     #[inline]
     fn row_of(&self, number: u16) -> Option<&'static Row> {
-        table::row_of(number).filter(|row| !row.is_hypervisors || self.profile.has_hypervisor())
+        table::row_of(number).filter(|row| !row.is_hypervisors || self.has_hypervisor())
     }
 
     /// The value that machine mode reads from a register; `None` if there is no such register.

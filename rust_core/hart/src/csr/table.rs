@@ -109,7 +109,7 @@ const TABLE: &[Row] = &[
     row(0x280, "vsatp", guest::read_satp, guest::write_satp),
     // Machine
     row(0x300, "mstatus", machine::read_mstatus, machine::write_mstatus),
-    row(0x301, "misa", machine::read_misa, ignore_write),
+    row(0x301, "misa", machine::read_misa, machine::write_misa),
     row(0x302, "medeleg", machine::read_medeleg, machine::write_medeleg),
     row(0x303, "mideleg", interrupts::read_mideleg, interrupts::write_mideleg),
     row(0x304, "mie", interrupts::read_mie, interrupts::write_mie),

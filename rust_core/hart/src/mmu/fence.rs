@@ -92,7 +92,11 @@ impl Hart {
     }
 
     fn check_guest_fence(&self, host_trap: u64) -> Result<(), Trap> {
-        if self.virtualised { Err(Trap::VIRTUAL) } else { self.check_supervisor(host_trap, 0) }
+        match (self.has_hypervisor(), self.virtualised) {
+            (false, _) => Err(Trap::ILLEGAL),
+            (true, true) => Err(Trap::VIRTUAL),
+            (true, false) => self.check_supervisor(host_trap, 0),
+        }
     }
 
     /// What SFENCE.VMA does, without its checks: in a guest, for the guest.

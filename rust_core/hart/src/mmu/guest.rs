@@ -15,6 +15,7 @@ impl Hart {
     pub(crate) fn check_guest_access(&self) -> Result<(), Trap> {
         let for_user = self.csrs.hstatus & hypervisor_status::HU != 0;
         match (self.privilege, self.virtualised) {
+            _ if !self.has_hypervisor() => Err(Trap::ILLEGAL),
             (_, true) => Err(Trap::VIRTUAL),
             (Privilege::User, false) if !for_user => Err(Trap::ILLEGAL),
             _ => Ok(()),

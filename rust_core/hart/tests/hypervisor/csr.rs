@@ -446,3 +446,33 @@ fn machine_mode_is_never_a_guests() {
     world.hart.set_privilege(Privilege::Machine);
     assert_eq!(mode(&world), M_MODE);
 }
+
+/// Hypervisor extension, "Hypervisor and Virtual Supervisor CSRs": with bit 7 of `misa` clear, the
+/// hart behaves as though the extension were not implemented.
+#[test]
+fn without_its_letter_the_extension_is_not_there() {
+    const MISA: u16 = 0x301;
+    const LETTER: u64 = 1 << 7;
+    let mut world = enabled();
+    world.write(hcsr::HSTATUS, 1 << 7);
+    let all = world.read(MISA);
+    assert_eq!(all & LETTER, LETTER);
+    world.write(MISA, all & !LETTER);
+    assert_eq!(world.read(MISA), all & !LETTER);
+    let hart = &mut world.hart;
+    assert!(ADDED.into_iter().all(|number| hart.read_csr(number).is_none()));
+    for privilege in [Privilege::Machine, Privilege::Supervisor] {
+        hart.set_privilege(privilege);
+        let accessed = ADDED.map(|number| hart.csr_access(number, CsrOp::Read));
+        assert!(accessed.into_iter().all(|result| result == Err(Trap::ILLEGAL)));
+        assert_eq!(hart.hfence_gvma(None), Err(Trap::ILLEGAL));
+        assert_eq!(hart.hfence_vvma(None, None), Err(Trap::ILLEGAL));
+    }
+    // Nor does a return lead into a guest.
+    hart.set_privilege(Privilege::Supervisor);
+    assert_eq!(hart.sret(), Ok(()));
+    assert!(!hart.virtualised);
+    world.hart.set_privilege(Privilege::Machine);
+    world.write(MISA, all);
+    assert_eq!((world.read(MISA), world.read(hcsr::HSTATUS)), (all, 2 << 32));
+}
