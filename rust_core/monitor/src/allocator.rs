@@ -9,8 +9,10 @@
 //! fail on purpose ([`FrameAllocator::fail_every`]) and expect the same results.
 
 use crate::ids::VmId;
+use crate::safety::Guard;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 use std::collections::{BTreeMap, TryReserveError};
+use std::sync::Arc;
 
 /// What a frame is used for, and by which VM.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -32,6 +34,11 @@ pub enum FrameOwner {
         /// The VM.
         vm: VmId,
     },
+    /// The same for one that the VM's guest can read.
+    Shown {
+        /// The VM.
+        vm: VmId,
+    },
     /// Code that the monitor made for a VM.
     Code {
         /// The VM.
@@ -40,11 +47,13 @@ pub enum FrameOwner {
 }
 
 impl FrameOwner {
-    fn vm(self) -> VmId {
+    /// The VM.
+    pub fn vm(self) -> VmId {
         match self {
             Self::Guest { vm, .. }
             | Self::Shadow { vm }
             | Self::Monitor { vm }
+            | Self::Shown { vm }
             | Self::Code { vm } => vm,
         }
     }
@@ -71,7 +80,9 @@ impl FrameUsage {
         match owner {
             FrameOwner::Guest { .. } => &mut self.guest,
             FrameOwner::Shadow { .. } => &mut self.shadow,
-            FrameOwner::Monitor { .. } | FrameOwner::Code { .. } => &mut self.monitor,
+            FrameOwner::Monitor { .. } | FrameOwner::Shown { .. } | FrameOwner::Code { .. } => {
+                &mut self.monitor
+            }
         }
     }
 }
@@ -100,6 +111,7 @@ pub struct FrameAllocator {
     first_word: usize,
     usage: BTreeMap<VmId, FrameUsage>,
     injection: Option<Injection>,
+    guard: Option<Arc<Guard>>,
 }
 
 /// Failures made on purpose.
@@ -124,6 +136,7 @@ impl FrameAllocator {
             first_word: 0,
             usage: BTreeMap::new(),
             injection: None,
+            guard: None,
         }
     }
 
@@ -138,6 +151,16 @@ impl FrameAllocator {
         end_at(&mut frames.free, length);
         frames.free_count = count;
         Ok(frames)
+    }
+
+    /// Tells a guard of every frame that changes hands.
+    pub fn watch(&mut self, guard: Arc<Guard>) {
+        self.guard = Some(guard);
+    }
+
+    /// The guard, if there is one.
+    pub fn guard(&self) -> Option<&Arc<Guard>> {
+        self.guard.as_ref()
     }
 
     /// The number of free frames.
@@ -189,7 +212,11 @@ impl FrameAllocator {
     /// An allocator for another number of frames, all of them free.
     #[must_use]
     pub fn resized(&self, count: u64) -> Self {
-        Self { injection: self.injection, ..Self::new(self.base, count) }
+        if let Some(guard) = &self.guard {
+            guard.restart(self.base, count);
+        }
+        let guard = self.guard.clone();
+        Self { injection: self.injection, guard, ..Self::new(self.base, count) }
     }
 
     /// Refuses unless `count` frames are free. A reservation of nothing always succeeds.
@@ -209,12 +236,8 @@ impl FrameAllocator {
     pub fn allocate(&mut self, owner: FrameOwner) -> Option<PhysicalAddress> {
         let word = (self.first_word..self.free.len()).find(|word| self.free[*word] != 0)?;
         let bit = self.free[word].trailing_zeros() as usize;
-        self.free[word] &= !(1 << bit);
         self.first_word = word;
-        self.free_count -= 1;
-        self.owners[word * 64 + bit] = Some(owner);
-        *self.usage.entry(owner.vm()).or_default().slot(owner) += 1;
-        self.base.checked_add(((word * 64 + bit) * PAGE_BYTES) as u64)
+        Some(self.give(word * 64 + bit, owner))
     }
 
     /// Gives `count` frames in a row, the first of them aligned to `count`, a power of two; `owner`
@@ -231,13 +254,26 @@ impl FrameAllocator {
         let mut starts = (offset..self.owners.len().saturating_sub(length - 1)).step_by(length);
         let start = starts.find(|start| (*start..start + length).all(is_free))?;
         for index in start..start + length {
-            let owner = owner((index - start) as u64);
-            self.free[index / 64] &= !(1 << (index % 64));
-            self.owners[index] = Some(owner);
-            *self.usage.entry(owner.vm()).or_default().slot(owner) += 1;
+            self.give(index, owner((index - start) as u64));
         }
-        self.free_count -= count;
-        self.base.checked_add((start * PAGE_BYTES) as u64)
+        Some(self.address_of(start))
+    }
+
+    /// Gives a frame that is free to somebody.
+    fn give(&mut self, index: usize, owner: FrameOwner) -> PhysicalAddress {
+        self.free[index / 64] &= !(1 << (index % 64));
+        self.free_count -= 1;
+        self.owners[index] = Some(owner);
+        *self.usage.entry(owner.vm()).or_default().slot(owner) += 1;
+        let address = self.address_of(index);
+        if let Some(guard) = &self.guard {
+            guard.given(address, owner);
+        }
+        address
+    }
+
+    fn address_of(&self, index: usize) -> PhysicalAddress {
+        PhysicalAddress(self.base.0 + (index * PAGE_BYTES) as u64)
     }
 
     /// Takes a frame back. A free frame, or one outside the host, stays as it is.
@@ -248,13 +284,16 @@ impl FrameAllocator {
         self.first_word = self.first_word.min(index / 64);
         self.free_count += 1;
         *self.usage.entry(owner.vm()).or_default().slot(owner) -= 1;
+        if let Some(guard) = &self.guard {
+            guard.taken_back(self.address_of(index));
+        }
     }
 
     /// Takes all frames of a VM back.
     pub fn release_vm(&mut self, vm: VmId) {
         for index in 0..self.owners.len() {
             if self.owners[index].is_some_and(|owner| owner.vm() == vm) {
-                self.release(PhysicalAddress(self.base.0 + (index * PAGE_BYTES) as u64));
+                self.release(self.address_of(index));
             }
         }
         self.usage.remove(&vm);

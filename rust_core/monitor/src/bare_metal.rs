@@ -13,6 +13,7 @@ use crate::ids::VmId;
 use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
+use crate::safety::rules::Code;
 use crate::supervisor::Inputs;
 use crate::technique::{Site, Step, Technique};
 use dcsim_hart::csr::fields::interrupt;
@@ -82,8 +83,10 @@ impl BareMetal {
     /// One step: instructions up to a trap into the firmware or to `until_cycles`.
     fn run(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         let before = site.pcpu.hart.counters;
+        site.guest_begins(Code::Own);
         let mut ports = Ports { memory: site.memory.reborrow(), bus: &mut *site.board };
         let stop = site.interpreter.run(&mut site.pcpu.hart, &mut ports, until_cycles);
+        site.guest_ends();
         site.executed(&before, until_cycles);
         match stop {
             Stop::Deadline | Stop::Bus => Ok(Step::Done),

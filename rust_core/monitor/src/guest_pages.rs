@@ -10,6 +10,7 @@
 
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::error::HostError;
+use crate::holes::Hole;
 use crate::ids::VmId;
 use crate::shadow::traced::tables::TracedTables;
 use crate::shadow::tree::TableFrames;
@@ -115,7 +116,7 @@ pub struct GuestPages<'a> {
 impl GuestPages<'_> {
     /// Gives a page a frame if it has none. Fails without any change.
     pub fn provide(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {
-        if let Some(frame) = self.map.frame(&self.memory, page) {
+        if let Some(frame) = self.frame(page) {
             return Ok(frame);
         }
         let unavailable = self.unavailable(page);
@@ -133,8 +134,15 @@ impl GuestPages<'_> {
         Unavailable { address: self.map.base + page * PAGE_BYTES as u64 }
     }
 
+    fn frame(&self, page: u64) -> Option<PhysicalAddress> {
+        if page < self.map.pages() {
+            return self.map.frame(&self.memory, page);
+        }
+        Hole::DeviceBounds.frame(self.map.base + page * PAGE_BYTES as u64)
+    }
+
     fn check(&self, address: u64, length: u64) -> Result<(), GuestMemoryError> {
-        if self.map.contains(address, length) {
+        if self.map.contains(address, length) || Hole::DeviceBounds.frame(address).is_some() {
             return Ok(());
         }
         Err(GuestMemoryError::Invalid { address, length })
@@ -161,11 +169,11 @@ impl GuestMemory for GuestPages<'_> {
         while done < buffer.len() {
             let (page, offset, length) = piece(self.map, address, done, buffer.len());
             let part = &mut buffer[done..done + length];
-            match self.map.frame(&self.memory, page) {
+            match self.frame(page) {
                 None => part.fill(0),
                 Some(frame) => self
                     .memory
-                    .read(PhysicalAddress(frame.0 + offset), part)
+                    .device_read(PhysicalAddress(frame.0 + offset), part)
                     .map_err(|_| Unavailable { address })?,
             }
             done += length;
@@ -181,7 +189,7 @@ impl GuestMemory for GuestPages<'_> {
             let (page, offset, length) = piece(self.map, address, done, bytes.len());
             let frame = self.provide(page)?;
             self.memory
-                .write(PhysicalAddress(frame.0 + offset), &bytes[done..done + length])
+                .device_write(PhysicalAddress(frame.0 + offset), &bytes[done..done + length])
                 .map_err(|_| Unavailable { address })?;
             done += length;
         }
@@ -199,7 +207,7 @@ impl GuestMemory for GuestPages<'_> {
             return Err(GuestMemoryError::Invalid { address, length: PAGE_BYTES as u64 });
         }
         let missing: Vec<u64> =
-            pages.iter().copied().filter(|p| self.map.frame(&self.memory, *p).is_none()).collect();
+            pages.iter().copied().filter(|page| self.frame(*page).is_none()).collect();
         if let Some(first) = missing.first() {
             let unavailable = self.unavailable(*first);
             self.allocator.reserve(missing.len() as u64).map_err(|_| unavailable)?;

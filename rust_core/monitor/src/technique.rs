@@ -14,6 +14,7 @@ use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
 use crate::pcpu::Pcpu;
 use crate::reason::ExitReason;
+use crate::safety::rules::Code;
 use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
 use dcsim_hart::engine::{Engine, Interpreter};
@@ -101,7 +102,7 @@ impl Site<'_> {
         until_cycles: u64,
     ) -> Result<GuestRun, HostError> {
         let before = self.pcpu.hart.counters;
-        let stop = self.run(until_cycles);
+        let stop = self.run(until_cycles, Code::Own);
         self.executed(&before, until_cycles);
         self.told(level, stop)
     }
@@ -113,14 +114,31 @@ impl Site<'_> {
         until_cycles: u64,
     ) -> Result<GuestRun, HostError> {
         let before = self.pcpu.hart.counters;
-        let stop = self.run(until_cycles);
+        let stop = self.run(until_cycles, Code::Translated);
         self.executed_translated(&before, until_cycles);
         self.told(level, stop)
     }
 
-    fn run(&mut self, until_cycles: u64) -> Stop {
+    fn run(&mut self, until_cycles: u64, code: Code) -> Stop {
+        self.guest_begins(code);
         let mut ports = Ports { memory: self.memory.reborrow(), bus: &mut self.pcpu.bus };
-        self.interpreter.run(&mut self.pcpu.hart, &mut ports, until_cycles)
+        let stop = self.interpreter.run(&mut self.pcpu.hart, &mut ports, until_cycles);
+        self.guest_ends();
+        stop
+    }
+
+    /// Tells a guard of accesses that the guest is the one who makes them, from now on.
+    pub fn guest_begins(&self, code: Code) {
+        if let Some(guard) = self.allocator.guard() {
+            guard.guest_begins(self.vm, code, &self.memory);
+        }
+    }
+
+    /// Tells it that the monitor is again.
+    pub fn guest_ends(&self) {
+        if let Some(guard) = self.allocator.guard() {
+            guard.guest_ends(self.vm, &self.memory);
+        }
     }
 
     /// What the end of a run is to a monitor that plays `level`.

@@ -2,6 +2,7 @@
 
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
+use crate::holes::Hole;
 use crate::life::Life;
 use crate::pcpu::TRAPPED;
 use crate::shadow::Shadow;
@@ -60,7 +61,8 @@ impl FourRings {
 
     /// `mstatus` with which the guest goes on.
     pub(super) fn machine_status(&self) -> u64 {
-        self.life.guest.status | self.life.guest.privilege.code() << status::MPP_SHIFT | TRAPPED
+        let trapped = if Hole::OwnTranslation.is_open() { TRAPPED & !status::TVM } else { TRAPPED };
+        self.life.guest.status | self.life.guest.privilege.code() << status::MPP_SHIFT | trapped
     }
     /// Makes sure that `count` frames can be taken. `false`: not now; nothing that the guest could
     /// see was changed.

@@ -6,6 +6,7 @@ use crate::assumed;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
 use crate::guest_pages::provide;
+use crate::holes::Hole;
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
 use crate::shadow::tree::TableFrames;
@@ -14,6 +15,7 @@ use crate::technique::{Handled, Site, Step};
 use dcsim_hart::csr::fields::interrupt;
 use dcsim_hart::{Exception, TrapRecord};
 use dcsim_machine::Meter;
+use dcsim_memory::PhysicalAddress;
 
 /// An access of the guest that its second stage does not translate.
 #[derive(Copy, Clone, Debug)]
@@ -98,7 +100,10 @@ impl HardwareAssisted {
         debug_assert_eq!(address, record.value, "stval is what the trap said");
         match self.map.page_of(target) {
             Some(page) => self.fill(site, target, page),
-            None => Ok(self.access_device(site, &fault)),
+            None => match Hole::SecondStage.frame(target) {
+                Some(frame) => self.map(site, target, frame),
+                None => Ok(self.access_device(site, &fault)),
+            },
         }
     }
 
@@ -107,6 +112,18 @@ impl HardwareAssisted {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         let frame = provide(&mut meter, &mut frames, &self.map, page)?;
+        self.map(site, target, frame)
+    }
+
+    /// Gives a frame its place in the second stage.
+    fn map(
+        &mut self,
+        site: &mut Site<'_>,
+        target: u64,
+        frame: PhysicalAddress,
+    ) -> Result<Handled, HostError> {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         if let Paging::Nested(second_stage) = &mut self.paging {
             second_stage.map(&mut meter, &mut frames, target, frame)?;
         }

@@ -141,6 +141,7 @@ impl Host {
         vm: VmId,
         mut act: impl FnMut(&mut Board, &mut dyn GuestMemory) -> Result<T, Unavailable>,
     ) -> Result<Result<T, Unavailable>, HostError> {
+        let _acting = self.act_for(vm);
         let mut result = self.try_with_board(store, vm, &mut act)?;
         for _ in 0..MOST_RETRIES {
             if result.is_ok() || !self.allocator.last_failure_was_injected() {

@@ -31,6 +31,7 @@ use crate::ledger::Ledger;
 use crate::paravirtual::{self, Offer, abi::check_announcement};
 use crate::pcpu::Pcpu;
 use crate::profile::HardwareProfile;
+use crate::safety::{Acting, Guard, Seen};
 use crate::shadow::Shadow;
 use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
@@ -142,6 +143,31 @@ impl Host {
         self.audited = audited;
     }
 
+    /// Checks every access that a guest causes by a table of owners kept apart, from now on, and
+    /// once in `copied_every` times that a guest executes, that nothing else has changed. A breach
+    /// ends the run with [`HostError::ForeignFrame`]. For tests, on a host without VMs.
+    pub fn guard_frames(&mut self, copied_every: u64) {
+        let guard = Guard::new(BASE, self.allocator.count(), copied_every);
+        self.frames.watch(Some(guard.clone()));
+        self.allocator.watch(guard);
+    }
+
+    /// The accesses that guests were seen to cause since frames are guarded.
+    pub fn seen_accesses(&self) -> Seen {
+        self.allocator.guard().map(|guard| guard.seen()).unwrap_or_default()
+    }
+
+    /// What happens is done for a VM, until what is returned ends.
+    fn act_for(&self, vm: VmId) -> Option<Acting> {
+        self.allocator.guard().map(|guard| guard.act_for(vm))
+    }
+
+    /// Refuses to go on after a breach.
+    fn check_guard(&self) -> Result<(), HostError> {
+        let found = self.allocator.guard().and_then(|guard| guard.take_found());
+        found.map_or(Ok(()), |breach| Err(HostError::ForeignFrame(breach)))
+    }
+
     /// Compares what every VM reaches with who holds the frames.
     pub fn audit(&mut self, store: &mut PageStore) -> Result<(), HostError> {
         let memory = Memory { store, frames: &mut self.frames };
@@ -242,6 +268,9 @@ impl Host {
     ) -> Result<VmId, HostError> {
         self.check_config(&config)?;
         let id = VmId(self.next_vm);
+        if let Some(guard) = self.allocator.guard() {
+            guard.admit(id, config.paging);
+        }
         let injection = self.allocator.suspend_failures();
         let made = self.make_technique(store, id, &config, fill);
         self.allocator.resume_failures(injection);
@@ -405,6 +434,9 @@ impl Host {
         self.frames.release_all(store);
         self.frames = Frames::new(BASE, frames);
         self.allocator = self.allocator.resized(frames);
+        if let Some(guard) = self.allocator.guard() {
+            self.frames.watch(Some(guard.clone()));
+        }
         for pcpu in &mut self.pcpus {
             pcpu.hart.forget_pages();
             pcpu.host_monitor();

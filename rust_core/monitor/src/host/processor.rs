@@ -26,6 +26,7 @@ impl Host {
         let clock = &mut processor.hart.clock;
         clock.cycles = clock.cycles.max(clock.cycles_at_ns(at_ns));
         self.vm_mut(vm)?.pcpu = Some(pcpu);
+        let _acting = self.act_for(vm);
         let (mut site, technique) = self.site(store, pcpu, vm)?;
         site.ledger.begin(Reading::of(&site.pcpu.hart));
         technique.load(&mut site);
@@ -37,6 +38,7 @@ impl Host {
         let vm = self
             .loaded(pcpu)?
             .ok_or_else(|| HostError::Refused(format!("pCPU {pcpu} holds no vCPU")))?;
+        let _acting = self.act_for(vm);
         let (mut site, technique) = self.site(store, pcpu, vm)?;
         technique.unload(&mut site);
         site.ledger.end();

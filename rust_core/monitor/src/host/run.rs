@@ -33,6 +33,7 @@ impl Host {
         if let Some(vm) = self.retry_devices(store)? {
             return Ok(self.exit(vm, ExitKind::Memory));
         }
+        self.check_guard()?;
         let until_cycles = self.pcpus[0].hart.clock.cycles_at_ns(until_ns);
         loop {
             let Some((pcpu, vm)) = self
@@ -46,6 +47,7 @@ impl Host {
             }
             let horizon = self.horizon(pcpu, until_cycles);
             let kind = self.advance(store, pcpu, vm, &horizon)?;
+            self.check_guard()?;
             if self.audited {
                 self.audit(store)?;
             }
@@ -87,6 +89,7 @@ impl Host {
         vm: VmId,
         horizon: &Horizon,
     ) -> Result<Option<ExitKind>, HostError> {
+        let _acting = self.act_for(vm);
         let stopped = self.vm(vm)?.stopped;
         let audited = self.audited;
         let (mut site, technique) = self.site(store, pcpu, vm)?;
@@ -117,10 +120,12 @@ impl Host {
         if self.allocator.last_failure_was_injected() {
             return false;
         }
+        let guard = self.allocator.guard().cloned();
         let memory = Memory { store, frames: &mut self.frames };
         let mut meter = Meter::new(&mut self.pcpus[pcpu].hart, memory);
         let before = self.allocator.free_count();
         for vm in self.vms.values_mut().filter(|vm| vm.pcpu.is_none()) {
+            let _acting = guard.as_ref().map(|guard| guard.act_for(vm.id));
             let mut frames = TableFrames { allocator: &mut self.allocator, vm: vm.id };
             vm.technique.reclaim(&mut meter, &mut frames, wanted);
         }

@@ -118,7 +118,7 @@ impl Host {
     /// A reference to the page in a frame; pages of zeros all become the zero page.
     fn share_page(&mut self, store: &mut PageStore, frame: Option<PhysicalAddress>) -> PageId {
         let page = frame.and_then(|frame| self.frames.page_id(frame)).unwrap_or(PageId::ZERO);
-        if store.page(page).iter().all(|byte| *byte == 0) {
+        if store.page(page) == store.page(PageId::ZERO) {
             return PageId::ZERO;
         }
         frame.and_then(|frame| self.frames.share(store, frame)).unwrap_or(PageId::ZERO)

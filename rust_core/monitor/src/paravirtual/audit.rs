@@ -108,7 +108,7 @@ impl Audit<'_> {
             } else if self.expect_own(frame).is_ok() {
                 self.leaf(value)?;
             } else {
-                self.expect_monitors(frame)?;
+                self.expect_shown(frame)?;
                 if value & WRITE != 0 {
                     return Err(format!("the guest may write the monitor's {frame:?}"));
                 }
@@ -148,6 +148,13 @@ impl Audit<'_> {
         match self.owners.owner_of(frame) {
             Some(FrameOwner::Monitor { vm } | FrameOwner::Shadow { vm }) if vm == self.vm => Ok(()),
             other => Err(format!("the window needs {frame:?}, which is {other:?}")),
+        }
+    }
+
+    fn expect_shown(&self, frame: PhysicalAddress) -> Result<(), String> {
+        match self.owners.owner_of(frame) {
+            Some(FrameOwner::Shown { vm }) if vm == self.vm => Ok(()),
+            other => Err(format!("{} sees the frame {frame:?}, which is {other:?}", self.vm)),
         }
     }
 

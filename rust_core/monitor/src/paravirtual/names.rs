@@ -68,7 +68,7 @@ impl Names {
         let slot = self.slot(frame)?;
         let mut leaf = meter.read_pte(slot)?;
         if leaf & VALID == 0 {
-            let owner = FrameOwner::Monitor { vm: frames.vm };
+            let owner = FrameOwner::Shown { vm: frames.vm };
             let made = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
             meter.clear_page(made)?;
             leaf = entry::compose(made, self.leaf | READ);

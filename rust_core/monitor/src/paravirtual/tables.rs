@@ -17,6 +17,7 @@ use super::record::Record;
 use super::window::{UPPER_BYTES, Window};
 use crate::error::HostError;
 use crate::guest_pages::{PageMap, provide};
+use crate::holes::Hole;
 use crate::shadow::entry::{self, VALID, WRITE};
 use crate::shadow::tree::TableFrames;
 use dcsim_machine::Meter;
@@ -109,7 +110,15 @@ impl Tables<'_, '_> {
         if value & VALID == 0 {
             return Ok(value);
         }
-        let page = self.map.page_of(entry::address(value).0).ok_or(INVALID)?;
+        let page = self.map.page_of(entry::address(value).0);
+        if let (None, true, Some(frame)) = (
+            page,
+            entry::is_leaf(value) && level == 0,
+            Hole::DirectEntry.frame(entry::address(value).0),
+        ) {
+            return Ok(entry::compose(frame, value & FLAGS));
+        }
+        let page = page.ok_or(INVALID)?;
         if !entry::is_valid(value) {
             return Err(DENIED);
         }

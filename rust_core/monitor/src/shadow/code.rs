@@ -1,7 +1,7 @@
 //! What shadow tables offer a monitor that executes code made from the guest's.
 
 use super::Shadow;
-use super::entry::{ACCESSED, EXECUTE, USER, VALID, WRITE};
+use super::entry::{ACCESSED, DIRTY, EXECUTE, READ, USER, VALID, WRITE};
 use super::guest_walk::GuestLeaf;
 use super::spaces::Mapping;
 use super::traced::Traced;
@@ -9,6 +9,7 @@ use super::traced::tables::page_address;
 use super::tree::{TableFrames, Tree};
 use super::view::View;
 use crate::error::HostError;
+use crate::holes::Hole;
 use dcsim_machine::Meter;
 use dcsim_memory::PhysicalAddress;
 
@@ -86,7 +87,8 @@ impl Shadow {
         (address, frame): (u64, PhysicalAddress),
         originals: &[Original],
     ) -> Result<(), HostError> {
-        let flags = VALID | USER | EXECUTE | ACCESSED;
+        let opened = if Hole::TranslatedRights.is_open() { READ | WRITE | DIRTY } else { 0 };
+        let flags = VALID | USER | EXECUTE | ACCESSED | opened;
         let leaf = GuestLeaf { address: 0, flags, level: 0, tables: Default::default() };
         let mapping = Mapping { translation, view, address, leaf: &leaf, frame };
         match self {

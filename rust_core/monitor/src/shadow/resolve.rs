@@ -14,6 +14,7 @@ use crate::assumed;
 use crate::device_access;
 use crate::error::HostError;
 use crate::guest_pages::{PageMap, provide};
+use crate::holes::Hole;
 use crate::instruction;
 use crate::reason::ExitReason;
 use crate::shadow::entry;
@@ -96,7 +97,13 @@ impl Resolver<'_> {
             Err(cause) => Ok(fault.exception(cause)),
             Ok(leaf) => match self.map.page_of(leaf.address) {
                 Some(page) => self.reach_memory(site, fault, &leaf, page),
-                None => self.access_device(site, fault, leaf.address),
+                None => match Hole::ShadowFill.frame(leaf.address) {
+                    Some(frame) => {
+                        self.map(site, fault.address, &leaf, frame)?;
+                        Ok(Resolution::Retry(ExitReason::ShadowFill))
+                    }
+                    None => self.access_device(site, fault, leaf.address),
+                },
             },
         }
     }
@@ -148,6 +155,18 @@ impl Resolver<'_> {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         let frame = provide(&mut meter, &mut frames, self.map, page)?;
+        self.map(site, address, leaf, frame)
+    }
+
+    fn map(
+        &mut self,
+        site: &mut Site<'_>,
+        address: u64,
+        leaf: &GuestLeaf,
+        frame: PhysicalAddress,
+    ) -> Result<(), HostError> {
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         let mapping =
             Mapping { translation: self.guest.translation, view: self.view, address, leaf, frame };
         self.shadow.map(&mut meter, &mut frames, &mapping)
