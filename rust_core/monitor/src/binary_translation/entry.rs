@@ -8,6 +8,7 @@ use super::vcpu::{BinaryTranslation, Origin};
 use crate::error::HostError;
 use crate::ledger::Activity;
 use crate::shadow::tree::TableFrames;
+use crate::shadow::view::View;
 use crate::supervisor::{Inputs, csr};
 use crate::technique::{Phase, Site, Step};
 use crate::trap_and_emulate::entry::install;
@@ -50,6 +51,11 @@ impl BinaryTranslation {
             }
         }
         self.tell_marks(site);
+        if !self.is_translated_mode() && View::of(&self.base.life.guest) == View::Bare {
+            // Without translation both modes have one tree, and code of the guest's own must not find
+            // the cache.
+            self.unmap_sheets(site)?;
+        }
         self.base.install_tree(site)?;
         self.install_registers(&mut site.meter(), inputs);
         site.book(Activity::Handler(self.base.life.reason));

@@ -182,3 +182,43 @@ fn code_that_writes_itself() {
     power_off(&mut code);
     assert_same_state(&code.bytes(), sum);
 }
+
+/// Without translation both modes of a guest have one shadow tree; MXR lets what may be executed be
+/// read.
+#[test]
+fn user_code_without_translation_does_not_find_the_cache() {
+    const BASE: u64 = 0x8020_0000;
+    const CACHE: u64 = 0xffff_ffff_bfc0_0000;
+    const MXR: u64 = 1 << 19;
+    const LOAD_ACCESS_FAULT: i64 = 5;
+    let mut code = Assembler::default();
+    code.constant(x(5), BASE + 0x400);
+    code.write_csr(0x105, x(5));
+    code.constant(x(5), MXR);
+    code.write_csr(0x100, x(5));
+    code.constant(x(5), BASE + 0x800);
+    code.write_csr(0x141, x(5));
+    code.plain(Opcode::Sret);
+    code.words.resize(0x100, 0);
+    // The handler: the finisher is told whether the trap was the right one.
+    code.read_csr(x(6), 0x142);
+    code.immediate(Opcode::Addi, x(6), x(6), -LOAD_ACCESS_FAULT);
+    code.immediate(Opcode::Sltiu, x(6), x(6), 1);
+    code.constant(x(7), 0x3333);
+    code.store(Opcode::Beq, x(0), x(6), 4 * 8);
+    code.constant(x(7), 0x5555);
+    code.constant(x(5), 0x0010_0000);
+    code.store(Opcode::Sw, x(7), x(5), 0);
+    code.words.resize(0x200, 0);
+    // The user's code.
+    code.constant(x(5), CACHE);
+    code.immediate(Opcode::Ld, x(6), x(5), 0);
+    for technique in [BareMetal, BinaryTranslation] {
+        let mut model = Model::of(technique, 1, 16 * MIB);
+        model.host.guard_frames(1);
+        let vm = model.add_image(config(technique, 4 * MIB, ""), &code.bytes(), None);
+        model.host.load(&mut model.store, 0, vm, 0).unwrap();
+        let exit = model.host.run(&mut model.store, 1_000_000).unwrap();
+        assert_eq!(exit.kind, ExitKind::Shutdown { code: 0 }, "{technique:?}");
+    }
+}
