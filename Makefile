@@ -67,9 +67,10 @@ conformance: ## the hypervisor extension; with ISA_TESTS=<folder of ELF files>, 
 	$(if $(FP_VECTORS),cargo run --release --quiet --package dcsim-hart --example float_vectors -- $(FP_VECTORS))
 
 .PHONY: fuzz
-fuzz: ## random sequences against QEMU, random bytes as guests, translated code beside bare metal
+fuzz: ## random sequences against QEMU, translated code beside bare metal, 10^9 instructions of hostile guests
 	cargo test --release --package dcsim-fuzz -- --nocapture
 	DCSIM_TEST_LENGTH=20 cargo test --release --package dcsim-monitor --lib lockstep
+	cargo run --release --quiet --package dcsim-fuzz --bin hostile
 
 .PHONY: guest
 guest: $(STAMPS)/dev ## build the guest kernel and its programs

@@ -49,8 +49,8 @@ pub fn address(rd: Register, here: u64, target: u64) -> Vec<Op> {
     far_address(rd, target as i64)
 }
 
-/// Twelve bits after the other, from the highest.
-fn far_address(rd: Register, target: i64) -> Vec<Op> {
+/// The instructions that put any value into `rd`: twelve bits after the other, from the highest.
+pub fn far_address(rd: Register, target: i64) -> Vec<Op> {
     if let Ok(word) = i32::try_from(target) {
         return constant(rd, word as u32).to_vec();
     }

@@ -10,6 +10,9 @@
 //! [`guest::image::build`] does the same for the hypervisor extension: [`guest::compare`] tells what
 //! differs of what traps leave in the registers of all levels.
 //!
+//! [`hostile`] makes kernels that try to reach what is not theirs, and plays them on hosts that check
+//! every access.
+//!
 //! [`noise::start`] fills a machine with random bytes. Only the core runs those: nothing may panic
 //! or hang, and how execution is divided into runs must not show.
 
@@ -20,6 +23,7 @@ pub mod differential;
 pub mod encoding;
 pub mod guest;
 pub mod harness;
+pub mod hostile;
 pub mod image;
 pub mod layout;
 pub mod noise;

@@ -1,0 +1,172 @@
+//! Under what a hostile kernel runs: every technique that has a monitor, with every way of paging on
+//! every hardware that it works on, taken from the monitor's own tables.
+
+use dcsim_hart::{IsaProfile, SecondStage, Timing};
+use dcsim_monitor::{ExitReason, HardwareProfile, PagingKind, TechniqueKind};
+use std::fmt;
+
+/// A technique, a way of paging and an instruction set.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Cell {
+    /// How guests are run.
+    pub technique: TechniqueKind,
+    /// How their addresses are translated.
+    pub paging: PagingKind,
+    /// The host's instruction set.
+    pub isa: IsaProfile,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { technique, paging, isa } = self;
+        write!(formatter, "{}/{}/{}", technique.name(), paging.name(), isa.name())
+    }
+}
+
+impl Cell {
+    /// All that there are.
+    pub fn all() -> Vec<Self> {
+        IsaProfile::ALL.into_iter().flat_map(Self::on).collect()
+    }
+
+    /// Those on hardware with an instruction set.
+    pub fn on(isa: IsaProfile) -> Vec<Self> {
+        // Who owns the machine has no neighbour, and nobody to break out of.
+        let works = |technique: &TechniqueKind| {
+            *technique != TechniqueKind::BareMetal && technique.check_isa(isa).is_ok()
+        };
+        let of = |technique: TechniqueKind| {
+            technique.pagings().iter().map(move |paging| Self { technique, paging: *paging, isa })
+        };
+        TechniqueKind::ALL.into_iter().filter(works).flat_map(of).collect()
+    }
+
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|cell| cell.to_string() == name)
+    }
+
+    /// Hardware on which everything costs something.
+    pub fn hardware(self) -> HardwareProfile {
+        let mut timing = Timing::uniform();
+        timing.trap_cycles = 30;
+        timing.return_cycles = 15;
+        timing.world_switch_cycles = 70;
+        timing.world_return_cycles = 55;
+        timing.walk_reference_cycles = 8;
+        timing.device_access_cycles = 40;
+        timing.misaligned_cycles = 3;
+        timing.ipi_cycles = 2000;
+        HardwareProfile { isa: self.isa, second_stage: SecondStage::Full, timing }
+    }
+
+    /// The reasons for which a guest leaves here, all of which a kernel that tries everything meets.
+    pub fn reasons(self) -> Vec<ExitReason> {
+        let mut reasons = vec![ExitReason::VcpuLoad, ExitReason::FirmwareCall];
+        reasons.extend(of_technique(self.technique));
+        reasons.extend(of_paging(self.paging));
+        if self.technique == TechniqueKind::Paravirtual && self.isa.drops_writes() {
+            // A kernel in user mode sets its registers by calls: these kernels trap at once.
+            reasons.retain(|reason| *reason == ExitReason::VcpuLoad);
+        }
+        if self.technique == TechniqueKind::TrapAndEmulate && self.isa.drops_writes() {
+            // A fence without privilege does nothing there, not even trap.
+            reasons.retain(|reason| *reason != ExitReason::AddressFence);
+        }
+        reasons
+    }
+}
+
+/// Registers of devices, for all who have a monitor.
+const DEVICES: [ExitReason; 4] = [
+    ExitReason::MmioInterrupt,
+    ExitReason::MmioConsole,
+    ExitReason::MmioVirtio,
+    ExitReason::MmioOther,
+];
+
+fn of_technique(technique: TechniqueKind) -> Vec<ExitReason> {
+    use ExitReason as Reason;
+    let own: &[Reason] = match technique {
+        TechniqueKind::BareMetal => return Vec::new(),
+        TechniqueKind::TrapAndEmulate => &[
+            Reason::CsrAccess,
+            Reason::SupervisorReturn,
+            Reason::AddressFence,
+            Reason::WaitForInterrupt,
+            Reason::SystemCall,
+            Reason::Timer,
+            Reason::ExternalInterrupt,
+            Reason::IllegalInstruction,
+            Reason::OtherException,
+        ],
+        TechniqueKind::BinaryTranslation => &[
+            Reason::CsrAccess,
+            Reason::SupervisorReturn,
+            Reason::AddressFence,
+            Reason::WaitForInterrupt,
+            Reason::SystemCall,
+            Reason::Timer,
+            Reason::ExternalInterrupt,
+            Reason::Translation,
+            Reason::TranslationMap,
+            Reason::CodeWrite,
+            Reason::FloatWindow,
+            Reason::IllegalInstruction,
+            Reason::OtherException,
+        ],
+        TechniqueKind::FourRings => &[
+            Reason::CsrAccess,
+            Reason::SupervisorReturn,
+            Reason::AddressFence,
+            Reason::WaitForInterrupt,
+            Reason::ExternalInterrupt,
+            Reason::IllegalInstruction,
+            Reason::OtherException,
+        ],
+        TechniqueKind::HardwareAssisted => &[Reason::WaitForInterrupt, Reason::ExternalInterrupt],
+        TechniqueKind::Paravirtual => &[
+            Reason::ExternalInterrupt,
+            Reason::WindowFill,
+            Reason::HypercallApply,
+            Reason::HypercallSwitch,
+            Reason::HypercallWait,
+            Reason::HypercallNotify,
+            Reason::HypercallOther,
+            Reason::OtherException,
+        ],
+    };
+    own.iter().copied().chain(DEVICES).collect()
+}
+
+fn of_paging(paging: PagingKind) -> &'static [ExitReason] {
+    use ExitReason as Reason;
+    match paging {
+        PagingKind::None | PagingKind::Direct => &[],
+        PagingKind::ShadowTlb => &[Reason::ShadowFill, Reason::GuestPageFault],
+        PagingKind::ShadowTraced => {
+            &[Reason::ShadowFill, Reason::GuestPageFault, Reason::TracedWrite]
+        }
+        PagingKind::Nested => &[Reason::SecondStageFill],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_technique_is_there_with_each_of_its_pagings() {
+        let all = Cell::all();
+        let monitored = |technique: &TechniqueKind| *technique != TechniqueKind::BareMetal;
+        for technique in TechniqueKind::ALL.into_iter().filter(monitored) {
+            for paging in technique.pagings() {
+                let is = |cell: &&Cell| (cell.technique, cell.paging) == (technique, *paging);
+                assert!(all.iter().any(|cell| is(&cell)), "{technique:?} with {paging:?}");
+            }
+        }
+        for cell in all {
+            assert_eq!(Cell::named(&cell.to_string()), Some(cell));
+        }
+    }
+}
