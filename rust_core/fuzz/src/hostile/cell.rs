@@ -66,8 +66,7 @@ impl Cell {
         reasons.extend(of_technique(self.technique));
         reasons.extend(of_paging(self.paging));
         if self.technique == TechniqueKind::Paravirtual && self.isa.drops_writes() {
-            // A kernel in user mode sets its registers by calls: these kernels trap at once.
-            reasons.retain(|reason| *reason == ExitReason::VcpuLoad);
+            reasons.extend(OF_USER_MODE);
         }
         if self.technique == TechniqueKind::TrapAndEmulate && self.isa.drops_writes() {
             // A fence without privilege does nothing there, not even trap.
@@ -83,6 +82,15 @@ const DEVICES: [ExitReason; 4] = [
     ExitReason::MmioConsole,
     ExitReason::MmioVirtio,
     ExitReason::MmioOther,
+];
+
+/// What a paravirtual kernel in user mode leaves to its monitor beside its calls.
+const OF_USER_MODE: [ExitReason; 5] = [
+    ExitReason::HypercallReturn,
+    ExitReason::SystemCall,
+    ExitReason::GuestPageFault,
+    ExitReason::IllegalInstruction,
+    ExitReason::Timer,
 ];
 
 fn of_technique(technique: TechniqueKind) -> Vec<ExitReason> {

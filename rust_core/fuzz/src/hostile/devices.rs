@@ -9,7 +9,7 @@ use dcsim_machine::board::map;
 
 /// Where a kernel of this style reaches a device.
 fn reach(kernel: &Kernel, address: u64) -> u64 {
-    if kernel.style.paravirtual { WINDOW.wrapping_add(address) } else { address }
+    if kernel.style.is_paravirtual() { WINDOW.wrapping_add(address) } else { address }
 }
 
 /// Accesses of any width to any registers.

@@ -5,7 +5,7 @@ use super::devices;
 use super::entries;
 use super::kernel::{BASE, Kernel, numbers, x};
 use super::layout::{
-    DATA, DATA_PAGES, PAGE, TABLE_PAGES, TABLES, USER, boundary, physical, virtual_address,
+    DATA, DATA_PAGES, PAGE, PROGRAM, TABLE_PAGES, TABLES, USER, boundary, physical, virtual_address,
 };
 use crate::assembler::{csr, immediate, register, store};
 use crate::random::Random;
@@ -45,7 +45,7 @@ const GADGETS: [(u64, Gadget); 20] = [
 /// The next gadget.
 pub fn choose(random: &mut Random, paravirtual: bool) -> Gadget {
     if paravirtual && random.once_in(3) {
-        return random.pick(&[calls::call_monitor as Gadget, calls::apply]);
+        return random.pick(&[calls::call_monitor as Gadget, calls::apply, calls::forge_and_use]);
     }
     let total = GADGETS.iter().map(|(weight, _)| weight).sum();
     let mut drawn = random.below(total);
@@ -160,6 +160,10 @@ fn privileged(kernel: &mut Kernel) {
 
 /// A return from a trap that was none.
 fn return_anywhere(kernel: &mut Kernel) {
+    if kernel.style.in_user_mode() {
+        let counter = virtual_address(&mut kernel.random);
+        return calls::return_to_program(kernel, counter);
+    }
     if kernel.random.once_in(8) {
         let target = virtual_address(&mut kernel.random);
         kernel.set(x(5), target);
@@ -178,6 +182,9 @@ fn return_anywhere(kernel: &mut Kernel) {
 fn visit_user(kernel: &mut Kernel) {
     if kernel.random.once_in(2) {
         arm_timer(kernel);
+    }
+    if kernel.style.in_user_mode() {
+        return calls::return_to_program(kernel, PROGRAM);
     }
     kernel.point(x(5), USER);
     kernel.write_csr(numbers::SEPC, x(5));
@@ -344,7 +351,7 @@ fn rewrite_code(kernel: &mut Kernel) {
 /// A burst of interrupts: of the timer and from itself; sometimes it waits for one.
 fn raise_interrupts(kernel: &mut Kernel) {
     let waits = kernel.random.once_in(4);
-    if waits {
+    if waits && !kernel.style.in_user_mode() {
         // What has been taken before it waits does not wake it.
         kernel.code.op(csr(Opcode::Csrrci, x(6), numbers::SSTATUS, x(2)));
     }
@@ -370,6 +377,10 @@ fn raise_interrupts(kernel: &mut Kernel) {
 
 /// Lets all interrupts come that can, that of the timer soon.
 fn arm_timer(kernel: &mut Kernel) {
+    if kernel.style.in_user_mode() {
+        let ticks = kernel.random.below(12) as i64;
+        return calls::set_timer(kernel, ticks);
+    }
     kernel.code.constant(x(5), 0x222);
     kernel.write_csr(numbers::SIE, x(5));
     kernel.code.op(csr(Opcode::Csrrs, x(6), numbers::TIME, x(0)));
@@ -383,7 +394,7 @@ fn wait(kernel: &mut Kernel) {
     match kernel.random.below(8) {
         0 => calls::call(kernel, calls::HART_STATE, 3, [0, 0]),
         1 => calls::call(kernel, calls::INTERFACE, 4, [0, 0]),
-        _ if kernel.style.paravirtual => calls::call(kernel, calls::INTERFACE, 4, [0, 0]),
+        _ if kernel.style.is_paravirtual() => calls::call(kernel, calls::INTERFACE, 4, [0, 0]),
         _ => kernel.plain(Opcode::Wfi),
     }
 }

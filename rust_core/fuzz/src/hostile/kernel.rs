@@ -4,11 +4,13 @@
 //! kernels get through all of them, and again, with what they have wrecked. A generator that the
 //! code itself carries makes each pass another.
 
+use super::calls;
+use super::cell::Cell;
 use super::entries;
 use super::gadgets;
 use super::layout::{
     BODY, BODY_END, DATA, DATA_PAGES, HANDLER, IMAGE, IMAGE_BYTES, LIST_PAGES, LISTS, PAGE, QUEUES,
-    USER, WINDOW, virtual_address,
+    SHARED, USER, WINDOW, virtual_address,
 };
 use super::lists;
 use crate::assembler::{Assembler, address, csr, far_address, immediate, register, store};
@@ -57,11 +59,32 @@ pub const fn x(number: usize) -> Register {
     Register::ALL[number]
 }
 
+/// By what a kernel reaches what runs it.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Interface {
+    /// The hart's registers.
+    Registers,
+    /// The paravirtual interface; it lives in its window.
+    Paravirtual,
+    /// The same in user mode, where calls and a shared page take the place of registers.
+    ParavirtualInUserMode,
+}
+
+impl Interface {
+    fn of(cell: Cell) -> Self {
+        match (cell.technique.needs_interface(), cell.isa.drops_writes()) {
+            (false, _) => Self::Registers,
+            (true, false) => Self::Paravirtual,
+            (true, true) => Self::ParavirtualInUserMode,
+        }
+    }
+}
+
 /// What a kernel is made for.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct Style {
-    /// It knows the paravirtual interface, and lives in its window.
-    pub paravirtual: bool,
+    /// How it reaches what runs it.
+    pub interface: Interface,
     /// Nothing but random bytes follows the prologue.
     pub noise: bool,
     /// Its handler switches translation off.
@@ -69,8 +92,19 @@ pub struct Style {
 }
 
 impl Style {
-    fn choose(random: &mut Random, paravirtual: bool) -> Self {
-        Self { paravirtual, noise: random.once_in(16), untranslates: random.once_in(2) }
+    fn choose(random: &mut Random, cell: Cell) -> Self {
+        let interface = Interface::of(cell);
+        Self { interface, noise: random.once_in(16), untranslates: random.once_in(2) }
+    }
+
+    /// Whether it knows the paravirtual interface.
+    pub fn is_paravirtual(self) -> bool {
+        self.interface != Interface::Registers
+    }
+
+    /// Whether it is in user mode, and knows it.
+    pub fn in_user_mode(self) -> bool {
+        self.interface == Interface::ParavirtualInUserMode
     }
 }
 
@@ -85,10 +119,10 @@ pub struct Kernel {
     pub style: Style,
 }
 
-/// The image of the kernel with this seed.
-pub fn image(seed: u64, paravirtual: bool) -> Vec<u8> {
+/// The image of the kernel with this seed, for a cell.
+pub fn image(seed: u64, cell: Cell) -> Vec<u8> {
     let mut random = Random::new(seed);
-    let style = Style::choose(&mut random, paravirtual);
+    let style = Style::choose(&mut random, cell);
     let mut kernel = Kernel { random, code: Assembler::new(IMAGE), style };
     kernel.prologue();
     kernel.handler();
@@ -136,7 +170,7 @@ impl Kernel {
 
     fn prologue(&mut self) {
         self.code.load_address(BASE, IMAGE);
-        if self.style.paravirtual && !self.random.once_in(4) {
+        if self.style.in_user_mode() || self.style.is_paravirtual() && !self.random.once_in(4) {
             // From here on it executes where no root of its own can take the code away.
             self.set(x(5), WINDOW);
             self.code.op(register(Opcode::Add, BASE, BASE, x(5)));
@@ -147,9 +181,11 @@ impl Kernel {
         self.code.constant(MULTIPLIER, multiplier & 0x7fff_ffff | 5);
         self.code.constant(STATE, state & 0x7fff_ffff);
         self.install_handler();
-        let status = 0x6000 | self.random.bits() & 0xc_0000;
-        self.set(x(5), status);
-        self.write_csr(numbers::SSTATUS, x(5));
+        if !self.style.in_user_mode() {
+            let status = 0x6000 | self.random.bits() & 0xc_0000;
+            self.set(x(5), status);
+            self.write_csr(numbers::SSTATUS, x(5));
+        }
         for number in 1..25 {
             let value = virtual_address(&mut self.random);
             self.set(x(number), value);
@@ -160,6 +196,9 @@ impl Kernel {
 
     /// Lets traps come to the handler.
     pub fn install_handler(&mut self) {
+        if self.style.in_user_mode() {
+            return calls::share(self);
+        }
         self.point(x(5), HANDLER);
         self.write_csr(numbers::STVEC, x(5));
     }
@@ -170,12 +209,15 @@ impl Kernel {
 
     /// An exception: on with the next gadget. An interrupt: its reason goes away.
     fn handler(&mut self) {
+        if self.style.in_user_mode() {
+            return self.handler_in_user_mode();
+        }
         let supervisor = x(31);
         let code = &mut self.code;
         code.op(csr(Opcode::Csrrs, SCRATCH, numbers::SCAUSE, x(0)));
         let branch = code.here();
         code.op(Op::new(Opcode::Addi, 4));
-        if self.style.untranslates && !self.style.paravirtual {
+        if self.style.untranslates && !self.style.is_paravirtual() {
             code.op(csr(Opcode::Csrrw, x(0), numbers::SATP, x(0)));
         }
         code.op(csr(Opcode::Csrrw, x(0), numbers::SEPC, RESUME));
@@ -196,16 +238,24 @@ impl Kernel {
         code.pad_to(IMAGE + BODY);
     }
 
+    /// Takes all events, without which no program goes on, and goes on with the next gadget.
+    fn handler_in_user_mode(&mut self) {
+        self.point(SCRATCH, SHARED);
+        self.code.op(register(Opcode::AmoswapD, x(0), SCRATCH, x(0)));
+        self.code.op(immediate(Opcode::Jalr, x(0), RESUME, 0));
+        self.code.pad_to(IMAGE + BODY);
+    }
+
     fn body(&mut self) {
         if self.style.noise {
             return self.noise();
         }
         let end = IMAGE + BODY_END - GADGET_BYTES;
-        if self.style.paravirtual {
+        if self.style.is_paravirtual() {
             self.gadget(gadgets::PARAVIRTUAL_START);
         }
         while self.code.here() < end {
-            let gadget = gadgets::choose(&mut self.random, self.style.paravirtual);
+            let gadget = gadgets::choose(&mut self.random, self.style.is_paravirtual());
             self.gadget(gadget);
         }
         self.jump_to(BODY);
@@ -245,7 +295,9 @@ impl Kernel {
             self.code.op(immediate(Opcode::Addi, x(5), x(5), -1));
             self.code.branch(Opcode::Bne, x(5), x(0), start);
         }
-        for _ in 0..8 {
+        // Some get as far as their call.
+        let accesses = self.random.pick(&[0, 8, 8, 8]);
+        for _ in 0..accesses {
             let target = virtual_address(&mut self.random);
             self.set(x(5), target);
             let opcode = self.random.pick(&[Opcode::Ld, Opcode::Lbu, Opcode::Flw]);
@@ -265,9 +317,10 @@ impl Kernel {
         let queues = lists::queues(&mut self.random);
         self.code.raw(&queues);
         self.code.pad_to(IMAGE + LISTS);
-        let operations = lists::operations(&mut self.random, LIST_PAGES * PAGE / 16);
+        let slots = LIST_PAGES * PAGE / 16;
+        let operations = lists::operations(&mut self.random, slots, self.style.in_user_mode());
         self.code.raw(&operations);
-        let tables = if self.style.paravirtual {
+        let tables = if self.style.is_paravirtual() {
             lists::paravirtual_tables(&mut self.random)
         } else {
             entries::tables(&mut self.random)

@@ -32,6 +32,11 @@ pub const QUEUES: u64 = 0xd000;
 pub const LISTS: u64 = 0x1_0000;
 /// Pages of lists.
 pub const LIST_PAGES: u64 = 2;
+/// Offset of the page that a paravirtual kernel shares with its monitor: the last of the buffers.
+pub const SHARED: u64 = LISTS - PAGE;
+/// Where programs find the page of code for user mode, in the tables that a paravirtual kernel
+/// begins with.
+pub const PROGRAM: u64 = 8 * PAGE;
 /// Offset of pages that hold page tables.
 pub const TABLES: u64 = 0x1_2000;
 /// How many they are.

@@ -2,7 +2,8 @@
 
 use super::entries::table;
 use super::layout::{
-    IMAGE, MEMORY, MEMORY_BYTES, PAGE, QUEUES, TABLE_PAGES, device, host_page, own_page, physical,
+    IMAGE, MEMORY, MEMORY_BYTES, PAGE, PROGRAM, QUEUES, TABLE_PAGES, USER, device, host_page,
+    own_page, physical,
 };
 use crate::random::Random;
 
@@ -84,8 +85,8 @@ pub fn queues(random: &mut Random) -> Vec<u8> {
 }
 
 /// Operations on a paravirtual guest's page tables.
-pub fn operations(random: &mut Random, count: u64) -> Vec<u8> {
-    let first = proper();
+pub fn operations(random: &mut Random, count: u64, user_mode: bool) -> Vec<u8> {
+    let first = proper(user_mode);
     let more = (first.len() as u64..count).map(|_| operation(random));
     let all: Vec<[u64; 2]> = first.iter().copied().chain(more).collect();
     all.iter().flatten().flat_map(|word| word.to_le_bytes()).collect()
@@ -99,9 +100,11 @@ mod kind {
 }
 
 /// The operations with which a kernel builds an address space that shows its image's data at
-/// address 0.
-pub fn proper() -> Vec<[u64; 2]> {
+/// address 0, and code to programs; where the kernel is in user mode, the data too.
+pub fn proper(user_mode: bool) -> Vec<[u64; 2]> {
+    const USER_PAGE: u64 = 0x10;
     let [root, middle, low] = [0, 1, 2].map(table);
+    let data = 0xcf | if user_mode { USER_PAGE } else { 0 };
     let mut operations = vec![
         [root | kind::NEW_ROOT, 0],
         [root | kind::LINK, (middle >> 12) << 10 | 1],
@@ -109,9 +112,16 @@ pub fn proper() -> Vec<[u64; 2]> {
     ];
     for index in 0..8 {
         let page = IMAGE + QUEUES + BUFFERS + index % 2 * PAGE;
-        operations.push([(low + index * 8) | kind::SET, (page >> 12) << 10 | 0xcf]);
+        operations.push([(low + index * 8) | kind::SET, (page >> 12) << 10 | data]);
     }
+    let code = ((IMAGE + USER) >> 12) << 10 | 0xcb | USER_PAGE;
+    operations.push([(low + PROGRAM / PAGE * 8) | kind::SET, code]);
     operations
+}
+
+/// Sets the entry that maps a page from address 0 on in the first address space, to anything.
+pub fn forged_leaf(random: &mut Random, page: u64) -> [u64; 2] {
+    [(table(2) + page * 8) | kind::SET, entry(random)]
 }
 
 /// Any operation, on pages of tables mostly.

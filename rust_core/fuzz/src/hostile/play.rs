@@ -201,7 +201,7 @@ impl<'a> Play<'a> {
         }
         host.audit_steps(*audited);
         let paravirtual = plan.cell.technique.needs_interface();
-        let image = announce(kernel::image(plan.seed, paravirtual), paravirtual);
+        let image = announce(kernel::image(plan.seed, plan.cell), paravirtual);
         let player = |vm| Player { vm, is_over: false, used_ns: 0 };
         let disk = Some(DiskImage::new(64 * 1024));
         let hostile = player(host.create_vm(store, config.clone(), &image, disk)?);
