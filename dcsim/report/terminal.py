@@ -91,6 +91,9 @@ def result_tables(result: RunResult, summary: Summary) -> Iterator[Table]:
 def expectation_table(outcomes: Sequence[Outcome]) -> Table:
     """Return a table of what was expected and what was found."""
     table = _table("Expectations", ["", "metric", "expected", "found"], texts=2)
+    # A long metric goes on in the next line, so that verdict and figures stay whole.
+    table.columns[1].no_wrap = False
+    table.columns[1].overflow = "fold"
     for outcome in outcomes:
         mark = Text("pass", "green") if outcome.passed else Text("FAIL", "bold red")
         table.add_row(mark, outcome.metric, outcome.wanted, outcome.found)

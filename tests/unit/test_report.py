@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
 from dcsim.errors import Place
-from dcsim.report import junit_xml
+from dcsim.report import expectation_table, junit_xml
 from dcsim.report.figures import count, duration, energy, figure, share, size
 from dcsim.results import Outcome
 
@@ -59,3 +61,14 @@ def test_junit_escapes_and_counts() -> None:
         'a.yaml:2:1: expected vm.a.state == off & "away", but it is on',
         "a.yaml:3:1: expected vm.a.latency_p50_ns <= 5 ns, but it has no value",
     ]
+
+
+def test_a_long_metric_leaves_verdict_and_figures_whole() -> None:
+    metric = " + ".join(f"vm.guest-{number}.total_cycles" for number in range(9))
+    table = expectation_table([Outcome(metric, ">=", 1, "count", 2, True, Place("a.yaml", 1, 1))])
+    output = StringIO()
+    Console(file=output, width=80).print(table)
+    lines = output.getvalue().splitlines()
+    assert sum(line.startswith("pass  ") for line in lines) == 1
+    assert any(line.rstrip().endswith(">= 1      2") for line in lines)
+    assert "…" not in output.getvalue()
