@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,12 +60,9 @@ def boot() -> Boot:
         *,
         typed: bytes = b"",
         settings: Mapping[str, int | str] | None = None,
-        **options: object,
+        **options: Any,
     ) -> Run:
-        arguments = machine_arguments(
-            boot_arguments(command, settings),
-            **options,  # type: ignore[arg-type]
-        )
+        arguments = machine_arguments(boot_arguments(command, settings), **options)
         with booted(arguments) as (process, console):
             rest, _ = process.communicate(typed, timeout=TIMEOUT_SECONDS)
         return read_run(console + rest, process.returncode)
