@@ -1,7 +1,8 @@
 //! Under what a hostile kernel runs: every technique that has a monitor, with every way of paging on
 //! every hardware that it works on, taken from the monitor's own tables.
 
-use dcsim_hart::{IsaProfile, SecondStage, Timing};
+use dcsim_hart::{IsaProfile, SecondStage};
+use dcsim_machine::test_utils::telling_costs;
 use dcsim_monitor::{ExitReason, HardwareProfile, PagingKind, TechniqueKind};
 use std::fmt;
 
@@ -48,16 +49,7 @@ impl Cell {
 
     /// Hardware on which everything costs something.
     pub fn hardware(self) -> HardwareProfile {
-        let mut timing = Timing::uniform();
-        timing.trap_cycles = 30;
-        timing.return_cycles = 15;
-        timing.world_switch_cycles = 70;
-        timing.world_return_cycles = 55;
-        timing.walk_reference_cycles = 8;
-        timing.device_access_cycles = 40;
-        timing.misaligned_cycles = 3;
-        timing.ipi_cycles = 2000;
-        HardwareProfile { isa: self.isa, second_stage: SecondStage::Full, timing }
+        HardwareProfile { isa: self.isa, second_stage: SecondStage::Full, timing: telling_costs() }
     }
 
     /// The reasons for which a guest leaves here, all of which a kernel that tries everything meets.
@@ -93,45 +85,31 @@ const OF_USER_MODE: [ExitReason; 5] = [
     ExitReason::Timer,
 ];
 
+/// What a kernel without its privileges leaves to a monitor that emulates these.
+const EMULATED: [ExitReason; 7] = [
+    ExitReason::CsrAccess,
+    ExitReason::SupervisorReturn,
+    ExitReason::AddressFence,
+    ExitReason::WaitForInterrupt,
+    ExitReason::ExternalInterrupt,
+    ExitReason::IllegalInstruction,
+    ExitReason::OtherException,
+];
+
 fn of_technique(technique: TechniqueKind) -> Vec<ExitReason> {
     use ExitReason as Reason;
     let own: &[Reason] = match technique {
         TechniqueKind::BareMetal => return Vec::new(),
-        TechniqueKind::TrapAndEmulate => &[
-            Reason::CsrAccess,
-            Reason::SupervisorReturn,
-            Reason::AddressFence,
-            Reason::WaitForInterrupt,
-            Reason::SystemCall,
-            Reason::Timer,
-            Reason::ExternalInterrupt,
-            Reason::IllegalInstruction,
-            Reason::OtherException,
-        ],
+        TechniqueKind::TrapAndEmulate => &[Reason::SystemCall, Reason::Timer],
         TechniqueKind::BinaryTranslation => &[
-            Reason::CsrAccess,
-            Reason::SupervisorReturn,
-            Reason::AddressFence,
-            Reason::WaitForInterrupt,
             Reason::SystemCall,
             Reason::Timer,
-            Reason::ExternalInterrupt,
             Reason::Translation,
             Reason::TranslationMap,
             Reason::CodeWrite,
             Reason::FloatWindow,
-            Reason::IllegalInstruction,
-            Reason::OtherException,
         ],
-        TechniqueKind::FourRings => &[
-            Reason::CsrAccess,
-            Reason::SupervisorReturn,
-            Reason::AddressFence,
-            Reason::WaitForInterrupt,
-            Reason::ExternalInterrupt,
-            Reason::IllegalInstruction,
-            Reason::OtherException,
-        ],
+        TechniqueKind::FourRings => &[],
         TechniqueKind::HardwareAssisted => &[Reason::WaitForInterrupt, Reason::ExternalInterrupt],
         TechniqueKind::Paravirtual => &[
             Reason::ExternalInterrupt,
@@ -144,7 +122,12 @@ fn of_technique(technique: TechniqueKind) -> Vec<ExitReason> {
             Reason::OtherException,
         ],
     };
-    own.iter().copied().chain(DEVICES).collect()
+    let emulates = matches!(
+        technique,
+        TechniqueKind::TrapAndEmulate | TechniqueKind::BinaryTranslation | TechniqueKind::FourRings
+    );
+    let emulated = EMULATED.into_iter().filter(|_| emulates);
+    own.iter().copied().chain(emulated).chain(DEVICES).collect()
 }
 
 fn of_paging(paging: PagingKind) -> &'static [ExitReason] {

@@ -1,7 +1,8 @@
 //! A small model of a data centre with one host: it serves exits after fixed latencies and lets
 //! VMs take turns on pCPUs. Whatever it does depends on simulated time alone.
 
-use dcsim_hart::{IsaProfile, SecondStage, Timing};
+use dcsim_hart::{IsaProfile, SecondStage};
+use dcsim_machine::test_utils::telling_costs;
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::PageStore;
 use dcsim_monitor::{
@@ -19,16 +20,11 @@ pub const MIB: u64 = 1 << 20;
 
 /// A profile in which everything costs something.
 pub fn profile() -> HardwareProfile {
-    let mut timing = Timing::uniform();
-    timing.trap_cycles = 30;
-    timing.return_cycles = 15;
-    timing.world_switch_cycles = 70;
-    timing.world_return_cycles = 55;
-    timing.walk_reference_cycles = 8;
-    timing.device_access_cycles = 40;
-    timing.misaligned_cycles = 3;
-    timing.ipi_cycles = 2000;
-    HardwareProfile { isa: IsaProfile::Rv64gc, second_stage: SecondStage::Full, timing }
+    HardwareProfile {
+        isa: IsaProfile::Rv64gc,
+        second_stage: SecondStage::Full,
+        timing: telling_costs(),
+    }
 }
 
 /// The same with the hypervisor extension: every technique works on it.
