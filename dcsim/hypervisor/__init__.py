@@ -11,7 +11,7 @@ from dcsim.hypervisor.fair import FairScheduler
 from dcsim.hypervisor.hypervisor import Hypervisor
 from dcsim.hypervisor.paths import TYPE1, TYPE2, HostPaths
 from dcsim.hypervisor.recursion import demonstrate_recursion
-from dcsim.hypervisor.scheduler import Choice, Scheduler
+from dcsim.hypervisor.scheduler import Choice, Schedulable, Scheduler
 from dcsim.hypervisor.technique import (
     PAGINGS,
     TECHNIQUES,
@@ -42,6 +42,7 @@ __all__ = [
     "Hypervisor",
     "Misfit",
     "PagingName",
+    "Schedulable",
     "Scheduler",
     "Storage",
     "Technique",

@@ -22,7 +22,7 @@ from dcsim.hypervisor.scheduler import Choice
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dcsim.hypervisor.vcpu import VirtualCpu
+    from dcsim.hypervisor.scheduler import Schedulable
 
 __all__ = ["CreditScheduler"]
 
@@ -57,28 +57,28 @@ class CreditScheduler:
     """
 
     def __init__(self, processors: int) -> None:
-        self._queues: list[list[VirtualCpu]] = [[] for _ in range(processors)]
-        self._current: list[VirtualCpu | None] = [None] * processors
-        self._accounts: dict[VirtualCpu, _Account] = {}
+        self._queues: list[list[Schedulable]] = [[] for _ in range(processors)]
+        self._current: list[Schedulable | None] = [None] * processors
+        self._accounts: dict[Schedulable, _Account] = {}
 
     # Who there is.
 
-    def add(self, vcpu: VirtualCpu) -> None:
+    def add(self, vcpu: Schedulable) -> None:
         """Get to know a vCPU."""
         self._accounts[vcpu] = _Account()
 
-    def remove(self, vcpu: VirtualCpu) -> None:
+    def remove(self, vcpu: Schedulable) -> None:
         """Forget a vCPU."""
         self.leave(vcpu)
         del self._accounts[vcpu]
 
-    def credit_ns(self, vcpu: VirtualCpu) -> int:
+    def credit_ns(self, vcpu: Schedulable) -> int:
         """Return a vCPU's credit."""
         return self._accounts[vcpu].credit_ns
 
     # Who wants to run.
 
-    def wake(self, vcpu: VirtualCpu, now_ns: int) -> Iterable[int]:
+    def wake(self, vcpu: Schedulable, now_ns: int) -> Iterable[int]:
         """Queue a vCPU, boosted when it has credit; return who should choose again."""
         del now_ns
         account = self._accounts[vcpu]
@@ -88,16 +88,16 @@ class CreditScheduler:
         self._enqueue(vcpu, processor)
         return self._tickle(processor, account.priority)
 
-    def leave(self, vcpu: VirtualCpu) -> None:
+    def leave(self, vcpu: Schedulable) -> None:
         """Note that a vCPU, current or queued, does not want to run any more."""
         self._dequeue(vcpu)
         self._forget_current(vcpu)
 
-    def charge(self, vcpu: VirtualCpu, ran_ns: int) -> None:
+    def charge(self, vcpu: Schedulable, ran_ns: int) -> None:
         """Spend credit."""
         self._accounts[vcpu].credit_ns -= ran_ns
 
-    def choose(self, processor: int, current: VirtualCpu | None, now_ns: int) -> Choice:
+    def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
         """Choose the best of this processor's queue, or a better one of another queue."""
         if current is not None:
             account = self._accounts[current]
@@ -149,15 +149,15 @@ class CreditScheduler:
             weights -= vcpu.weight
             self._give(vcpu, given_ns)
 
-    def _most_ns(self, vcpu: VirtualCpu) -> int:
+    def _most_ns(self, vcpu: Schedulable) -> int:
         """Return what a vCPU could use of one period: all of a processor, or its cap."""
         return SLICE_NS * vcpu.cap_percent // 100 if vcpu.cap_percent else SLICE_NS
 
-    def _need(self, vcpu: VirtualCpu) -> tuple[Fraction, int]:
+    def _need(self, vcpu: Schedulable) -> tuple[Fraction, int]:
         """Return what a vCPU can use for each unit of weight; the index breaks ties."""
         return Fraction(self._most_ns(vcpu), vcpu.weight), vcpu.index
 
-    def _give(self, vcpu: VirtualCpu, given_ns: int) -> None:
+    def _give(self, vcpu: Schedulable, given_ns: int) -> None:
         account = self._accounts[vcpu]
         account.credit_ns += given_ns
         if account.credit_ns < 0:
@@ -173,7 +173,7 @@ class CreditScheduler:
             account.credit_ns = SLICE_NS // 2
             account.active = False
 
-    def _set_priority(self, vcpu: VirtualCpu, priority: int) -> None:
+    def _set_priority(self, vcpu: Schedulable, priority: int) -> None:
         account = self._accounts[vcpu]
         if account.priority == priority:
             return
@@ -185,28 +185,28 @@ class CreditScheduler:
 
     # Queues: best priority first, first come first served within one.
 
-    def _enqueue(self, vcpu: VirtualCpu, processor: int) -> None:
+    def _enqueue(self, vcpu: Schedulable, processor: int) -> None:
         queue, priority = self._queues[processor], self._accounts[vcpu].priority
         place = len(queue)
         while place and self._accounts[queue[place - 1]].priority < priority:
             place -= 1
         queue.insert(place, vcpu)
 
-    def _dequeue(self, vcpu: VirtualCpu) -> None:
+    def _dequeue(self, vcpu: Schedulable) -> None:
         for queue in self._queues:
             if vcpu in queue:
                 queue.remove(vcpu)
 
-    def _forget_current(self, vcpu: VirtualCpu) -> None:
+    def _forget_current(self, vcpu: Schedulable) -> None:
         self._current = [None if current is vcpu else current for current in self._current]
 
-    def _best(self, processor: int) -> VirtualCpu | None:
+    def _best(self, processor: int) -> Schedulable | None:
         """Return the first of a queue that is not parked."""
         return next(
             (each for each in self._queues[processor] if not self._accounts[each].parked), None
         )
 
-    def _take(self, processor: int) -> VirtualCpu | None:
+    def _take(self, processor: int) -> Schedulable | None:
         """Take the best vCPU for a processor out of its queue, or out of another."""
         best = self._best(processor)
         if best is None or self._accounts[best].priority == OVER:
@@ -215,7 +215,7 @@ class CreditScheduler:
             self._dequeue(best)
         return best
 
-    def _better_elsewhere(self, processor: int, best: VirtualCpu | None) -> VirtualCpu | None:
+    def _better_elsewhere(self, processor: int, best: Schedulable | None) -> Schedulable | None:
         count = len(self._queues)
         for step in range(1, count):
             other = self._best((processor + step) % count)

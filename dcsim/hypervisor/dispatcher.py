@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from dcsim.hypervisor.paths import NO_HOST
+from dcsim.hypervisor.vcpu import VirtualCpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from dcsim.host import Host, Processor
     from dcsim.hypervisor.paths import HostPaths, Steps
     from dcsim.hypervisor.scheduler import Scheduler
-    from dcsim.hypervisor.vcpu import VcpuState, VirtualCpu
+    from dcsim.hypervisor.vcpu import VcpuState
     from dcsim.hypervisor.virtual_machine import VirtualMachine
     from dcsim.sim import Timer
 
@@ -95,7 +96,7 @@ class Dispatcher(ABC):
         if choice.vcpu is not current:
             if current is not None:
                 self._lay_down(slot, "runnable")
-            if choice.vcpu is not None:
+            if isinstance(choice.vcpu, VirtualCpu):
                 self._take_up(slot, choice.vcpu)
         self._arm(slot, choice.again_ns)
 

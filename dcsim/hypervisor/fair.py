@@ -20,7 +20,7 @@ from dcsim.hypervisor.scheduler import Choice
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dcsim.hypervisor.vcpu import VirtualCpu
+    from dcsim.hypervisor.scheduler import Schedulable
 
 __all__ = ["FairScheduler"]
 
@@ -62,27 +62,27 @@ class FairScheduler:
         self.minimum_ns = MINIMUM_GRANULARITY_NS * scale
         self.wakeup_ns = WAKEUP_GRANULARITY_NS * scale
         self.balance_ns = BALANCE_NS_PER_PROCESSOR * processors
-        self._queues: list[list[VirtualCpu]] = [[] for _ in range(processors)]
-        self._current: list[VirtualCpu | None] = [None] * processors
+        self._queues: list[list[Schedulable]] = [[] for _ in range(processors)]
+        self._current: list[Schedulable | None] = [None] * processors
         self._floor_ns = [0] * processors
-        self._entities: dict[VirtualCpu, _Entity] = {}
+        self._entities: dict[Schedulable, _Entity] = {}
 
-    def add(self, vcpu: VirtualCpu) -> None:
+    def add(self, vcpu: Schedulable) -> None:
         """Get to know a thread."""
         self._entities[vcpu] = _Entity(vcpu.weight * NICE_0_WEIGHT // WEIGHT_OF_DEFAULT or 1)
 
-    def remove(self, vcpu: VirtualCpu) -> None:
+    def remove(self, vcpu: Schedulable) -> None:
         """Forget a thread."""
         self.leave(vcpu)
         del self._entities[vcpu]
 
-    def virtual_ns(self, vcpu: VirtualCpu) -> int:
+    def virtual_ns(self, vcpu: Schedulable) -> int:
         """Return a thread's virtual run time."""
         return self._entities[vcpu].virtual_ns
 
     # Who wants to run.
 
-    def wake(self, vcpu: VirtualCpu, now_ns: int) -> Iterable[int]:
+    def wake(self, vcpu: Schedulable, now_ns: int) -> Iterable[int]:
         """Queue a thread; return the processor that should choose again, if one should."""
         processor = self._place(vcpu)
         entity = self._entities[vcpu]
@@ -96,7 +96,7 @@ class FairScheduler:
             return (processor,)
         return ()
 
-    def leave(self, vcpu: VirtualCpu) -> None:
+    def leave(self, vcpu: Schedulable) -> None:
         """Note that a thread, current or queued, does not want to run any more."""
         for processor, queue in enumerate(self._queues):
             if vcpu in queue:
@@ -104,14 +104,14 @@ class FairScheduler:
             if self._current[processor] is vcpu:
                 self._current[processor] = None
 
-    def charge(self, vcpu: VirtualCpu, ran_ns: int) -> None:
+    def charge(self, vcpu: Schedulable, ran_ns: int) -> None:
         """Advance a thread's virtual run time."""
         entity = self._entities[vcpu]
         entity.virtual_ns += ran_ns * NICE_0_WEIGHT // entity.weight
         entity.used_ns += ran_ns
         self._raise_floor(entity.home)
 
-    def choose(self, processor: int, current: VirtualCpu | None, now_ns: int) -> Choice:
+    def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
         """Choose the thread with the least virtual run time."""
         queue = self._queues[processor]
         if current is not None:
@@ -149,7 +149,7 @@ class FairScheduler:
 
     # Rules.
 
-    def _place(self, vcpu: VirtualCpu) -> int:
+    def _place(self, vcpu: Schedulable) -> int:
         """Return where a thread that wakes is queued: where it ran, or on an idle processor."""
         last = vcpu.processor % len(self._queues)
         order = [last, *(index for index in range(len(self._queues)) if index != last)]
@@ -159,18 +159,18 @@ class FairScheduler:
     def _load(self, processor: int) -> int:
         return len(self._queues[processor]) + (self._current[processor] is not None)
 
-    def _behind_ns(self, current: VirtualCpu, entity: _Entity) -> int:
+    def _behind_ns(self, current: Schedulable, entity: _Entity) -> int:
         """Return by how much a thread is further behind the current one than the granularity."""
         granularity = self.wakeup_ns * NICE_0_WEIGHT // entity.weight
         return self._entities[current].virtual_ns - entity.virtual_ns - granularity
 
-    def _least(self, processor: int, now_ns: int) -> VirtualCpu | None:
+    def _least(self, processor: int, now_ns: int) -> Schedulable | None:
         ready = [each for each in self._queues[processor] if not self._throttled(each, now_ns)]
         return min(
             ready, key=lambda each: (self._entities[each].virtual_ns, each.index), default=None
         )
 
-    def _pull(self, processor: int, now_ns: int) -> VirtualCpu | None:
+    def _pull(self, processor: int, now_ns: int) -> Schedulable | None:
         """Move a waiting thread here from the longest queue."""
         others = [index for index in range(len(self._queues)) if index != processor]
         for other in sorted(others, key=lambda index: (-len(self._queues[index]), index)):
@@ -195,7 +195,7 @@ class FairScheduler:
         entity.virtual_ns += self._floor_ns[processor] - self._floor_ns[entity.home]
         entity.home = processor
 
-    def _again_ns(self, processor: int, chosen: VirtualCpu, now_ns: int) -> int | None:
+    def _again_ns(self, processor: int, chosen: Schedulable, now_ns: int) -> int | None:
         """Return when the chosen thread's slice, or its bandwidth, ends."""
         ends = []
         queue = self._queues[processor]
@@ -211,14 +211,14 @@ class FairScheduler:
 
     # Bandwidth limits.
 
-    def _bandwidth_left_ns(self, vcpu: VirtualCpu, now_ns: int) -> int:
+    def _bandwidth_left_ns(self, vcpu: Schedulable, now_ns: int) -> int:
         entity = self._entities[vcpu]
         period = now_ns // BANDWIDTH_PERIOD_NS
         if entity.period != period:
             entity.period, entity.used_ns = period, 0
         return BANDWIDTH_PERIOD_NS * vcpu.cap_percent // 100 - entity.used_ns
 
-    def _throttled(self, vcpu: VirtualCpu, now_ns: int) -> bool:
+    def _throttled(self, vcpu: Schedulable, now_ns: int) -> bool:
         return bool(vcpu.cap_percent) and self._bandwidth_left_ns(vcpu, now_ns) <= 0
 
     def _unthrottle_ns(self, now_ns: int) -> int | None:

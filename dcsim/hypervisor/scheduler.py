@@ -7,15 +7,31 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dcsim.hypervisor.vcpu import VirtualCpu
+__all__ = ["Choice", "Schedulable", "Scheduler"]
 
-__all__ = ["Choice", "Scheduler"]
+
+class Schedulable(Protocol):
+    """What runs on a processor: a VM's vCPU, or a thread of the host's own software.
+
+    Each is itself and nothing else: schedulers keep them in tables by identity.
+    """
+
+    index: int
+    """Differs between all of a run; ties are broken by it."""
+    weight: int
+    """Share under contention, in proportion to the others'."""
+    cap_percent: int
+    """At most this much of one processor; 0 for no cap."""
+    processor: int
+    """Where it runs, or ran last."""
+    affinity: frozenset[int] | None
+    """The only processors on which it may run; None for any."""
 
 
 class Choice(NamedTuple):
     """Who runs next on a processor, and when to ask again."""
 
-    vcpu: VirtualCpu | None
+    vcpu: Schedulable | None
     again_ns: int | None
     """At the latest; None when only an event can change the answer."""
 
@@ -27,19 +43,19 @@ class Scheduler(Protocol):
     there and in no queue. It is told of everything that happens and asked to choose; it never acts.
     """
 
-    def add(self, vcpu: VirtualCpu) -> None:
+    def add(self, vcpu: Schedulable) -> None:
         """Get to know a vCPU, which does not want to run yet."""
 
-    def remove(self, vcpu: VirtualCpu) -> None:
+    def remove(self, vcpu: Schedulable) -> None:
         """Forget a vCPU; it does not run and is not queued afterwards."""
 
-    def wake(self, vcpu: VirtualCpu, now_ns: int) -> Iterable[int]:
+    def wake(self, vcpu: Schedulable, now_ns: int) -> Iterable[int]:
         """Queue a vCPU that wants to run; return the processors that should choose again."""
 
-    def charge(self, vcpu: VirtualCpu, ran_ns: int) -> None:
+    def charge(self, vcpu: Schedulable, ran_ns: int) -> None:
         """Note that a vCPU ran."""
 
-    def choose(self, processor: int, current: VirtualCpu | None, now_ns: int) -> Choice:
+    def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
         """Choose who runs on a processor from now on.
 
         Parameters
@@ -52,7 +68,7 @@ class Scheduler(Protocol):
             The time there.
         """
 
-    def leave(self, vcpu: VirtualCpu) -> None:
+    def leave(self, vcpu: Schedulable) -> None:
         """Note that a vCPU, current or queued, does not want to run any more."""
 
     def next_tick_ns(self, now_ns: int) -> int | None:

@@ -36,6 +36,8 @@ class VirtualCpu:
     ----------
     processor
         Where it runs, or ran last.
+    affinity
+        The only processors on which it may run; None for any.
     spent_ns
         Time in each state that is over.
     """
@@ -46,6 +48,7 @@ class VirtualCpu:
         self.weight = weight
         self.cap_percent = cap_percent
         self.processor = 0
+        self.affinity: frozenset[int] | None = None
         self.state: VcpuState = "paused"
         self.spent_ns: dict[VcpuState, int] = {
             "running": 0,
