@@ -6,7 +6,6 @@ the wrong value stands.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -16,6 +15,7 @@ from dcsim.guest import programs
 from dcsim.hardware import load_profile, power_curve_names, profile_names
 from dcsim.hypervisor import misfit, paging_misfit, told_mode, translation_misfit
 from dcsim.policy import consolidation_names, placement_names
+from dcsim.scenario.finding import Finding, known, positive, whole
 from dcsim.scenario.images import image_problem
 from dcsim.scenario.measure import MeasureError, read_measure
 from dcsim.scenario.metrics import read_bound
@@ -39,15 +39,6 @@ LEAST_VM_BYTES = 4 * 2**20
 MOST_VM_BYTES = 16 * 2**30
 MOST_HOSTS_BYTES = 2**40
 """Of all hosts together: each frame has its own record, and those of a tebibyte take 5 GiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong, by its location in the document."""
-
-    location: tuple[int | str, ...]
-    message: str
-    remedy: str = ""
 
 
 def check_scenario(scenario: Scenario) -> Iterator[Finding]:
@@ -99,7 +90,7 @@ def _check_storage(scenario: Scenario) -> Iterator[Finding]:
             message = f"the name `{storage.name}` is taken"
             yield Finding((*location, "name"), message, "choose another")
         shared.append(storage.name)
-        yield from _positive(storage.bandwidth_bits_per_second, (*location, "bandwidth"))
+        yield from positive(storage.bandwidth_bits_per_second, (*location, "bandwidth"))
     for index, vm in enumerate(scenario.vms):
         if vm.disk is None:
             continue
@@ -111,7 +102,7 @@ def _check_storage(scenario: Scenario) -> Iterator[Finding]:
         if vm.disk.moves and vm.disk.on != "local":
             message = f"the disk is on `{vm.disk.on}`, which every host reaches"
             yield Finding((*place, "moves"), message, "only a local disk moves; leave it out")
-        yield from _whole(vm.disk.size_bytes, SECTOR_BYTES, (*place, "size"))
+        yield from whole(vm.disk.size_bytes, SECTOR_BYTES, (*place, "size"))
 
 
 def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
@@ -123,14 +114,14 @@ def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
             message = f"the hosts have {BYTES.format(total_bytes)} of memory together"
             remedy = f"keep it to `{BYTES.format(MOST_HOSTS_BYTES)}`"
             yield Finding((*location, "memory"), message, remedy)
-        yield from _known(
+        yield from known(
             "hardware profile", host.hardware, profile_names(), (*location, "hardware")
         )
         yield from _check_processor(host, location)
-        yield from _known("power curve", host.power, power_curve_names(), (*location, "power"))
-        yield from _whole(host.memory_bytes, PAGE_BYTES, (*location, "memory"))
+        yield from known("power curve", host.power, power_curve_names(), (*location, "power"))
+        yield from whole(host.memory_bytes, PAGE_BYTES, (*location, "memory"))
         speed = host.disk.bandwidth_bits_per_second
-        yield from _positive(speed, ("hosts", index, "disk", "bandwidth"))
+        yield from positive(speed, ("hosts", index, "disk", "bandwidth"))
 
 
 def _check_processor(host: Host, location: Sequence[int | str]) -> Iterator[Finding]:
@@ -236,7 +227,7 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
     hosts = [host.name for host in scenario.each_host()]
     for index, vm in enumerate(scenario.vms):
         location = ("vms", index)
-        yield from _whole(vm.memory_bytes, PAGE_BYTES, (*location, "memory"))
+        yield from whole(vm.memory_bytes, PAGE_BYTES, (*location, "memory"))
         if vm.memory_bytes < LEAST_VM_BYTES:
             message = f"a VM needs {BYTES.format(LEAST_VM_BYTES)} to boot"
             yield Finding(
@@ -251,10 +242,10 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
             remedy = f"the largest host has {BYTES.format(largest)}"
             yield Finding((*location, "memory"), message, remedy)
         if vm.image is None:
-            known = [program.name for program in programs()]
-            yield from _known("guest program", vm.program_name, known, (*location, "program"))
+            names = [program.name for program in programs()]
+            yield from known("guest program", vm.program_name, names, (*location, "program"))
         if vm.host is not None:
-            yield from _known("host", vm.host, hosts, (*location, "host"))
+            yield from known("host", vm.host, hosts, (*location, "host"))
 
 
 def _check_requests(scenario: Scenario) -> Iterator[Finding]:
@@ -262,7 +253,7 @@ def _check_requests(scenario: Scenario) -> Iterator[Finding]:
         if vm.requests is None:
             continue
         location = ("vms", index, "requests")
-        yield from _positive(vm.requests.rate_millihertz, (*location, "rate"))
+        yield from positive(vm.requests.rate_millihertz, (*location, "rate"))
         sizes = (("size", vm.requests.size_bytes, 32), ("answer", vm.requests.answer_bytes, 24))
         for key, size, least in sizes:
             if not least <= size <= LARGEST_PACKET_BYTES:
@@ -295,12 +286,12 @@ def _check_fabric(scenario: Scenario) -> Iterator[Finding]:
     links = scenario.fabric.links
     if not links:
         speed = scenario.fabric.bandwidth_bits_per_second
-        yield from _positive(speed, ("fabric", "bandwidth"))
+        yield from positive(speed, ("fabric", "bandwidth"))
         return
     graph: nx.Graph[str] = nx.Graph()
     for index, link in enumerate(links):
         location = ("fabric", "links", index)
-        yield from _positive(link.bandwidth_bits_per_second, (*location, "bandwidth"))
+        yield from positive(link.bandwidth_bits_per_second, (*location, "bandwidth"))
         one, other = link.between
         if one == other:
             yield Finding((*location, "between"), f"the link joins `{one}` to itself")
@@ -319,11 +310,11 @@ def _check_fabric(scenario: Scenario) -> Iterator[Finding]:
 def _check_policies(scenario: Scenario) -> Iterator[Finding]:
     placement = scenario.placement.policy
     where = ("placement", "policy")
-    yield from _known("placement policy", placement, placement_names(), where)
+    yield from known("placement policy", placement, placement_names(), where)
     if scenario.consolidation is not None:
         policy = scenario.consolidation.policy
         where = ("consolidation", "policy")
-        yield from _known("consolidation policy", policy, consolidation_names(), where)
+        yield from known("consolidation policy", policy, consolidation_names(), where)
 
 
 def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
@@ -331,13 +322,13 @@ def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
     hosts = [host.name for host in scenario.each_host()]
     for index, move in enumerate(scenario.migrations):
         location = ("migrations", index)
-        yield from _known("VM", move.vm, list(vms), (*location, "vm"))
+        yield from known("VM", move.vm, list(vms), (*location, "vm"))
         disk = vms[move.vm].disk if move.vm in vms else None
         if disk is not None and disk.on == "local" and not disk.moves:
             message = f"`{move.vm}` cannot move: its disk is its host's own"
             remedy = "put the disk on shared storage, or write `moves: true` beside its size"
             yield Finding((*location, "vm"), message, remedy)
-        yield from _known("host", move.to, hosts, (*location, "to"))
+        yield from known("host", move.to, hosts, (*location, "to"))
         if move.at_ns >= scenario.duration_ns > 0:
             yield Finding((*location, "at"), "the move would begin after the run's end")
 
@@ -361,25 +352,6 @@ def _check_expectations(scenario: Scenario) -> Iterator[Finding]:
                 read_bound(metric, bound)
             except UnitError as error:
                 yield Finding((*location, key), error.message, error.remedy)
-
-
-def _known(
-    kind: str, name: str, known: Sequence[str], location: Sequence[int | str]
-) -> Iterator[Finding]:
-    if name not in known:
-        yield Finding(tuple(location), f"there is no {kind} `{name}`", did_you_mean(name, known))
-
-
-def _positive(value: int, location: Sequence[int | str]) -> Iterator[Finding]:
-    if value == 0:
-        yield Finding(tuple(location), f"`{location[-1]}` must be more than 0")
-
-
-def _whole(value: int, unit: int, location: Sequence[int | str]) -> Iterator[Finding]:
-    if value == 0 or value % unit:
-        message = f"`{location[-1]}` must be a multiple of {unit:,} bytes, and not 0"
-        nearest = max(unit, value // unit * unit)
-        yield Finding(tuple(location), message, f"write `{BYTES.format(nearest)}`")
 
 
 _CHECKS = (
