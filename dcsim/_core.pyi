@@ -317,6 +317,34 @@ class Machine:
             ``restore_registers``, ``save_float``, ``restore_float``, ``csr_read``, ``csr_write``,
             ``load``, ``store``, ``lookup``, ``alu``, ``tlb_flush``.
         """
+    def let_pass(self, pcpu: int, at_ns: int) -> int:
+        """Let time pass on a pCPU that holds no vCPU; return the cycles.
+
+        Raises
+        ------
+        ValueError
+            If it holds one.
+        """
+    def set_exit_path(self, reason: str, steps: list[tuple[str, int]]) -> None:
+        """Have host software follow the handler of each exit for a reason, from now on.
+
+        The cycles are booked as ``host:exit_<reason>`` for the vCPU that exited. VMs on bare metal
+        have no such exits.
+
+        Parameters
+        ----------
+        reason
+            A reason as in ``counters``: ``mmio_virtio``, ``firmware_call``, ...
+        steps
+            Primitives as for ``host_path``; none: nothing follows any more.
+
+        Raises
+        ------
+        ValueError
+            If there is no such reason or primitive.
+        """
+    def primitive_cycles(self) -> dict[str, int]:
+        """Return what each primitive of a host path costs on this hardware, by name."""
     def local_time_ns(self, pcpu: int) -> int:
         """Return the time of a pCPU's clock."""
     def complete_io(self, vm: int, tag: int, at_ns: int, status: int = 0) -> None:

@@ -136,6 +136,15 @@ class Machine(Protocol):
     def host_path(self, pcpu: int, name: str, steps: list[PathStep]) -> int:
         """Execute host software on a processor, on account of its vCPU; return the cycles."""
 
+    def let_pass(self, pcpu: int, at_ns: int) -> int:
+        """Let time pass on a processor that holds no vCPU; return the cycles."""
+
+    def set_exit_path(self, reason: str, steps: list[PathStep]) -> None:
+        """Have host software follow the handler of each exit for a reason, from now on."""
+
+    def primitive_cycles(self) -> dict[str, int]:
+        """Return what each primitive costs on this hardware."""
+
     def local_time_ns(self, pcpu: int) -> int:
         """Return how far a processor has come."""
 

@@ -22,6 +22,7 @@ pub mod device_access;
 pub mod emulator;
 pub mod error;
 pub mod exit;
+pub mod exit_paths;
 pub mod four_rings;
 pub mod guest_firmware;
 pub mod guest_pages;

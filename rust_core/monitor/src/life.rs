@@ -79,13 +79,14 @@ impl Life {
         self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
     }
 
-    /// Counts an exit and books its cycles, after its handler.
+    /// Counts an exit and books its cycles, after its handler; then host software does its part.
     pub fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
         let (reason, phase) = handled.parts();
         self.reason = reason;
         self.phase = phase;
         site.counters.count_exit(reason);
         site.book(Activity::Handler(reason));
+        site.follow_exit(reason);
         match phase {
             Phase::Wait => Step::Wait(self.wake_cycle(site)),
             Phase::Stopped => Step::Wait(None),

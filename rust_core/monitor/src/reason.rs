@@ -94,6 +94,11 @@ reasons! {
 impl ExitReason {
     /// The number of reasons.
     pub const COUNT: usize = Self::ALL.len();
+
+    /// The reason with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
 }
 
 #[cfg(test)]
@@ -106,6 +111,7 @@ mod tests {
             assert_eq!(reason as usize, number);
             let same = ExitReason::ALL.into_iter().filter(|other| other.name() == reason.name());
             assert_eq!(same.count(), 1);
+            assert_eq!(ExitReason::from_name(reason.name()), Some(reason));
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::allocator::FrameAllocator;
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
+use crate::exit_paths::{self, ExitPaths};
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
@@ -45,6 +46,8 @@ pub struct Site<'a> {
     pub ledger: &'a mut Ledger,
     /// What it counted.
     pub counters: &'a mut VmCounters,
+    /// What host software does at its exits.
+    pub exit_paths: &'a ExitPaths,
 }
 
 impl Site<'_> {
@@ -56,6 +59,13 @@ impl Site<'_> {
     /// Books what was spent since the last booking.
     pub fn book(&mut self, activity: Activity) {
         self.ledger.book(activity, Reading::of(&self.pcpu.hart));
+    }
+
+    /// Lets host software do its part of an exit whose handler has been booked.
+    pub fn follow_exit(&mut self, reason: ExitReason) {
+        let Some((name, steps)) = self.exit_paths.of(reason) else { return };
+        exit_paths::execute(&mut self.meter(), steps);
+        self.ledger.book_host_path(name, Reading::of(&self.pcpu.hart));
     }
 
     /// The counters of the pCPU now.

@@ -8,7 +8,7 @@ use crate::state::PyVmState;
 use crate::store::{PyPageStore, SharedStore};
 use dcsim_machine::{DiskImage, IoStatus, Primitive, RequestTag};
 use dcsim_memory::PageStore;
-use dcsim_monitor::{Exit, ExitKind, HardwareProfile, Host, HostError, VmConfig, VmId};
+use dcsim_monitor::{Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, VmConfig, VmId};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::collections::BTreeMap;
@@ -187,6 +187,27 @@ impl PyMachine {
     fn host_path(&self, pcpu: usize, name: &str, steps: Vec<(String, u64)>) -> Outcome<u64> {
         let steps = primitives(&steps)?;
         self.with(|host, store| host.host_path(store, pcpu, name, &steps))
+    }
+
+    fn let_pass(&self, pcpu: usize, at_ns: u64) -> Outcome<u64> {
+        Ok(lock(&self.inner)?.host.let_pass(pcpu, at_ns)?)
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "the binding makes the list")]
+    fn set_exit_path(&self, reason: &str, steps: Vec<(String, u64)>) -> Outcome<()> {
+        let steps = primitives(&steps)?;
+        let reason = ExitReason::from_name(reason).ok_or_else(|| {
+            let known = ExitReason::ALL.map(ExitReason::name).join(", ");
+            Failure::Usage(format!("there is no reason `{reason}` to exit; known: {known}"))
+        })?;
+        lock(&self.inner)?.host.set_exit_path(reason, steps);
+        Ok(())
+    }
+
+    fn primitive_cycles(&self) -> Outcome<BTreeMap<&'static str, u64>> {
+        let inner = lock(&self.inner)?;
+        let cycles = |(primitive, name)| (name, inner.host.primitive_cycles(primitive));
+        Ok(Primitive::ALL.into_iter().map(cycles).collect())
     }
 
     fn local_time_ns(&self, pcpu: usize) -> Outcome<u64> {

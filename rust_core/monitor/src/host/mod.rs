@@ -21,6 +21,7 @@ use crate::config::{LARGE_PAGE_BYTES, PagingKind, TechniqueKind, VmConfig};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
+use crate::exit_paths::ExitPaths;
 use crate::four_rings::FourRings;
 use crate::guest_pages::{GuestPages, PageMap, map_frames};
 use crate::hardware_assisted::HardwareAssisted;
@@ -73,6 +74,8 @@ pub struct Host {
     deferred: VecDeque<Deferred>,
     /// Pages written since the log of their VM was last taken.
     dirty: BTreeMap<VmId, BTreeSet<u64>>,
+    /// What host software does at the exits of VMs that have a monitor.
+    exit_paths: ExitPaths,
     /// What VMs reach is compared with who holds the frames after each step.
     audited: bool,
 }
@@ -118,6 +121,7 @@ impl Host {
             owner: None,
             deferred: VecDeque::new(),
             dirty: BTreeMap::new(),
+            exit_paths: ExitPaths::default(),
             audited: false,
         })
     }
@@ -512,6 +516,7 @@ impl Host {
             board: &mut vm.board,
             ledger: &mut vm.ledger,
             counters: &mut vm.counters,
+            exit_paths: &self.exit_paths,
         };
         Ok((site, vm.technique.as_mut()))
     }

@@ -2,8 +2,10 @@
 
 use super::Host;
 use crate::error::HostError;
+use crate::exit_paths::{self, Steps};
 use crate::ids::VmId;
 use crate::ledger::Reading;
+use crate::reason::ExitReason;
 use dcsim_machine::{Meter, Primitive};
 use dcsim_memory::{Memory, PageStore};
 
@@ -58,6 +60,30 @@ impl Host {
         self.pcpus.get(pcpu).map(|pcpu| pcpu.hart.clock.ns()).ok_or(HostError::NoSuchPcpu(pcpu))
     }
 
+    /// Lets time pass on a pCPU that holds no vCPU, up to `at_ns` if that is later: it is idle, or
+    /// executes what no vCPU is charged for. Returns the cycles.
+    pub fn let_pass(&mut self, pcpu: usize, at_ns: u64) -> Result<u64, HostError> {
+        let processor = self.pcpus.get_mut(pcpu).ok_or(HostError::NoSuchPcpu(pcpu))?;
+        if let Some(vm) = processor.loaded {
+            return Err(HostError::Refused(format!("pCPU {pcpu} holds {vm}")));
+        }
+        let clock = &mut processor.hart.clock;
+        let before = clock.cycles;
+        clock.cycles = before.max(clock.cycles_at_ns(at_ns));
+        Ok(clock.cycles - before)
+    }
+
+    /// From now on host software does this behind the handler of each exit for this reason, of
+    /// every VM that has a monitor; booked as a path named `exit_<reason>`.
+    pub fn set_exit_path(&mut self, reason: ExitReason, steps: Steps) {
+        self.exit_paths.set(reason, steps);
+    }
+
+    /// What a primitive costs on this host.
+    pub fn primitive_cycles(&self, primitive: Primitive) -> u64 {
+        primitive.cycles(&self.profile.timing)
+    }
+
     /// Executes a path of host software, given as primitives and how often each, on a pCPU. Its
     /// cycles are booked under `name` for the vCPU that the pCPU holds. Returns them.
     pub fn host_path(
@@ -71,12 +97,7 @@ impl Host {
         let before = processor.hart.clock.cycles;
         let memory = Memory { store, frames: &mut self.frames };
         let mut meter = Meter::new(&mut processor.hart, memory);
-        for (primitive, count) in steps {
-            match primitive {
-                Primitive::TlbFlush => (0..*count).for_each(|_| meter.flush_tlb_all()),
-                _ => meter.charge(*primitive, *count),
-            }
-        }
+        exit_paths::execute(&mut meter, steps);
         let now = Reading::of(&processor.hart);
         let cycles = processor.hart.clock.cycles - before;
         if let Some(vm) = processor.loaded {

@@ -4,6 +4,7 @@ use super::{Offer, Paravirtual, create};
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
+use crate::exit_paths::ExitPaths;
 use crate::guest_pages::{GuestPages, PageMap, map_frames};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
@@ -32,6 +33,7 @@ pub struct World {
     pub board: Board,
     pub ledger: Ledger,
     pub counters: VmCounters,
+    pub exit_paths: ExitPaths,
 }
 
 impl World {
@@ -48,6 +50,7 @@ impl World {
             board: Board::new(board),
             ledger: Ledger::default(),
             counters: VmCounters::default(),
+            exit_paths: ExitPaths::default(),
         }
     }
 
@@ -83,6 +86,7 @@ impl World {
             board: &mut self.board,
             ledger: &mut self.ledger,
             counters: &mut self.counters,
+            exit_paths: &self.exit_paths,
         }
     }
 

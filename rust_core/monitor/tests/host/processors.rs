@@ -4,7 +4,7 @@ use crate::assembly::{Assembler, x};
 use crate::support::{MIB, Model, cause, config, profile, run_alone};
 use dcsim_hart::isa::Opcode;
 use dcsim_machine::Primitive;
-use dcsim_monitor::TechniqueKind::{BareMetal, TrapAndEmulate};
+use dcsim_monitor::TechniqueKind::{BareMetal, HardwareAssisted, TrapAndEmulate};
 use dcsim_monitor::{ExitKind, ExitReason, Host, HostError, VmId};
 
 #[test]
@@ -63,6 +63,38 @@ fn paths_of_host_software_are_booked_by_name() {
     let ledger = model.host.ledger(vm).unwrap();
     assert_eq!(ledger.causes(), [("host:put".to_owned(), spent)]);
     assert_eq!(ledger.counted(), spent);
+}
+
+#[test]
+fn host_software_does_its_part_of_every_exit_for_a_reason() {
+    let bootargs = "init=syscalls n=50";
+    for technique in [TrapAndEmulate, HardwareAssisted] {
+        let plain = run_alone(config(technique, 8 * MIB, bootargs), None);
+        let mut model = Model::of(technique, 1, 64 * MIB);
+        let steps = vec![(Primitive::CsrRead, 8), (Primitive::Store, 8)];
+        model.host.set_exit_path(ExitReason::FirmwareCall, steps);
+        model.add(config(technique, 8 * MIB, bootargs), None);
+        model.play();
+        let hosted = model.outcomes().remove(0);
+        let calls = hosted.counters.exits().find(|(why, _)| *why == ExitReason::FirmwareCall);
+        let path = cause(&hosted, "host:exit_firmware_call");
+        assert!(path > 0);
+        assert_eq!(path, calls.unwrap().1 * 16);
+        assert_eq!(hosted.console, plain.console);
+        assert_eq!(cause(&hosted, "handler:firmware_call"), cause(&plain, "handler:firmware_call"));
+    }
+}
+
+#[test]
+fn time_passes_on_a_pcpu_without_a_vcpu_only() {
+    let mut model = Model::new(2, 64 * MIB);
+    let vm = model.add(config(TrapAndEmulate, 8 * MIB, "init=idle"), None);
+    assert_eq!(model.host.let_pass(0, 1_000).unwrap(), model.host.let_pass(1, 1_000).unwrap());
+    assert_eq!(model.host.local_time_ns(0).unwrap(), 1_000);
+    assert_eq!(model.host.let_pass(0, 400).unwrap(), 0);
+    model.host.load(&mut model.store, 1, vm, 0).unwrap();
+    assert!(matches!(model.host.let_pass(1, 5_000), Err(HostError::Refused(_))));
+    assert!(matches!(model.host.let_pass(2, 5_000), Err(HostError::NoSuchPcpu(2))));
 }
 
 #[test]
