@@ -53,6 +53,7 @@ _MIXTURE = "run=integer:iterations=3,float:steps=30,forkwait:n=2,faults:n=2,sysc
 _OTHERS = [
     # Large pages take several of its time slices to fill.
     Case("chase-large", "chase size=4194304 pages=large steps=20000", {"tick_ms": 1}),
+    Case("driver-without-network", "driver workers=1", status=1),
     Case("echo", "echo", typed=(b"one\n", b"and two\n", b"  three, ", b"four\n", b"end\n")),
     Case("files", "files files=4 size=9000", disk_mib=2),
     Case("files-without-disk", "files", status=1),
@@ -65,6 +66,7 @@ _OTHERS = [
     Case("suite", f"suite {_MIXTURE},trespass"),
     Case("suite-at-once", f"suite parallel=1 {_MIXTURE}", in_order=False),
     Case("suite-with-disk", "suite", disk_mib=8),
+    Case("transmit-without-network", "transmit", status=1),
 ]  # fmt: skip
 CASES = [*(Case(name, command) for name, command in _PLAIN.items()), *_OTHERS]
 

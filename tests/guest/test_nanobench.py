@@ -13,6 +13,8 @@ from tests.fidelity.direct import Guest
 OPERATIONS = (
     "syscall",
     "io",
+    "hypercall",
+    "interrupt-controller",
     "privileged-write",
     "callret",
     "callret-pointer",

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define SBI_BASE 0x10
+#define SBI_BASE_VERSION 0
 #define SBI_BASE_PROBE 3
 #define SBI_TIME 0x54494d45
 #define SBI_TIME_SET 0

@@ -50,6 +50,8 @@ enum nano_loop {
     NANO_CALL,              // calls a function that returns at once
     NANO_CALL_POINTER,      // the same through a pointer
     NANO_PAGE_TABLE,        // changes the page-table entry of `address`, and makes it known
+    NANO_HYPERCALL,         // calls the firmware, which has nothing to do
+    NANO_CONTROLLER,        // reads a register of the interrupt controller
     NANO_LOOPS,
 };
 

@@ -7,8 +7,10 @@
 
 #include "address_space.h"
 #include "machine.h"
+#include "plic.h"
 #include "privilege.h"
 #include "repeat.h"
+#include "sbi.h"
 #include "schedule.h"
 #include "system_calls.h"
 #include "uart.h"
@@ -70,6 +72,19 @@ static int64_t loop_page_table(uint64_t rounds, uint64_t address) {
     return (int64_t)rounds;
 }
 
+static int64_t loop_hypercall(uint64_t rounds, uint64_t address) {
+    REPEAT(rounds, (void)sbi_version());
+    return (int64_t)rounds;
+}
+
+static int64_t loop_controller(uint64_t rounds, uint64_t address) {
+    const volatile uint32_t *threshold = plic_threshold_register();
+    if (!threshold)
+        return ERROR_NO_DEVICE;
+    REPEAT(rounds, (void)*threshold);
+    return (int64_t)rounds;
+}
+
 static int64_t (*const loops[NANO_LOOPS])(uint64_t rounds, uint64_t address) = {
     [NANO_EMPTY] = loop_empty,
     [NANO_IO] = loop_io,
@@ -77,6 +92,8 @@ static int64_t (*const loops[NANO_LOOPS])(uint64_t rounds, uint64_t address) = {
     [NANO_CALL] = loop_call,
     [NANO_CALL_POINTER] = loop_call_pointer,
     [NANO_PAGE_TABLE] = loop_page_table,
+    [NANO_HYPERCALL] = loop_hypercall,
+    [NANO_CONTROLLER] = loop_controller,
 };
 
 int64_t call_nano_loop(const uint64_t *arguments) {

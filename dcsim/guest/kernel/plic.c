@@ -35,6 +35,10 @@ static uint64_t context(void) {
     return 2 * machine.boot_hart + 1;
 }
 
+const volatile uint32_t *plic_threshold_register(void) {
+    return machine.plic.address ? plic_register(THRESHOLD + context() * CONTEXT_STRIDE) : NULL;
+}
+
 void plic_start(void) {
     if (hypervisor_present) {
         interrupts_listen(INTERRUPT_SOFTWARE);

@@ -1,6 +1,8 @@
 // The platform-level interrupt controller: which device wants attention.
 #pragma once
 
+#include <stdint.h>
+
 typedef void interrupt_handler(void *argument);
 
 // Accepts external interrupts. Requires machine.plic.
@@ -8,6 +10,9 @@ void plic_start(void);
 
 // Calls handler(argument) whenever the device's interrupt is raised.
 void plic_enable(unsigned interrupt, interrupt_handler *handler, void *argument);
+
+// A register that holds which interrupts pass; NULL without a controller.
+const volatile uint32_t *plic_threshold_register(void);
 
 // Serves one raised interrupt, if any.
 void plic_serve(void);

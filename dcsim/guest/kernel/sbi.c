@@ -9,6 +9,10 @@ void sbi_set_timer(uint64_t deadline) {
     sbi_call(SBI_TIME, SBI_TIME_SET, deadline, 0, 0);
 }
 
+uint64_t sbi_version(void) {
+    return sbi_call(SBI_BASE, SBI_BASE_VERSION, 0, 0, 0).value;
+}
+
 bool sbi_has_console(void) {
     struct sbi_result probed = sbi_call(SBI_BASE, SBI_BASE_PROBE, SBI_CONSOLE, 0, 0);
     return probed.error == 0 && probed.value != 0;

@@ -10,6 +10,9 @@
 // Calls the firmware at the given time-counter value, once. UINT64_MAX: never.
 void sbi_set_timer(uint64_t deadline);
 
+// The version of the interface: the shortest call there is.
+uint64_t sbi_version(void);
+
 // Does the firmware have a debug console (DBCN)?
 bool sbi_has_console(void);
 

@@ -44,6 +44,14 @@ static uint64_t io(uint64_t rounds) {
     return (uint64_t)nano_loop(NANO_IO, rounds, NULL);
 }
 
+static uint64_t hypercall(uint64_t rounds) {
+    return (uint64_t)nano_loop(NANO_HYPERCALL, rounds, NULL);
+}
+
+static uint64_t interrupt_controller(uint64_t rounds) {
+    return (uint64_t)nano_loop(NANO_CONTROLLER, rounds, NULL);
+}
+
 static uint64_t privileged_write(uint64_t rounds) {
     return (uint64_t)nano_loop(NANO_PRIVILEGED_WRITE, rounds, NULL);
 }
@@ -118,6 +126,8 @@ static const struct operation {
 } operations[] = {
     {"syscall", ask_id, system_call, user_empty},
     {"io", NULL, io, kernel_empty},
+    {"hypercall", NULL, hypercall, kernel_empty},
+    {"interrupt-controller", NULL, interrupt_controller, kernel_empty},
     {"privileged-write", NULL, privileged_write, kernel_empty},
     {"callret", NULL, call_return, kernel_empty},
     {"callret-pointer", NULL, call_pointer, kernel_empty},
