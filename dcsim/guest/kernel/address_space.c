@@ -2,13 +2,13 @@
 #include "address_space.h"
 
 #include "frames.h"
+#include "hart.h"
 #include "kernel_map.h"
 #include "layout.h"
 #include "riscv.h"
 #include "swap.h"
 
 static bool has_asids;
-static const struct address_space *in_use;  // what satp holds; NULL: the kernel's own root
 
 // satp keeps only the identifier bits that the machine implements. Sixty-four processes need seven.
 void address_spaces_start(void) {
@@ -49,13 +49,13 @@ static void page_drop(const struct page *page) {
 }
 
 static void stop_using(const struct address_space *space) {
-    if (in_use != space)
+    if (this_hart->in_use != space)
         return;
     if (hypervisor_present)
         hypervisor_use_root(0, 0);
     else
         CSR_WRITE(satp, SATP_SV39 | to_physical(kernel_root) >> 12);
-    in_use = NULL;
+    this_hart->in_use = NULL;
 }
 
 void address_space_destroy(struct address_space *space) {
@@ -73,7 +73,7 @@ void address_space_destroy(struct address_space *space) {
 }
 
 void address_space_use(const struct address_space *space) {
-    if (in_use == space)
+    if (this_hart->in_use == space)
         return;
     uint64_t root = to_physical(space->root);
     if (hypervisor_present)
@@ -82,7 +82,7 @@ void address_space_use(const struct address_space *space) {
         CSR_WRITE(satp, SATP_SV39 | space->asid << SATP_ASID_SHIFT | root >> 12);
     if (!has_asids)
         fence_everything();
-    in_use = space;
+    this_hart->in_use = space;
 }
 
 // Both sides lose the right to write: the next store of either finds out whether the page is still

@@ -49,6 +49,7 @@ to_high:
     or      t0, t0, t1
     jr      t0
 high:
+    lla     tp, boot_hart
     lla     sp, boot_stack_top
     lla     t0, bss_start
     lla     t1, image_end

@@ -16,6 +16,12 @@ static void set_state(struct process *process, uint64_t state) {
     process->frame.status = (process->frame.status & ~STATUS_FLOAT_MASK) | state;
 }
 
+// The registers of this hart and the saved copy are the same.
+static void now_here(struct process *process) {
+    this_hart->float_owner = process;
+    process->float_hart = this_hart;
+}
+
 bool float_first_use(struct process *process) {
     if (state_of(process) != STATUS_FLOAT_OFF)
         return false;
@@ -31,16 +37,17 @@ void float_leave(struct process *process) {
     float_registers_open();
     float_registers_save(&process->floats);
     set_state(process, STATUS_FLOAT_CLEAN);
-    boot_hart.float_owner = process;
+    now_here(process);
 }
 
-// Nothing to load when nobody else used floating point since the process last ran.
+// Nothing to load when this hart had the process's values last, and no other process's since.
 void float_enter(struct process *process) {
-    if (state_of(process) != STATUS_FLOAT_CLEAN || boot_hart.float_owner == process)
+    if (state_of(process) != STATUS_FLOAT_CLEAN ||
+        (this_hart->float_owner == process && process->float_hart == this_hart))
         return;
     float_registers_open();
     float_registers_load(&process->floats);
-    boot_hart.float_owner = process;
+    now_here(process);
 }
 
 void float_copy(struct process *parent, struct process *child) {
@@ -50,6 +57,5 @@ void float_copy(struct process *parent, struct process *child) {
 }
 
 void float_forget(struct process *process) {
-    if (boot_hart.float_owner == process)
-        boot_hart.float_owner = NULL;
+    process->float_hart = NULL;
 }

@@ -32,8 +32,8 @@ enum operation { SET, LINK, NEW_ROOT, UNPIN = 4, FLUSH_PAGE, FLUSH_SPACE };
 
 bool hypervisor_present, kernel_in_user_mode, hypervisor_large_pages;
 
-_Alignas(PAGE_BYTES) volatile struct hypervisor_page hypervisor_shared;
-_Static_assert(sizeof hypervisor_shared == PAGE_BYTES, "it has a page of its own");
+static _Alignas(PAGE_BYTES) volatile struct hypervisor_page boot_page;
+_Static_assert(sizeof boot_page == PAGE_BYTES, "it has a page of its own");
 _Static_assert(offsetof(struct hypervisor_page, x17) == SHARED_X17, "assembly knows this layout");
 
 // A list must not cross a page.
@@ -53,8 +53,8 @@ static uint64_t call(enum function function, uint64_t first, uint64_t second, ui
 }
 
 void hypervisor_start(void) {
-    uint64_t shared = to_physical((const void *)&hypervisor_shared);
-    call(SHARE, shared, (uint64_t)trap_entry_in_user_mode, 0);
+    this_hart->shared = &boot_page;
+    call(SHARE, to_physical((const void *)&boot_page), (uint64_t)trap_entry_in_user_mode, 0);
     call(SEAL, to_physical(image_start), to_physical(constants_start), to_physical(data_start));
     call(SWITCH, 0, 0, 0);
     hypervisor_large_pages = call(FEATURES, 0, 0, 0) & HYPERVISOR_LARGE_PAGES;
@@ -116,7 +116,7 @@ uint64_t hypervisor_own_entry(uint64_t entry) {
 uint64_t hypervisor_take_events(void) {
     if (!kernel_in_user_mode)
         CSR_CLEAR(sip, INTERRUPT_SOFTWARE);
-    return __atomic_exchange_n(&hypervisor_shared.pending, 0, __ATOMIC_ACQUIRE);
+    return __atomic_exchange_n(&hypervisor_shared()->pending, 0, __ATOMIC_ACQUIRE);
 }
 
 void hypervisor_wait(void) {
@@ -128,5 +128,5 @@ void hypervisor_notify(uint64_t registers, uint32_t queue_number) {
 }
 
 uint64_t hypervisor_stolen_ticks(void) {
-    return hypervisor_shared.stolen_ticks;
+    return hypervisor_present ? hypervisor_shared()->stolen_ticks : 0;
 }

@@ -30,6 +30,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hart.h"
+
 // Found out by boot.S. Everything below requires the first.
 extern bool hypervisor_present;
 extern bool kernel_in_user_mode;
@@ -49,7 +51,10 @@ struct hypervisor_page {
     uint8_t rest[4096 - 72];
 };
 
-extern volatile struct hypervisor_page hypervisor_shared;
+// The one of this hart.
+static inline volatile struct hypervisor_page *hypervisor_shared(void) {
+    return this_hart->shared;
+}
 
 // The event that the timer has fired, for a kernel in user mode.
 #define HYPERVISOR_TIMER 1ul

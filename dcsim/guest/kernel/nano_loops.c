@@ -34,7 +34,7 @@ static int64_t loop_io(uint64_t rounds, uint64_t address) {
 // sscratch is zero as long as the kernel runs: see trap.S. So is what stands for it in user mode.
 static int64_t loop_privileged_write(uint64_t rounds, uint64_t address) {
     if (kernel_in_user_mode)
-        REPEAT(rounds, hypervisor_shared.scratch = 0)
+        REPEAT(rounds, hypervisor_shared()->scratch = 0)
     else
         REPEAT(rounds, CSR_WRITE(sscratch, 0))
     return (int64_t)rounds;

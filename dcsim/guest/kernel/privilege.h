@@ -15,13 +15,13 @@
 
 // What the trap that is being served is about, and where it came.
 static inline uint64_t trap_cause(void) {
-    return kernel_in_user_mode ? hypervisor_shared.cause : CSR_READ(scause);
+    return kernel_in_user_mode ? hypervisor_shared()->cause : CSR_READ(scause);
 }
 static inline uint64_t trap_value(void) {
-    return kernel_in_user_mode ? hypervisor_shared.value : CSR_READ(stval);
+    return kernel_in_user_mode ? hypervisor_shared()->value : CSR_READ(stval);
 }
 static inline uint64_t trap_counter(void) {
-    return kernel_in_user_mode ? hypervisor_shared.counter : CSR_READ(sepc);
+    return kernel_in_user_mode ? hypervisor_shared()->counter : CSR_READ(sepc);
 }
 
 // sstatus, as far as it tells of interrupts while the kernel runs.

@@ -8,6 +8,7 @@
 
 #include "address_space.h"
 #include "program.h"
+#include "switch.h"
 
 #define PROCESS_LIMIT 64
 
@@ -17,18 +18,12 @@ struct trap_frame {
     uint64_t registers[31];  // x1..x31
     uint64_t status;
     uint64_t kernel_stack;   // its top, for the next trap
+    struct hart *hart;       // which the process runs on
 };
 
 // x10..x17, a0..a7
 #define ARGUMENT(frame, number) ((frame)->registers[9 + (number)])
 #define STACK_POINTER(frame) ((frame)->registers[1])
-
-// What a switch between kernel stacks saves; switch.S knows this layout.
-struct context {
-    uint64_t return_address;
-    uint64_t stack_pointer;
-    uint64_t saved[12];  // s0..s11
-};
 
 struct float_registers {
     uint64_t f[32];
@@ -55,10 +50,12 @@ struct process {
     unsigned status;
     const void *channel;
     uint64_t wake_time;        // on the time counter; UINT64_MAX: none
+    const struct hart *timed_by;  // whose timer is set to it
     struct process *next;      // in the ready queue
     uint8_t *stack;
     bool skips_illegal;        // illegal instructions do not end it
     uint64_t skipped;          // how many did not, since it last asked
+    const struct hart *float_hart;  // which loaded or saved its floating-point registers last
     struct address_space space;
 };
 

@@ -7,14 +7,7 @@
 #include "switch.h"
 #include "timer.h"
 
-struct hart boot_hart;
-
 static struct process *queue_head, *queue_tail;
-static uint64_t earliest_wake = UINT64_MAX;  // not later than any sleeper's
-
-struct process *current(void) {
-    return boot_hart.current;
-}
 
 void make_ready(struct process *process) {
     process->state = READY;
@@ -36,8 +29,8 @@ static struct process *take_ready(void) {
 }
 
 void schedule_arrived(void) {
-    struct process *ended = boot_hart.ended;
-    boot_hart.ended = NULL;
+    struct process *ended = this_hart->ended;
+    this_hart->ended = NULL;
     if (ended)
         process_bury(ended);
 }
@@ -52,10 +45,10 @@ static void give_up(void) {
         return;
     }
     float_leave(from);
-    boot_hart.current = to;
+    this_hart->current = to;
     if (to)
         to->state = RUNNING;
-    switch_context(&from->context, to ? &to->context : &boot_hart.idle);
+    switch_context(&from->context, to ? &to->context : &this_hart->idle);
     schedule_arrived();
 }
 
@@ -67,8 +60,9 @@ void wait_on(const void *channel) {
 
 void wait_until(uint64_t time) {
     current()->wake_time = time;
-    if (time < earliest_wake)
-        earliest_wake = time;
+    current()->timed_by = this_hart;
+    if (time < this_hart->timer.earliest_wake)
+        this_hart->timer.earliest_wake = time;
     timer_want(time);
     wait_on(NULL);
 }
@@ -86,23 +80,25 @@ void wake(const void *channel) {
     }
 }
 
+static bool sleeps_here(const struct process *process) {
+    return process && process->state == WAITING && process->wake_time != UINT64_MAX &&
+           process->timed_by == this_hart;
+}
+
 void wake_sleepers(uint64_t now) {
-    if (now < earliest_wake)
+    uint64_t *earliest = &this_hart->timer.earliest_wake;
+    if (now < *earliest)
         return;
-    earliest_wake = UINT64_MAX;
+    *earliest = UINT64_MAX;
     for (int slot = 0; slot < PROCESS_LIMIT; slot++) {
         struct process *process = processes[slot];
-        if (!process || process->state != WAITING || process->wake_time == UINT64_MAX)
+        if (!sleeps_here(process))
             continue;
         if (process->wake_time <= now)
             make_ready(process);
-        else if (process->wake_time < earliest_wake)
-            earliest_wake = process->wake_time;
+        else if (process->wake_time < *earliest)
+            *earliest = process->wake_time;
     }
-}
-
-uint64_t next_wake_time(void) {
-    return earliest_wake;
 }
 
 noreturn void schedule_end(void) {
@@ -111,7 +107,7 @@ noreturn void schedule_end(void) {
     if (process->parent)
         wake(process->parent);
     else
-        boot_hart.ended = process;
+        this_hart->ended = process;
     give_up();
     panic("an ended process ran");
 }
@@ -127,8 +123,8 @@ noreturn void idle_loop(void) {
         }
         timer_busy();
         process->state = RUNNING;
-        boot_hart.current = process;
-        switch_context(&boot_hart.idle, &process->context);
+        this_hart->current = process;
+        switch_context(&this_hart->idle, &process->context);
         schedule_arrived();
     }
 }

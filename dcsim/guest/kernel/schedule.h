@@ -7,20 +7,8 @@
 
 #include <stdnoreturn.h>
 
+#include "hart.h"
 #include "process.h"
-
-// What one hart is doing. This kernel starts one hart only.
-struct hart {
-    struct process *current;       // NULL: the idle loop
-    struct process *float_owner;   // whose values the floating-point registers hold
-    struct process *ended;         // must be buried by whoever runs next
-    struct context idle;
-};
-
-extern struct hart boot_hart;
-
-// The process that this hart runs.
-struct process *current(void);
 
 // Puts a process at the end of the ready queue.
 void make_ready(struct process *process);
@@ -34,11 +22,8 @@ void wait_until(uint64_t time);
 // Makes all that wait on the channel ready.
 void wake(const void *channel);
 
-// Makes all ready whose time has come.
+// Makes all ready that went to sleep on this hart and whose time has come.
 void wake_sleepers(uint64_t now);
-
-// When the next sleeper wants to wake; UINT64_MAX: no one sleeps.
-uint64_t next_wake_time(void);
 
 // Lets the other ready processes run first.
 void yield(void);

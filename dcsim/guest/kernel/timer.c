@@ -10,10 +10,11 @@
 
 #define NEVER UINT64_MAX
 
-static uint64_t armed;              // when the timer will fire; at first, whatever firmware left
-static uint64_t slice_end = NEVER;  // in our own time; NEVER: nobody runs
-static bool slice_over;
-static bool paused;                 // time slices do not end
+static bool paused;  // time slices do not end, on any hart
+
+static struct hart_timer *timer(void) {
+    return &this_hart->timer;
+}
 
 // Time that others ran instead of us is nobody's time slice.
 static uint64_t own_time(uint64_t now) {
@@ -21,9 +22,9 @@ static uint64_t own_time(uint64_t now) {
 }
 
 static void arm(uint64_t time) {
-    if (time == armed)
+    if (time == timer()->armed)
         return;
-    armed = time;
+    timer()->armed = time;
     if (machine.has_supervisor_timer)
         CSR_WRITE(0x14d, time);  // stimecmp
     else
@@ -31,7 +32,7 @@ static void arm(uint64_t time) {
 }
 
 static void arm_for_next(void) {
-    uint64_t wake_time = next_wake_time(), end = slice_end;
+    uint64_t wake_time = timer()->earliest_wake, end = timer()->slice_end;
     if (paused || end == NEVER)
         end = NEVER;
     else
@@ -44,6 +45,7 @@ uint64_t timer_ticks(uint64_t milliseconds) {
 }
 
 void timer_start(void) {
+    timer()->slice_end = timer()->earliest_wake = NEVER;
     arm(NEVER);
     interrupts_listen(INTERRUPT_TIMER);
 }
@@ -52,31 +54,31 @@ void timer_interrupt(void) {
     uint64_t now = time_now();
     wake_sleepers(now);
     uint64_t own = own_time(now);
-    if (own >= slice_end) {
-        slice_over = true;
-        slice_end = own + timer_ticks(settings.tick_ms);
+    if (own >= timer()->slice_end) {
+        timer()->slice_over = true;
+        timer()->slice_end = own + timer_ticks(settings.tick_ms);
     }
     arm_for_next();
 }
 
 bool timer_slice_over(void) {
-    bool over = slice_over;
-    slice_over = false;
+    bool over = timer()->slice_over;
+    timer()->slice_over = false;
     return over;
 }
 
 void timer_want(uint64_t time) {
-    if (time < armed)
+    if (time < timer()->armed)
         arm(time);
 }
 
 void timer_busy(void) {
-    slice_end = own_time(time_now()) + timer_ticks(settings.tick_ms);
+    timer()->slice_end = own_time(time_now()) + timer_ticks(settings.tick_ms);
     arm_for_next();
 }
 
 void timer_idle(void) {
-    slice_end = NEVER;
+    timer()->slice_end = NEVER;
     arm_for_next();
 }
 

@@ -4,12 +4,14 @@
 // The kernel has interrupts off and never touches unmapped memory, so a trap out of it is a bug,
 // but for interrupts at the one place that lets them in.
 // Register xN of the process is at 8 * N of the frame; see struct trap_frame.
+#include "hart.h"
 #include "hypervisor.h"
 #include "registers.h"
 
     .equ    FRAME_COUNTER, 0
     .equ    FRAME_STATUS, 256
     .equ    FRAME_KERNEL_STACK, 264
+    .equ    FRAME_HART, 272
 
     .text
     .balign 4
@@ -19,6 +21,7 @@ trap_entry:
     beqz    t6, trap_in_kernel
     save_registers
     csrrw   t0, sscratch, zero      // x31 of the process; from now on this is the kernel
+    ld      tp, FRAME_HART(t6)
     sd      t0, 248(t6)
     csrr    t0, sepc
     sd      t0, FRAME_COUNTER(t6)
@@ -36,6 +39,7 @@ trapped:
 trap_return:
     call    trap_leave
     mv      t6, s0
+    sd      tp, FRAME_HART(t6)
     lbu     t0, kernel_in_user_mode
     bnez    t0, return_by_call
     ld      t0, FRAME_COUNTER(t6)
@@ -68,9 +72,9 @@ trap_in_kernel:
     addi    sp, sp, 32
     sret
 
-    // Reported on the boot stack, whatever the current one looks like.
+    // Reported on the stack of the idle loop, whatever the current one looks like.
 trap_is_a_bug:
-    lla     sp, boot_stack_top
+    ld      sp, HART_STACK(tp)
     tail    trap_in_kernel_report
 
     // The same in user mode, where the hypervisor has exchanged t6 and the scratch of the shared page.
@@ -79,7 +83,8 @@ trap_is_a_bug:
 trap_entry_in_user_mode:
     beqz    t6, trap_in_user_mode_is_a_bug
     save_registers
-    lla     t1, hypervisor_shared
+    ld      tp, FRAME_HART(t6)
+    ld      t1, HART_SHARED(tp)
     ld      t0, SHARED_SCRATCH(t1)
     sd      t0, 248(t6)
     sd      zero, SHARED_SCRATCH(t1)
@@ -90,7 +95,7 @@ trap_entry_in_user_mode:
     j       trapped
 
 return_by_call:
-    lla     t1, hypervisor_shared
+    ld      t1, HART_SHARED(tp)
     ld      t0, FRAME_COUNTER(t6)
     sd      t0, SHARED_COUNTER(t1)
     ld      t0, FRAME_STATUS(t6)
@@ -106,6 +111,6 @@ return_by_call:
     ecall                           // comes back only when it is refused
 
 trap_in_user_mode_is_a_bug:
-    lla     t1, hypervisor_shared
+    ld      t1, HART_SHARED(tp)
     sd      zero, SHARED_SCRATCH(t1)
     j       trap_is_a_bug
