@@ -1,4 +1,4 @@
-"""The profiles and power curves that come with dcsim: one YAML file each, found by name."""
+"""The profiles, power curves and disks that come with dcsim: one YAML file each, found by name."""
 
 from __future__ import annotations
 
@@ -7,15 +7,26 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import TypeAdapter
 
 from dcsim.errors import UnknownNameError
+from dcsim.hardware.disk import DiskProfile, FlashDiskProfile, RotatingDiskProfile
 from dcsim.hardware.power import PowerCurve
 from dcsim.hardware.profile import HardwareProfile
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["load_power_curve", "load_profile", "power_curve_names", "profile_names"]
+__all__ = [
+    "disk_profile_names",
+    "load_disk_profile",
+    "load_power_curve",
+    "load_profile",
+    "power_curve_names",
+    "profile_names",
+]
+
+_DISK: TypeAdapter[RotatingDiskProfile | FlashDiskProfile] = TypeAdapter(DiskProfile)
 
 
 def _folder(name: str) -> Traversable:
@@ -46,6 +57,11 @@ def power_curve_names() -> tuple[str, ...]:
     return _names("power")
 
 
+def disk_profile_names() -> tuple[str, ...]:
+    """Return the names of all disk profiles, in alphabetical order."""
+    return _names("disks")
+
+
 @cache
 def load_profile(name: str) -> HardwareProfile:
     """Return a hardware profile.
@@ -68,3 +84,15 @@ def load_power_curve(name: str) -> PowerCurve:
         When there is none of that name.
     """
     return PowerCurve.model_validate(_read("power", "power curve", name))
+
+
+@cache
+def load_disk_profile(name: str) -> RotatingDiskProfile | FlashDiskProfile:
+    """Return a disk profile.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is none of that name.
+    """
+    return _DISK.validate_python(_read("disks", "disk profile", name))
