@@ -4,6 +4,7 @@ from dcsim.datacentre.clients import Client, ServedRequest
 from dcsim.datacentre.cluster import Cluster, ClusterEvent, Consolidation, Usage
 from dcsim.datacentre.fabric import Fabric
 from dcsim.datacentre.migration import NUMBER_BYTES, MigrationReport
+from dcsim.datacentre.snapshots import SnapshotAction, schedule_snapshot
 from dcsim.datacentre.storage import SharedStorage
 from dcsim.datacentre.topology import OUTSIDE, LinkSpec, Topology, star
 
@@ -19,7 +20,9 @@ __all__ = [
     "MigrationReport",
     "ServedRequest",
     "SharedStorage",
+    "SnapshotAction",
     "Topology",
     "Usage",
+    "schedule_snapshot",
     "star",
 ]

@@ -296,6 +296,10 @@ class Cluster:
         if self._ended == len(self.vms):
             self.all_ended.succeed()
 
+    def note(self, kind: str, subject: str, detail: str = "") -> None:
+        """Note something that was done from outside."""
+        self._note(kind, subject, detail)
+
     def _note(self, kind: str, subject: str, detail: str = "") -> None:
         self.events.append(ClusterEvent(self._environment.now, kind, subject, detail))
 

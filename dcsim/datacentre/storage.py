@@ -45,9 +45,17 @@ class SharedStorage:
         self._free_ns = 0
 
     def submit(
-        self, size_bytes: int, *, write: bool, done: Callable[[], object], reach: Scope | None
-    ) -> int:
-        """Queue a request; return when it will be done, which is when ``done`` is called."""
+        self,
+        size_bytes: int,
+        *,
+        write: bool,
+        done: Callable[[], object],
+        reach: Scope | None,
+        offset_bytes: int = 0,
+        waited: Callable[[int], object] | None = None,
+    ) -> None:
+        """Queue a request; ``done`` is called when it is done. Where on the array is no matter."""
+        del offset_bytes
         ready_ns = self._environment.now + self.latency_ns
         start_ns = max(ready_ns, self._free_ns)
         self._free_ns = start_ns + transfer_ns(size_bytes, self.bits_per_second)
@@ -55,5 +63,6 @@ class SharedStorage:
         self.moved.add(direction)
         self.moved.add(f"{direction}_bytes", size_bytes)
         self.waits_ns.add(start_ns - ready_ns)
+        if waited is not None:
+            waited(start_ns - ready_ns)
         self._environment.at(self._free_ns, done, reach=reach)
-        return self._free_ns

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dcsim import _core
 from dcsim.hardware import LedgerEntry
+from dcsim.host.file_store import BLOCK_BYTES, BLOCKS_PER_MAP
 from dcsim.host.host import POWER_WINDOW_NS
 
 if TYPE_CHECKING:
@@ -18,6 +19,20 @@ def constants() -> Iterator[LedgerEntry]:
     """Yield what every run assumes, whatever its hosts are."""
     for name, value, unit, reason in _core.assumptions():
         yield LedgerEntry(name, value, unit, "assumption", reason)
+    yield LedgerEntry(
+        "disk.block",
+        BLOCK_BYTES,
+        "bytes",
+        "assumption",
+        "unit in which a host's disk is given to files, the usual one of file systems",
+    )
+    yield LedgerEntry(
+        "disk.blocks_per_map",
+        BLOCKS_PER_MAP,
+        "",
+        "assumption",
+        "places of a file's blocks that one block of its record holds, at 8 bytes each",
+    )
     yield LedgerEntry(
         "power.window",
         POWER_WINDOW_NS,

@@ -8,19 +8,35 @@ from typing import TYPE_CHECKING
 from dcsim.errors import PlacementError
 from dcsim.host.conductor import Conductor
 from dcsim.host.disk import Disk
+from dcsim.host.file_store import BLOCK_BYTES, FileStore
+from dcsim.host.flash_disk import FlashDisk
+from dcsim.host.free_runs import Run
+from dcsim.host.partitions import ALIGNMENT_BYTES, divide
 from dcsim.host.power import PowerMeter
-from dcsim.sim import Level, Scope
+from dcsim.host.rotating_disk import RotatingDisk
+from dcsim.sim import Level, Scope, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simpy.events import Event
 
-    from dcsim.hardware import HardwareProfile, PowerCurve
+    from dcsim.hardware import (
+        FlashDiskProfile,
+        HardwareProfile,
+        PowerCurve,
+        RotatingDiskProfile,
+    )
+    from dcsim.host.disk import DiskModel
     from dcsim.host.machine import Machine
+    from dcsim.host.partitions import Partition
+    from dcsim.host.rotating_disk import ServiceOrder
     from dcsim.sim import Environment
 
 __all__ = ["POWER_WINDOW_NS", "Host", "HostConfig"]
+
+DISK_BYTES = 1 << 40
+"""Capacity of a disk of which nothing is said."""
 
 POWER_WINDOW_NS = 100_000_000
 """Over how long utilisation is averaged before the power curve is asked."""
@@ -37,6 +53,14 @@ class HostConfig:
     memory_bytes: int
     disk_latency_ns: int
     disk_bits_per_second: int
+    disk_profile: RotatingDiskProfile | FlashDiskProfile | None = None
+    """What its disk is; one with the latency and the rate above when None."""
+    disk_order: ServiceOrder = "fifo"
+    disk_capacity_bytes: int = DISK_BYTES
+    disk_stream: Stream | None = None
+    """From which the latencies of a disk with a distribution are drawn."""
+    partitions: tuple[Partition, ...] = ()
+    """Of its disk; all of it holds files when there are none."""
     power_window_ns: int = POWER_WINDOW_NS
 
 
@@ -58,6 +82,12 @@ class Host:
     ----------
     scope
         What reaches it.
+    disk
+        Its disk.
+    store
+        The files on it; None when no partition holds any.
+    partitions
+        The blocks of its partitions by name.
     vms
         How many VMs are on it, over time.
     """
@@ -78,11 +108,9 @@ class Host:
         self.conductor = Conductor(
             environment, self.scope, machine, config.pcpus, self.power.add_busy, cut
         )
-        self.disk = Disk(
-            environment,
-            latency_ns=config.disk_latency_ns,
-            bits_per_second=config.disk_bits_per_second,
-        )
+        self.disk = _disk(environment, config)
+        self.partitions = divide(config.disk_capacity_bytes, config.partitions)
+        self.store = _store(config, self.partitions)
         self.vms = Level(remember=True)
         self._reserved_bytes: dict[str, int] = {}
 
@@ -139,3 +167,26 @@ class Host:
             self.power.change("on" if state == "on" else "off", self.environment.now)
 
         return self.environment.after(delay_ns, change)
+
+
+def _disk(environment: Environment, config: HostConfig) -> DiskModel:
+    """Return the disk that a host is described with."""
+    profile = config.disk_profile
+    if profile is None:
+        return Disk(
+            environment,
+            latency_ns=config.disk_latency_ns,
+            bits_per_second=config.disk_bits_per_second,
+        )
+    if profile.kind == "rotating":
+        return RotatingDisk(environment, profile, config.disk_order)
+    return FlashDisk(environment, profile, config.disk_stream or Stream(0, config.name))
+
+
+def _store(config: HostConfig, partitions: dict[str, Run]) -> FileStore | None:
+    """Return the files of a host: in the partition that holds them, or all over the disk."""
+    if not config.partitions:
+        blocks = (config.disk_capacity_bytes - ALIGNMENT_BYTES) // BLOCK_BYTES
+        return FileStore(Run(ALIGNMENT_BYTES // BLOCK_BYTES, blocks))
+    holder = next((each.name for each in config.partitions if each.use == "files"), None)
+    return None if holder is None else FileStore(partitions[holder])

@@ -7,7 +7,7 @@ executes nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import builtins
@@ -40,6 +40,10 @@ class Exit(Protocol):
     @property
     def tag(self) -> int | None:
         """Of an ``io``: what to complete it with."""
+
+    @property
+    def operation(self) -> Literal["read", "write", "flush", "discard"] | None:
+        """Of an ``io``: what the disk is to do."""
 
     @property
     def sector(self) -> int | None:
@@ -76,6 +80,9 @@ class DiskContent(Protocol):
     @property
     def allocated_bytes(self) -> int:
         """Bytes of the 4 KiB blocks that hold anything."""
+
+    def clone(self) -> DiskContent:
+        """Return the same content, which goes its own way from here."""
 
     def digest(self) -> str:
         """Return the SHA-256 of the content; it does not tell how the content came about."""

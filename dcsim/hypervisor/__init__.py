@@ -28,6 +28,7 @@ from dcsim.hypervisor.technique import (
 from dcsim.hypervisor.type1 import Type1
 from dcsim.hypervisor.type2 import Type2
 from dcsim.hypervisor.vcpu import VirtualCpu
+from dcsim.hypervisor.virtual_disk import CacheMode, DiskFormat, FileDisk
 from dcsim.hypervisor.virtual_machine import Storage, VirtualMachine, VmConfig
 
 __all__ = [
@@ -35,9 +36,12 @@ __all__ = [
     "TECHNIQUES",
     "TYPE1",
     "TYPE2",
+    "CacheMode",
     "Choice",
     "CreditScheduler",
+    "DiskFormat",
     "FairScheduler",
+    "FileDisk",
     "HostPaths",
     "Hypervisor",
     "Misfit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.hardware import LedgerEntry
-from dcsim.hypervisor import credit, fair, hypervisor, type2, virtual_nic
+from dcsim.hypervisor import cached_io, credit, fair, hypervisor, snapshots, type2, virtual_nic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def constants(kind: str) -> Iterator[LedgerEntry]:
     )
     yield LedgerEntry(
         "host.write_back",
-        type2.WRITEBACK_NS,
+        cached_io.WRITEBACK_NS,
         "ns",
         "assumption",
         "Linux's 5 s, shortened to fit runs of seconds",
@@ -97,6 +97,13 @@ def _of_both(kind: str) -> Iterator[LedgerEntry]:
         "ns",
         "assumption",
         "how often frames that wait for a guest's buffers are offered again",
+    )
+    yield LedgerEntry(
+        f"{kind}.merge_blocks",
+        snapshots.MERGE_BLOCKS,
+        "",
+        "assumption",
+        "blocks that a merge of a snapshot reads before it writes them: 1 MiB",
     )
     yield LedgerEntry(
         f"{kind}.memory_tries",

@@ -6,7 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcsim.errors import MachineError
+from dcsim.hypervisor.disk_io import DirectIo, guest_request
+from dcsim.hypervisor.disk_shelf import DiskShelf
 from dcsim.hypervisor.dispatcher import Dispatcher, Slot
+from dcsim.hypervisor.snapshots import Snapshots
+from dcsim.hypervisor.virtual_disk import FileDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,8 +18,10 @@ if TYPE_CHECKING:
     from simpy.events import Event
 
     from dcsim.host import Exit, Host, Processor
+    from dcsim.hypervisor.disk_io import GuestRequest
     from dcsim.hypervisor.paths import HostPaths
     from dcsim.hypervisor.scheduler import Scheduler
+    from dcsim.hypervisor.virtual_disk import CacheMode
     from dcsim.hypervisor.virtual_machine import VirtualMachine
 
 __all__ = ["Hypervisor", "field"]
@@ -46,6 +52,8 @@ class Hypervisor(Dispatcher):
         The VMs on this host by their machine's numbers.
     expected
         Names of VMs that are coming.
+    shelf, snapshots
+        The virtual disks that lie on this host, and what is kept of them.
     peak_frames
         The most frames that were seen in use at once.
     on_ended
@@ -53,11 +61,16 @@ class Hypervisor(Dispatcher):
     """
 
     kind: ClassVar[str]
+    cache_mode: ClassVar[CacheMode] = "none"
+    """How virtual disks use the host's page cache that do not say."""
 
     def __init__(self, host: Host, scheduler: Scheduler, paths: HostPaths) -> None:
         super().__init__(host, scheduler, paths)
         self.vms: dict[int, VirtualMachine] = {}
         self.expected: set[str] = set()
+        self.shelf = DiskShelf(host)
+        self.snapshots = Snapshots(self, host.disk, host.scope)
+        self._direct = DirectIo(self)
         self.peak_frames = 0
         self.on_ended: Callable[[VirtualMachine], None] | None = None
         self._handlers: dict[str, Callable[[Slot, VirtualMachine, Exit], None]] = {
@@ -102,6 +115,7 @@ class Hypervisor(Dispatcher):
     def create(self, vm: VirtualMachine) -> None:
         """Make a VM that was expected, and let it run."""
         config = vm.config
+        vm.virtual_disk = self.shelf.open(vm)
         number = self._machine.create_vm(config.machine_json(), config.kernel, vm.disk)
         self._take_in(vm, number)
         vm.state = "running"
@@ -128,10 +142,14 @@ class Hypervisor(Dispatcher):
         self.collect_console(vm)
         state = self._machine.save_vm(vm.number)
         self._let_go(vm)
+        if isinstance(vm.virtual_disk, FileDisk):
+            vm.carried_blocks = vm.virtual_disk.present()
+            self.shelf.remove(vm.name)
         return state
 
     def restore(self, vm: VirtualMachine, state: Any) -> None:  # noqa: ANN401
         """Take in a VM that was expected, stopped as it is."""
+        vm.virtual_disk = self.shelf.open(vm)
         self._take_in(vm, self._machine.restore_vm(vm.config.machine_json(), state, vm.disk))
 
     def snapshot(self, vm: VirtualMachine) -> Any:  # noqa: ANN401
@@ -153,6 +171,10 @@ class Hypervisor(Dispatcher):
         """Return what was counted for a VM, here and before."""
         return vm.totals.with_current(self._machine.counters(vm.number))
 
+    def cache_counts(self) -> dict[str, int]:
+        """Return how often the host's page cache had a page, and had not; nothing without one."""
+        return {}
+
     def collect_console(self, vm: VirtualMachine) -> None:
         """Take over what the guest wrote to its console."""
         vm.console.append(self._machine.console_output(vm.number))
@@ -171,6 +193,7 @@ class Hypervisor(Dispatcher):
         vm.number = number
         vm.hypervisor = self
         vm.last_host = self.host.name
+        vm.cache_mode = vm.config.disk_cache or self.cache_mode
         self.expected.discard(vm.name)
         self.vms[number] = vm
         self.host.scope.adopt(vm.scope)
@@ -252,33 +275,33 @@ class Hypervisor(Dispatcher):
 
     def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         """Hand a disk request to the device; a type 2 hypervisor has its own way to the disk."""
-        self._count_io(vm, exit_)
-        size_bytes = field(exit_.bytes)
-        steps = self._paths_of(vm).disk_submit(size_bytes, 0)
+        request = self._note_request(vm, exit_)
+        steps = self._paths_of(vm).disk_submit(request.size_bytes, 0)
         at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
-        submit = partial(
-            self.storage_of(vm).submit,
-            size_bytes,
-            write=bool(exit_.write),
-            done=partial(self._complete, vm, field(exit_.tag)),
-            reach=vm.scope,
-        )
-        self.environment.at(at_ns, submit, reach=vm.scope)
+        start = partial(vm.gate.enter, partial(self._direct.start, request))
+        self.environment.at(at_ns, start, reach=vm.scope)
 
-    def _count_io(self, vm: VirtualMachine, exit_: Exit) -> None:
+    def _note_request(self, vm: VirtualMachine, exit_: Exit) -> GuestRequest:
         """Note a disk request that is under way from now on."""
+        request = guest_request(vm, exit_)
         vm.outstanding += 1
-        size_bytes = field(exit_.bytes)
-        vm.disk_counts.add("bytes", size_bytes)
-        if size_bytes:
-            vm.disk_counts.add("writes" if exit_.write else "reads")
-        else:
-            vm.disk_counts.add("flushes")
+        vm.disk_counts.add("bytes", request.size_bytes)
+        vm.disk_counts.add(_COUNTED[request.operation])
+        return request
 
     def _flush(self, vm: VirtualMachine) -> bool:
         """Bring what the host holds back of a VM's disk to the storage; True when there is none."""
         del vm
         return True
+
+    def drain(self, vm: VirtualMachine, then: Callable[[], None]) -> None:
+        """Call a function when all that a VM wrote is on the device: at once, without a cache."""
+        del vm
+        then()
+
+    def forget_file(self, name: str) -> None:
+        """Note that a file of the host is no more."""
+        del name
 
     def storage_of(self, vm: VirtualMachine) -> Any:  # noqa: ANN401 - a Storage
         """Return where a VM's disk is: shared storage, or this host's own disk."""
@@ -293,13 +316,17 @@ class Hypervisor(Dispatcher):
         self._wake_if_runnable(vm)
         return True
 
-    def _complete(self, vm: VirtualMachine, tag: int, *, by_disk: bool = True) -> None:
+    def complete(self, request: GuestRequest, *, by_disk: bool, status: int) -> None:
         """Finish a disk request: data, interrupt, accounts."""
+        vm = request.vm
+        vm.gate.leave()
         if vm.hypervisor is not self:
             return  # it ended while its request was under way
         self._note_lateness(vm)
-        self._machine.complete_io(vm.number, tag, self.environment.now)
+        self._machine.complete_io(vm.number, request.tag, self.environment.now, status)
         vm.outstanding -= 1
+        if status:
+            vm.disk_counts.add("errors")
         paths = self._paths_of(vm)
         if by_disk:
             self._interrupt(vm, "disk_interrupt", paths.disk_interrupt)
@@ -315,6 +342,9 @@ class Hypervisor(Dispatcher):
             return
         if self._flush(vm):
             pausing.succeed()
+
+
+_COUNTED = {"read": "reads", "write": "writes", "flush": "flushes", "discard": "discards"}
 
 
 def field(value: int | None) -> int:

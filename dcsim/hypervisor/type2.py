@@ -9,18 +9,23 @@ so does a move, since the destination's host has another cache.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from dcsim.host import CACHE_PAGE_BYTES, PageCache
+from dcsim.host import PageCache
+from dcsim.hypervisor.cached_io import CachedIo
 from dcsim.hypervisor.fair import FairScheduler
-from dcsim.hypervisor.hypervisor import Hypervisor, field
+from dcsim.hypervisor.hypervisor import Hypervisor
 from dcsim.hypervisor.paths import TYPE2
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dcsim.host import Exit, Host
+    from dcsim.hypervisor.disk_io import GuestRequest
     from dcsim.hypervisor.dispatcher import Slot
+    from dcsim.hypervisor.paths import Steps
+    from dcsim.hypervisor.virtual_disk import CacheMode
     from dcsim.hypervisor.virtual_machine import VirtualMachine
-    from dcsim.sim import Timer
 
 __all__ = ["Type2"]
 
@@ -28,9 +33,6 @@ SYSTEM_SHARE = 8
 """The host's operating system keeps an eighth of the memory, ..."""
 CACHE_SHARE = 2
 """... of which half is its page cache."""
-WRITEBACK_NS = 500_000_000
-"""How long a dirty page stays before it is written: Linux looks for old ones every 5 s; shortened
-to fit runs of seconds."""
 
 
 class Type2(Hypervisor):
@@ -43,14 +45,14 @@ class Type2(Hypervisor):
     """
 
     kind = "type2"
+    cache_mode: ClassVar[CacheMode] = "writeback"
 
     def __init__(self, host: Host) -> None:
         super().__init__(host, FairScheduler(host.config.pcpus), TYPE2)
         system_bytes = self.system_bytes(host.config.memory_bytes)
         host.reserve("operating-system", system_bytes)
         self.cache = PageCache(system_bytes // CACHE_SHARE)
-        self._written_ns: dict[str, int] = {}
-        self._write_back_timers: dict[str, Timer] = {}
+        self._cached = CachedIo(self, self.cache, host.scope)
 
     @classmethod
     def system_bytes(cls, memory_bytes: int) -> int:
@@ -59,81 +61,54 @@ class Type2(Hypervisor):
 
     def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         """Return to the VM's process, which goes through the file layer."""
-        if vm.config.technique == "bare-metal":
+        if vm.config.technique == "bare-metal" or vm.cache_mode == "none":
             super()._on_io(slot, vm, exit_)
             return
-        self._count_io(vm, exit_)
-        if exit_.bytes:
-            self._transfer(slot, vm, exit_)
-        else:
-            self._flush_for_guest(slot, vm, field(exit_.tag))
+        request = self._note_request(vm, exit_)
+        vm.gate.enter(partial(self._ask, slot, request))
 
-    def _transfer(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        size_bytes = field(exit_.bytes)
-        touch = self.cache.write if exit_.write else self.cache.read
-        touched = touch(vm.name, field(exit_.sector), size_bytes)
-        steps = self._paths_of(vm).disk_submit(size_bytes, touched.missing)
-        at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
-        done = partial(self._complete, vm, field(exit_.tag))
+    def _ask(self, slot: Slot, request: GuestRequest) -> None:
+        """Look a request up in the page cache, on account of its vCPU, and carry it out."""
+        vm = request.vm
+        prepared = self._cached.prepare(request)
+        steps = self._paths_of(vm).disk_submit(request.size_bytes, len(prepared.missing))
+        at_ns = self._charge(slot, vm, steps)
+        self.environment.at(at_ns, partial(self._cached.start, prepared), reach=vm.scope)
 
-        def submit() -> None:
-            if touched.written_back:
-                self._write(vm, touched.written_back)
-            if touched.missing:
-                missing_bytes = touched.missing * CACHE_PAGE_BYTES
-                self.storage_of(vm).submit(missing_bytes, write=False, done=done, reach=vm.scope)
-            else:
-                done(by_disk=False)
-
-        self.environment.at(at_ns, submit, reach=vm.scope)
-        if exit_.write:
-            self._write_back_later(vm)
-
-    def _flush_for_guest(self, slot: Slot, vm: VirtualMachine, tag: int) -> None:
-        steps = self._paths_of(vm).disk_submit(0, 0)
-        at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
-
-        def flush() -> None:
-            written_ns = self._write_dirty(vm)
-            by_disk = written_ns > self.environment.now
-            done = partial(self._complete, vm, tag, by_disk=by_disk)
-            self.environment.at(written_ns, done, reach=vm.scope)
-
-        self.environment.at(at_ns, flush, reach=vm.scope)
+    def _charge(self, slot: Slot, vm: VirtualMachine, steps: Steps) -> int:
+        """Charge a path where the vCPU is; one that was held back may find it elsewhere."""
+        if slot.vcpu is not None and slot.vcpu.vm is vm:
+            return self._conductor.charge(slot.processor, "disk_submit", steps)
+        self._interrupt(vm, "disk_submit", steps)
+        return self.environment.now
 
     def _flush(self, vm: VirtualMachine) -> bool:
         """Write a VM's dirty pages; when there are none, forget its file."""
-        written_ns = self._write_dirty(vm)
-        if written_ns > self.environment.now:
-            self.environment.at(written_ns, partial(self._settle, vm), reach=vm.scope)
-            return False
-        self.cache.drop(vm.name)
-        return True
+        self._cached.write_dirty(vm)
 
-    # Writing back.
+        def settle(*, by_disk: bool) -> None:
+            if by_disk:
+                self._settle(vm)
 
-    def _write_back_later(self, vm: VirtualMachine) -> None:
-        timer = self._write_back_timers.get(vm.name)
-        if timer is None or not timer.pending:
-            write = partial(self._write_dirty, vm)
-            self._write_back_timers[vm.name] = self.environment.after(
-                WRITEBACK_NS, write, reach=vm.scope
-            )
+        settled = not self._cached.after_writes(vm, settle)
+        if settled:
+            self._cached.forget(vm)
+        return settled
 
-    def _write_dirty(self, vm: VirtualMachine) -> int:
-        """Write a VM's dirty pages; return when all that was ever dirty is on the disk."""
-        dirty = self.cache.clean(vm.name)
-        if dirty:
-            self._write(vm, dirty)
-        return max(self.environment.now, self._written_ns.get(vm.name, 0))
+    def cache_counts(self) -> dict[str, int]:
+        """Return how often the host's page cache had a page, and had not."""
+        return self.cache.counts.as_dict()
 
-    def _write(self, vm: VirtualMachine, pages: int) -> None:
-        size_bytes = pages * CACHE_PAGE_BYTES
-        written_ns = self.storage_of(vm).submit(
-            size_bytes, write=True, done=_nothing, reach=vm.scope
-        )
-        self._written_ns[vm.name] = max(written_ns, self._written_ns.get(vm.name, 0))
+    def drain(self, vm: VirtualMachine, then: Callable[[], None]) -> None:
+        """Call a function when all that a VM wrote is on the device."""
 
+        def drained(*, by_disk: bool) -> None:
+            del by_disk
+            then()
 
-def _nothing() -> None:
-    """Do nothing: nobody waits for a page that is written back."""
+        self._cached.write_dirty(vm)
+        self._cached.after_writes(vm, drained)
+
+    def forget_file(self, name: str) -> None:
+        """Forget the pages of a file that is no more."""
+        self.cache.drop(name)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dcsim.hypervisor.console import ConsoleLog
+from dcsim.hypervisor.disk_io import DiskGate
 from dcsim.hypervisor.technique import default_paging
 from dcsim.hypervisor.totals import Totals
 from dcsim.hypervisor.vcpu import VirtualCpu
+from dcsim.hypervisor.virtual_disk import PlainDisk
 from dcsim.hypervisor.virtual_nic import VirtualNic
 from dcsim.sim import Counter, Scope
 
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
 
     from simpy.events import Event
 
-    from dcsim.host import DiskContent, PathStep
+    from dcsim.host import DiskContent, PathStep, Run
     from dcsim.hypervisor.hypervisor import Hypervisor
     from dcsim.hypervisor.technique import PagingName, TechniqueName
+    from dcsim.hypervisor.virtual_disk import CacheMode, DiskFormat, VirtualDisk
     from dcsim.sim import Environment, Timer
 
 __all__ = ["Storage", "VirtualMachine", "VmConfig", "VmState"]
@@ -33,9 +36,16 @@ class Storage(Protocol):
     """Where the bytes of a virtual disk are."""
 
     def submit(
-        self, size_bytes: int, *, write: bool, done: Callable[[], None], reach: Scope | None
-    ) -> int:
-        """Queue a request; ``done`` is called when it is done, at the time that is returned."""
+        self,
+        size_bytes: int,
+        *,
+        write: bool,
+        done: Callable[[], object],
+        reach: Scope | None,
+        offset_bytes: int = 0,
+        waited: Callable[[int], object] | None = None,
+    ) -> None:
+        """Queue a request; see :meth:`dcsim.host.DiskModel.submit`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +71,14 @@ class VmConfig:
     cap_percent: int = 0
     disk_bytes: int = 0
     """Capacity of its disk; 0 for none."""
+    disk_format: DiskFormat = "raw"
+    """Of a disk that is a file on its host's."""
+    disk_base: str = ""
+    """The VM on whose disk an overlay stands."""
+    disk_partition: str = ""
+    """The partition of its host that is its disk; its disk is a file when empty."""
+    disk_cache: CacheMode | None = None
+    """How it uses the host's page cache; as its hypervisor does when None."""
     disk_moves: bool = False
     """Whether a disk on the host's own disk crosses the network when the VM moves."""
     has_network: bool = False
@@ -116,6 +134,14 @@ class VirtualMachine:
         Where it is; None before it starts and after it ends.
     number
         What its machine calls it there.
+    virtual_disk
+        Where the bytes of its disk are, on the host where it is.
+    cache_mode
+        How it uses that host's page cache.
+    carried_blocks
+        Blocks of its disk that hold anything, while it moves with its VM.
+    gate
+        What holds its disk requests back while the disk changes.
     outstanding
         Disk requests that are not done.
     waiting
@@ -139,6 +165,10 @@ class VirtualMachine:
         self.vcpu = VirtualCpu(self, index, weight=config.weight, cap_percent=config.cap_percent)
         self.disk = disk
         self.storage = storage
+        self.virtual_disk: VirtualDisk = PlainDisk(config.name)
+        self.cache_mode: CacheMode = "none"
+        self.carried_blocks: list[Run] = []
+        self.gate = DiskGate()
         self.nic = VirtualNic(self)
         self.state: VmState = "waiting"
         self.hypervisor: Hypervisor | None = None
@@ -158,6 +188,7 @@ class VirtualMachine:
         self.short_of_memory = 0
         self.short_ns = -1
         self.disk_counts = Counter()
+        self.disk_wait_ns = 0
         self.totals = Totals()
         self.console = ConsoleLog()
         self.on_packet: Callable[[bytes, int], None] | None = None
@@ -171,6 +202,10 @@ class VirtualMachine:
     def crossing_disk(self) -> DiskContent | None:
         """What has to cross beside memory and devices when it moves: a disk that is its host's."""
         return self.disk if self.storage is None and self.config.disk_moves else None
+
+    def note_disk_wait(self, wait_ns: int) -> None:
+        """Note for how long one of its requests waited for others at the disk."""
+        self.disk_wait_ns += wait_ns
 
     def cancel_wake(self) -> None:
         """Forget the guest's timer: it is awake, or moving."""

@@ -14,7 +14,9 @@ from dcsim.results.metrics import Summary, summarise
 from dcsim.results.records import (
     Constant,
     DirtySample,
+    DiskLayerRecord,
     EventRecord,
+    HostDiskRecord,
     HostRecord,
     HostSample,
     HostsUsedSample,
@@ -27,7 +29,9 @@ from dcsim.results.records import (
 __all__ = [
     "Constant",
     "DirtySample",
+    "DiskLayerRecord",
     "EventRecord",
+    "HostDiskRecord",
     "HostRecord",
     "HostSample",
     "HostsUsedSample",

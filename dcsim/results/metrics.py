@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dcsim.results.records import (
+        HostDiskRecord,
         HostRecord,
         HostsUsedSample,
         MigrationRecord,
@@ -140,6 +141,10 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         "disk_reads": vm.disk_reads,
         "disk_writes": vm.disk_writes,
         "disk_bytes": vm.disk_bytes,
+        "disk_flushes": vm.disk_flushes,
+        "disk_errors": vm.disk_errors,
+        "disk_wait_ns": vm.disk_wait_ns,
+        "disk_allocated_bytes": vm.disk_allocated_bytes,
         "packets_received": vm.packets_received,
         "packets_sent": vm.packets_sent,
         **_migration_metrics(move for move in result.migrations if move.vm == vm.name),
@@ -204,6 +209,27 @@ def _host_metrics(host: HostRecord) -> dict[str, Value]:
         "powered_ns": host.powered_ns,
         "energy_millijoules": host.energy_millijoules,
         "memory_peak_bytes": host.memory_peak_bytes,
+        **_disk_metrics(host.disk),
+    }
+
+
+def _disk_metrics(disk: HostDiskRecord) -> dict[str, Value]:
+    return {
+        "disk_capacity_bytes": disk.capacity_bytes,
+        "disk_files_bytes": disk.files_bytes,
+        "disk_record_bytes": disk.record_bytes,
+        "disk_free_bytes": disk.free_bytes,
+        "disk_partitions_bytes": disk.partitions_bytes,
+        "disk_reads": disk.reads,
+        "disk_writes": disk.writes,
+        "disk_read_bytes": disk.read_bytes,
+        "disk_written_bytes": disk.written_bytes,
+        "disk_wait_ns": disk.wait_ns,
+        "disk_busy_ns": disk.busy_ns,
+        "disk_response_p50_ns": nearest_rank(disk.responses_ns, 50),
+        "disk_response_p99_ns": nearest_rank(disk.responses_ns, 99),
+        "cache_hits": disk.cache_hits,
+        "cache_misses": disk.cache_misses,
     }
 
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Constant",
     "DirtySample",
+    "DiskLayerRecord",
     "EventRecord",
+    "HostDiskRecord",
     "HostRecord",
     "HostSample",
     "HostsUsedSample",
@@ -120,6 +122,13 @@ class VmRecord:
     disk_reads: int = 0
     disk_writes: int = 0
     disk_bytes: int = 0
+    disk_flushes: int = 0
+    disk_errors: int = 0
+    """Requests to its disk that ended with an I/O error."""
+    disk_wait_ns: int = 0
+    """Time for which its requests waited for others at the disk."""
+    disk_allocated_bytes: int = 0
+    """What its disk takes of what holds it, its base left out."""
     packets_received: int = 0
     packets_sent: int = 0
     requests: tuple[RequestRecord, ...] = ()
@@ -146,6 +155,56 @@ class HostSample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostDiskRecord:
+    """A host's own disk over the whole run, and what is on it at the end."""
+
+    profile: str = ""
+    """Empty for a disk that is a latency and a rate."""
+    capacity_bytes: int = 0
+    files_capacity_bytes: int = 0
+    """Of the part that holds files: the sum of the following three."""
+    files_bytes: int = 0
+    """Content of files."""
+    record_bytes: int = 0
+    """What tells where the files are, and which blocks are free."""
+    free_bytes: int = 0
+    partitions_bytes: int = 0
+    """Partitions that are VMs' disks."""
+    reads: int = 0
+    writes: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    under_way: int = 0
+    """Requests that are not done at the end."""
+    wait_ns: int = 0
+    """Time for which requests waited for others."""
+    busy_ns: int = 0
+    """Time during which it had a request."""
+    responses_ns: tuple[int, ...] = ()
+    """How long each request took, ascending."""
+    cache_hits: int = 0
+    cache_misses: int = 0
+    """Pages looked up in the host's page cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskLayerRecord:
+    """One file of a virtual disk at the end."""
+
+    host: str
+    vm: str
+    depth: int
+    """0 for the lowest; the highest is written."""
+    file: str
+    virtual_bytes: int
+    """Capacity of the virtual disk."""
+    data_bytes: int
+    record_bytes: int
+    users: int
+    """How many virtual disks stand on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostRecord:
     """One host over the whole run."""
 
@@ -166,6 +225,7 @@ class HostRecord:
     """VMs on it at the end."""
     memory_peak_bytes: int
     """The most of its frames that were in use at once: guest pages, shadow tables, monitor."""
+    disk: HostDiskRecord = HostDiskRecord()
     samples: tuple[HostSample, ...] = ()
 
 
@@ -236,6 +296,8 @@ class RunResult:
     hosts: tuple[HostRecord, ...]
     """In the scenario's order."""
     hosts_used: tuple[HostsUsedSample, ...]
+    disk_layers: tuple[DiskLayerRecord, ...] = ()
+    """The files of the virtual disks that are on hosts, in the order of the hosts."""
     migrations: tuple[MigrationRecord, ...] = ()
     events: tuple[EventRecord, ...] = ()
     ledger: tuple[Constant, ...] = field(default=())

@@ -142,6 +142,20 @@ def _request_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
             yield vm.name, each.number, each.arrived_ns, answered, latency, each.dropped
 
 
+def _disk_layer_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for each in result.disk_layers:
+        yield (
+            each.host,
+            each.vm,
+            each.depth,
+            each.file,
+            each.virtual_bytes,
+            each.data_bytes,
+            each.record_bytes,
+            each.users,
+        )
+
+
 def _dirty_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
     for vm in result.vms:
         for sample in vm.dirty:
@@ -260,6 +274,21 @@ TABLES: tuple[Table, ...] = (
         "Pages that each VM wrote, interval by interval",
         (_VM, _TIME, _integer("pages", "count", "pages written since the row before")),
         _dirty_rows,
+    ),
+    Table(
+        "disk_layers",
+        "The files of virtual disks on the hosts' disks at the end",
+        (
+            _HOST,
+            _VM,
+            _integer("depth", "count", "0 for the lowest file of a disk; the highest is written"),
+            _text("file", "its name"),
+            _integer("virtual_bytes", "bytes", "capacity of the virtual disk"),
+            _integer("data_bytes", "bytes", "blocks with content"),
+            _integer("record_bytes", "bytes", "blocks that tell where these are"),
+            _integer("users", "count", "virtual disks that stand on it"),
+        ),
+        _disk_layer_rows,
     ),
     Table(
         "migrations",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dcsim.datacentre import (
     Client,
@@ -14,12 +14,13 @@ from dcsim.datacentre import (
     LinkSpec,
     SharedStorage,
     Topology,
+    schedule_snapshot,
     star,
 )
 from dcsim.errors import GuestImageError
 from dcsim.guest import kernel_image
-from dcsim.hardware import load_power_curve, load_profile
-from dcsim.host import Host, HostConfig
+from dcsim.hardware import load_disk_profile, load_power_curve, load_profile
+from dcsim.host import Host, HostConfig, Partition
 from dcsim.hypervisor import Hypervisor, Type1, Type2, VirtualMachine, VmConfig
 from dcsim.policy import ConsolidationSettings, consolidation_policy, placement_policy
 from dcsim.sim import Environment, Streams
@@ -57,7 +58,8 @@ def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -
     streams = Streams(seed)
     fabric = Fabric(environment, _topology(scenario))
     hypervisors = {
-        each.name: _hypervisor(environment, each, world, cut) for each in scenario.each_host()
+        each.name: _hypervisor(environment, streams, each, world, cut)
+        for each in scenario.each_host()
     }
     placement = placement_policy(scenario.placement.policy)
     cluster = Cluster(environment, fabric, hypervisors, placement)
@@ -83,6 +85,9 @@ def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -
             client.start()
     for move in scenario.migrations:
         cluster.move_at(move.vm, move.to, move.at_ns)
+    for snapshot in scenario.snapshots:
+        vm, action = cluster.vms[snapshot.vm], snapshot.action
+        schedule_snapshot(environment, cluster, vm, action, snapshot.name, snapshot.at_ns)
     if scenario.consolidation is not None:
         cluster.consolidate(_consolidation(scenario.consolidation))
     return Model(
@@ -104,7 +109,11 @@ def _topology(scenario: Scenario) -> Topology:
 
 
 def _hypervisor(
-    environment: Environment, host: scenarios.Host, world: World, cut: Cut | None
+    environment: Environment,
+    streams: Streams,
+    host: scenarios.Host,
+    world: World,
+    cut: Cut | None,
 ) -> Hypervisor:
     kind = _HYPERVISORS[host.hypervisor]
     profile = load_profile(host.hardware).with_isa(host.isa).with_exit_cycles(host.exit_cycles)
@@ -116,6 +125,13 @@ def _hypervisor(
         memory_bytes=host.memory_bytes,
         disk_latency_ns=host.disk.latency_ns,
         disk_bits_per_second=host.disk.bandwidth_bits_per_second,
+        disk_profile=load_disk_profile(host.disk.profile) if host.disk.profile else None,
+        disk_order=host.disk.order,
+        disk_capacity_bytes=host.disk.holds_bytes,
+        disk_stream=streams.stream(f"host.{host.name}.disk"),
+        partitions=tuple(
+            Partition(each.name, each.size_bytes, each.use) for each in host.disk.partitions
+        ),
     )
     frames_bytes = host.memory_bytes - kind.system_bytes(host.memory_bytes)
     machine = world.machine(profile, host.pcpus, frames_bytes)
@@ -154,8 +170,7 @@ class _VmMaker:
             translate_user=vm.translate_user,
             weight=vm.weight,
             cap_percent=vm.cap,
-            disk_bytes=vm.disk.size_bytes if vm.disk is not None else 0,
-            disk_moves=vm.disk is not None and vm.disk.moves,
+            **_disk_settings(vm.disk),
             has_network=vm.requests is not None,
             has_virtio_console=vm.console == "virtio",
             entropy_seed=self._streams.stream(f"vm.{vm.name}.entropy").below(2**63),
@@ -178,6 +193,20 @@ class _VmMaker:
             return path.read_bytes()
         except OSError as error:
             raise GuestImageError(f"cannot read the image {path}: {error.strerror}") from error
+
+
+def _disk_settings(disk: scenarios.VirtualDisk | None) -> dict[str, Any]:
+    """Return what a VM's configuration says of a disk."""
+    if disk is None:
+        return {}
+    return {
+        "disk_bytes": disk.size_bytes,
+        "disk_format": disk.format,
+        "disk_base": disk.base or "",
+        "disk_partition": disk.partition or "",
+        "disk_cache": disk.cache,
+        "disk_moves": disk.moves,
+    }
 
 
 def _arrivals(requests: scenarios.Requests, start_ns: int) -> Arrivals:

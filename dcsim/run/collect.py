@@ -15,6 +15,7 @@ from dcsim.results import (
     RunResult,
     VmRecord,
 )
+from dcsim.run.collect_disks import disk_bytes_of, disk_layers, host_disk
 from dcsim.run.ledger import ledger
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def collect(model: Model, sampler: Sampler) -> RunResult:
         hosts_used=tuple(
             HostsUsedSample(time_ns=each.time_ns, used=each.used, powered=each.powered)
             for each in cluster.usage
+        ),
+        disk_layers=tuple(
+            layer for each in cluster.hypervisors.values() for layer in disk_layers(each)
         ),
         migrations=tuple(_migration(each) for each in cluster.migrations),
         events=tuple(
@@ -97,6 +101,10 @@ def _vm(
         disk_reads=vm.disk_counts["reads"],
         disk_writes=vm.disk_counts["writes"],
         disk_bytes=vm.disk_counts["bytes"],
+        disk_flushes=vm.disk_counts["flushes"],
+        disk_errors=vm.disk_counts["errors"],
+        disk_wait_ns=vm.disk_wait_ns,
+        disk_allocated_bytes=disk_bytes_of(vm),
         packets_received=vm.nic.counts["received"],
         packets_sent=vm.nic.counts["sent"],
         requests=tuple(_requests(client, ended_ns)),
@@ -139,6 +147,7 @@ def _host(hypervisor: Hypervisor, ended_ns: int) -> HostRecord:
         state=host.power.state,
         vms=host.vms.value,
         memory_peak_bytes=hypervisor.peak_frames * _FRAME_BYTES + system_bytes,
+        disk=host_disk(hypervisor, ended_ns),
         samples=tuple(_samples(hypervisor, ended_ns)),
     )
 

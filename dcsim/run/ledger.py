@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.datacentre import NUMBER_BYTES
-from dcsim.hardware import LedgerEntry, load_power_curve, load_profile
+from dcsim.hardware import LedgerEntry, load_disk_profile, load_power_curve, load_profile
 from dcsim.host.constants import constants as constants_of_hosts
 from dcsim.hypervisor import TYPE1, TYPE2, constants
 from dcsim.results import Constant
@@ -29,6 +29,8 @@ def ledger(scenario: Scenario) -> Iterator[Constant]:
         yield from (_constant(entry) for entry in load_profile(name).ledger())
     for name in dict.fromkeys(host.power for host in hosts):
         yield from (_constant(entry) for entry in load_power_curve(name).ledger())
+    for name in dict.fromkeys(host.disk.profile for host in hosts if host.disk.profile):
+        yield from (_constant(entry) for entry in load_disk_profile(name).ledger())
     kinds = list(dict.fromkeys(host.hypervisor for host in hosts))
     for kind in kinds:
         yield from _paths(kind)
@@ -88,8 +90,10 @@ def _of_the_scenario(scenario: Scenario) -> Iterator[Constant]:
         if host.exit_cycles is not None:
             yield given(f"scenario.host.{host.name}.exit_cycles", host.exit_cycles, "cycles")
         name = f"scenario.host.{host.name}.disk"
-        yield given(f"{name}.latency", host.disk.latency_ns, "ns")
-        yield given(f"{name}.bandwidth", host.disk.bandwidth_bits_per_second, "bit/s")
+        if host.disk.profile is None:
+            yield given(f"{name}.latency", host.disk.latency_ns, "ns")
+            yield given(f"{name}.bandwidth", host.disk.bandwidth_bits_per_second, "bit/s")
+        yield given(f"{name}.capacity", host.disk.holds_bytes, "bytes")
     for storage in scenario.storage.shared:
         name = f"scenario.storage.{storage.name}"
         yield given(f"{name}.latency", storage.latency_ns, "ns")

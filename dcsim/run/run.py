@@ -8,6 +8,7 @@ from dcsim.host.world import CoreWorld
 from dcsim.results.checks import check_result
 from dcsim.run.build import build
 from dcsim.run.collect import collect
+from dcsim.run.invariants import check_model
 from dcsim.run.sampler import Sampler
 from dcsim.sim import NOWHERE, URGENT
 
@@ -80,6 +81,7 @@ def run_scenario(
     if progress is not None:
         _report(model, progress)
     _run(model)
+    check_model(model)
     result = collect(model, sampler)
     check_result(result)
     return result

@@ -5,10 +5,11 @@
 """
 
 from dcsim.scenario.expect import Expectation
-from dcsim.scenario.hosts import Disk, Fabric, Host, Link, SharedStorage, Storage
+from dcsim.scenario.hosts import Disk, Fabric, Host, Link, Partition, SharedStorage, Storage
 from dcsim.scenario.load import ScenarioFile, load_scenario, read_scenario
 from dcsim.scenario.policies import Consolidation, Migration, Placement
 from dcsim.scenario.scenario import Scenario
+from dcsim.scenario.snapshots import Snapshot
 from dcsim.scenario.vms import Requests, VirtualDisk, Vm
 
 __all__ = [
@@ -19,11 +20,13 @@ __all__ = [
     "Host",
     "Link",
     "Migration",
+    "Partition",
     "Placement",
     "Requests",
     "Scenario",
     "ScenarioFile",
     "SharedStorage",
+    "Snapshot",
     "Storage",
     "VirtualDisk",
     "Vm",

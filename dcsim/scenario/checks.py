@@ -15,6 +15,7 @@ from dcsim.guest import programs
 from dcsim.hardware import load_profile, power_curve_names, profile_names
 from dcsim.hypervisor import misfit, paging_misfit, told_mode, translation_misfit
 from dcsim.policy import consolidation_names, placement_names
+from dcsim.scenario.disk_checks import check_disks
 from dcsim.scenario.finding import Finding, known, positive, whole
 from dcsim.scenario.images import image_problem
 from dcsim.scenario.measure import MeasureError, read_measure
@@ -33,7 +34,6 @@ __all__ = ["Finding", "check_scenario"]
 
 PAGE_BYTES = 4096
 LARGE_PAGE_BYTES = 2 * 2**20
-SECTOR_BYTES = 512
 LARGEST_PACKET_BYTES = 1500
 LEAST_VM_BYTES = 4 * 2**20
 MOST_VM_BYTES = 16 * 2**30
@@ -102,7 +102,6 @@ def _check_storage(scenario: Scenario) -> Iterator[Finding]:
         if vm.disk.moves and vm.disk.on != "local":
             message = f"the disk is on `{vm.disk.on}`, which every host reaches"
             yield Finding((*place, "moves"), message, "only a local disk moves; leave it out")
-        yield from whole(vm.disk.size_bytes, SECTOR_BYTES, (*place, "size"))
 
 
 def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
@@ -120,8 +119,6 @@ def _check_hosts(scenario: Scenario) -> Iterator[Finding]:
         yield from _check_processor(host, location)
         yield from known("power curve", host.power, power_curve_names(), (*location, "power"))
         yield from whole(host.memory_bytes, PAGE_BYTES, (*location, "memory"))
-        speed = host.disk.bandwidth_bits_per_second
-        yield from positive(speed, ("hosts", index, "disk", "bandwidth"))
 
 
 def _check_processor(host: Host, location: Sequence[int | str]) -> Iterator[Finding]:
@@ -358,6 +355,7 @@ _CHECKS = (
     _check_times,
     _check_names,
     _check_storage,
+    check_disks,
     _check_hosts,
     _check_vms,
     _check_techniques,

@@ -6,20 +6,50 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dcsim.hardware import IsaName
+from dcsim.hardware import IsaName, load_disk_profile
+from dcsim.host import DISK_BYTES, PartitionUse, ServiceOrder
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.units import Bandwidth, Bytes, Duration
 
-__all__ = ["Disk", "Fabric", "Host", "Link", "SharedStorage", "Storage"]
+__all__ = ["Disk", "Fabric", "Host", "Link", "Partition", "SharedStorage", "Storage"]
+
+
+class Partition(Model):
+    """A primary partition of a host's disk."""
+
+    name: Name
+    size_bytes: Bytes = Field(alias="size")
+    """A whole number of 4 KiB blocks. It begins at the next whole MiB."""
+    use: PartitionUse = "raw"
+    """`raw`: the disk of the VM that names it; `files`: it holds the disks that are files."""
 
 
 class Disk(Model):
     """A host's own disk."""
 
+    profile: str | None = None
+    """A model of disk: how it seeks and turns, or how many units it has and how long they take. A
+    server with the latency and bandwidth below when left out."""
+    order: ServiceOrder = "fifo"
+    """Which request a disk with an arm serves next: in order of arrival, or as an elevator."""
+    capacity_bytes: Bytes | None = Field(default=None, alias="capacity")
+    """What it holds; the profile's own when left out, or 1 TiB."""
+    partitions: Items[Partition] = ()
+    """Its primary partitions, of which there are four at most; all of it holds files when left
+    out."""
     latency_ns: Duration = Field(default=80_000, alias="latency")
     """Time from a request to its first byte."""
     bandwidth_bits_per_second: Bandwidth = Field(default=4_000_000_000, alias="bandwidth")
     """Rate at which the bytes of a request move."""
+
+    @property
+    def holds_bytes(self) -> int:
+        """What it holds, said or the profile's own."""
+        if self.capacity_bytes is not None:
+            return self.capacity_bytes
+        if self.profile is None:
+            return DISK_BYTES
+        return load_disk_profile(self.profile).capacity_bytes.value
 
 
 class Host(Model):

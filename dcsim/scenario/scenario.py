@@ -12,6 +12,7 @@ from dcsim.scenario.expect import Expectation
 from dcsim.scenario.hosts import Fabric, Host, Storage
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.scenario.policies import Consolidation, Migration, Placement
+from dcsim.scenario.snapshots import Snapshot
 from dcsim.scenario.vms import Vm
 from dcsim.units import Duration
 
@@ -48,6 +49,8 @@ class Scenario(Model):
     """No consolidation when left out."""
     migrations: Items[Migration] = ()
     """Moves at fixed times."""
+    snapshots: Items[Snapshot] = ()
+    """What is done with snapshots of disks at fixed times."""
     expect: Items[Expectation] = ()
     """What the result must be."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from dcsim.hypervisor import PagingName, TechniqueName, default_paging
+from dcsim.hypervisor import CacheMode, DiskFormat, PagingName, TechniqueName, default_paging
 from dcsim.scenario.model import Model, Name
 from dcsim.units import Bytes, Duration, Rate
 
@@ -26,6 +26,17 @@ class VirtualDisk(Model):
     on: str = "local"
     """`local`: on the host's disk, which ties the VM to its host unless the disk `moves`; or a
     shared storage's name."""
+    format: DiskFormat = "raw"
+    """Of a local disk, which is a file on its host's: `raw` takes all of its blocks at once,
+    `sparse` those that are written, `overlay` those that differ from its `base`."""
+    base: Name | None = None
+    """Of an overlay: the VM on whose disk it stands, as that VM left it; on the same host, and over
+    when this one starts."""
+    partition: Name | None = None
+    """The raw partition of its host that is its disk, in place of a file."""
+    cache: CacheMode | None = None
+    """How it uses the page cache of a type 2 hypervisor's host: `writeback`, `writethrough` or
+    `none`; `writeback` when left out. A type 1 hypervisor has none."""
     moves: bool = False
     """Whether a local disk crosses the network with the VM when it moves: its blocks that hold
     anything, while the VM stands still. Otherwise a local disk refuses the move."""

@@ -122,6 +122,10 @@ class Tally:
         self._values.append(value)
         self._sorted = False
 
+    def values(self) -> tuple[int, ...]:
+        """Return the observations, in no order that means anything."""
+        return tuple(self._values)
+
     @property
     def count(self) -> int:
         """How many observations there are."""

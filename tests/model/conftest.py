@@ -8,7 +8,7 @@ run, exits come in the order of their times, and where a run is cut changes noth
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +40,7 @@ class DoubleExit:
     wake_ns: int | None = None
     code: int | None = None
     message: str | None = None
+    operation: str | None = None
 
 
 @dataclass
@@ -63,6 +64,7 @@ class DoubleVm:
     paths: dict[str, int] = field(default_factory=dict)
     exits: dict[str, int] = field(default_factory=dict)
     completed: list[tuple[int, int]] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
     frames: list[tuple[int, bytes]] = field(default_factory=list)
     has_buffers: bool = True
     late_ns: int = 0
@@ -103,6 +105,9 @@ class DoubleDisk:
 
     def digest(self) -> str:
         return self.content
+
+    def clone(self) -> DoubleDisk:
+        return replace(self)
 
 
 @dataclass
@@ -228,7 +233,8 @@ class DoubleMachine:
             vm.tags.add(self._tags)
             size = step[1] if len(step) > 1 else 0
             write = step[0] != "read"
-            return DoubleExit("io", tag=self._tags, sector=0, bytes=size, write=write, **where)
+            what = {"sector": 0, "bytes": size, "write": write, "operation": step[0]}
+            return DoubleExit("io", tag=self._tags, **what, **where)
         if step[0] == "send":
             return DoubleExit("packet", payload=step[1], **where)
         if step[0] == "off":
@@ -276,9 +282,9 @@ class DoubleMachine:
         return self.vms[vm].timer_ns
 
     def complete_io(self, vm: int, tag: int, at_ns: int, status: int = 0) -> None:
-        assert status == 0
         self.vms[vm].tags.remove(tag)
         self.vms[vm].completed.append((tag, at_ns))
+        self.vms[vm].statuses.append(status)
         self.vms[vm].interrupts += 1
 
     def deliver_packet(self, vm: int, payload: bytes, at_ns: int) -> bool:
@@ -344,6 +350,7 @@ def make_rig() -> Callable[..., Rig]:
         environment: Environment | None = None,
         memory_bytes: int = 1 << 30,
         cut: Callable[[int, int], int] | None = None,
+        **more: Any,
     ) -> Rig:
         environment = environment or Environment()
         machine = DoubleMachine(pcpus, scripts)
@@ -355,6 +362,7 @@ def make_rig() -> Callable[..., Rig]:
             memory_bytes=memory_bytes,
             disk_latency_ns=80_000,
             disk_bits_per_second=4_000_000_000,
+            **more,
         )
         return Rig(environment, machine, Host(environment, config, machine, cut))
 
