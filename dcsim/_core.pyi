@@ -143,11 +143,14 @@ class Exit:
     ``shutdown``   the guest powered itself off                     code
     ``fault``      the guest did what no machine survives           message
     ``memory``     too few free frames; the next run tries again
+    ``wake``       a vCPU on no pCPU has something to do         vcpu
     =============  ===============================================  ============================
     """
 
     @property
-    def kind(self) -> Literal["until", "io", "packet", "wait", "shutdown", "fault", "memory"]:
+    def kind(
+        self,
+    ) -> Literal["until", "io", "packet", "wait", "shutdown", "fault", "memory", "wake"]:
         """What happened."""
     @property
     def pcpu(self) -> int | None:
@@ -155,6 +158,9 @@ class Exit:
     @property
     def vm(self) -> int | None:
         """The VM that it concerns; None for ``until``."""
+    @property
+    def vcpu(self) -> int | None:
+        """Which of its vCPUs; for ``wake`` the one that is to be woken. None for ``until``."""
     @property
     def time_ns(self) -> int:
         """When it happened. Exits of one host come in the order of their times."""
@@ -263,9 +269,9 @@ class Machine:
             JSON with ``name``, ``technique`` (``bare-metal``, ``trap-and-emulate`` or
             ``four-rings``), ``memory_bytes`` and, if not the defaults, ``paging`` (``none`` for
             bare metal; for the others ``shadow-tlb``, the default, or ``shadow-traced``),
-            ``translate_user`` (user code is translated, too), ``bootargs``, ``network``,
-            ``console`` (a virtio console beside the serial port; typed input goes to it while the
-            guest drives it), ``entropy_seed``.
+            ``vcpus`` (1 to 8; 1 is the default), ``translate_user`` (user code is translated,
+            too), ``bootargs``, ``network``, ``console`` (a virtio console beside the serial port;
+            typed input goes to it while the guest drives it), ``entropy_seed``.
         kernel
             An ELF file, a Linux ``Image`` or a raw image.
         disk
@@ -282,12 +288,12 @@ class Machine:
         """
     def destroy_vm(self, vm: int) -> None:
         """Remove a VM that is on no pCPU and give all its frames back."""
-    def load(self, pcpu: int, vm: int, at_ns: int) -> None:
-        """Put a VM's vCPU on an idle pCPU, whose clock moves to `at_ns` if that is later."""
+    def load(self, pcpu: int, vm: int, vcpu: int, at_ns: int) -> None:
+        """Put a vCPU on an idle pCPU, whose clock moves to `at_ns` if that is later."""
     def unload(self, pcpu: int) -> None:
         """Take the vCPU off a pCPU; it goes on where it is when it is loaded again."""
-    def loaded(self, pcpu: int) -> int | None:
-        """Return the VM that a pCPU holds."""
+    def loaded(self, pcpu: int) -> tuple[int, int] | None:
+        """Return the vCPU that a pCPU holds: its VM, and which one it is."""
     def run(self, until_ns: int) -> Exit:
         """Advance every pCPU that holds a vCPU, up to `until_ns` or to the first exit.
 
@@ -365,25 +371,27 @@ class Machine:
         """Hand an Ethernet frame to a guest; False if it has no buffer, and the frame is lost."""
     def in_flight(self, vm: int) -> int:
         """Return the number of disk requests that are not completed."""
-    def settled(self, vm: int) -> bool:
-        """Tell whether every exit of a VM has been returned.
+    def settled(self, vm: int, vcpu: int) -> bool:
+        """Tell whether every exit of a vCPU has been returned.
 
-        One that comes at or after the end of a run is returned by the next run in which the VM is
-        on a pCPU, before the VM executes anything.
+        One that comes at or after the end of a run is returned by the next run in which the vCPU
+        is on a pCPU, before it executes anything.
         """
     def console_output(self, vm: int) -> bytes:
         """Return what the guest wrote to its console since the last call."""
     def console_input(self, vm: int, data: bytes) -> None:
         """Type on the guest's console."""
-    def next_timer_ns(self, vm: int) -> int | None:
-        """Return when the guest's timer next raises an enabled interrupt; None if it is not set."""
-    def runnable(self, vm: int, at_ns: int | None = None) -> bool:
-        """Tell whether a waiting guest has something to do.
+    def next_timer_ns(self, vm: int, vcpu: int) -> int | None:
+        """Return when a vCPU's timer next raises an enabled interrupt; None if it is not set."""
+    def runnable(self, vm: int, vcpu: int, at_ns: int | None = None) -> bool:
+        """Tell whether a waiting vCPU has something to do.
 
         Parameters
         ----------
         vm
             The VM.
+        vcpu
+            Which of its vCPUs.
         at_ns
             The present, for the guest's timer; without it only devices count.
         """
@@ -398,6 +406,8 @@ class Machine:
         ``itlb_misses``, ``dtlb_misses``; ``lateness_ns``, the longest that anything came into the
         vCPU's past.
         """
+    def vcpu_counters(self, vm: int, vcpu: int) -> dict[str, Any]:
+        """Return what was counted for one vCPU: what `counters` adds up, but for frames."""
     def take_dirty_pages(self, vm: int) -> int:
         """Return the number of guest pages written since the last call and begin a new log."""
     def save_vm(self, vm: int) -> VmState:

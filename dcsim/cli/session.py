@@ -96,7 +96,7 @@ class Session:
             When the guest waits for what cannot come.
         """
         now_ns = 0
-        self._machine.load(_PCPU, self._vm, now_ns)
+        self._machine.load(_PCPU, self._vm, 0, now_ns)
         while self._until_ns is None or now_ns < self._until_ns:
             exit_ = self._machine.run(self._next_stop(now_ns))
             self._show()
@@ -131,7 +131,7 @@ class Session:
     def _idle(self, wake_ns: int | None, now_ns: int) -> int:
         """Let the guest sleep until something is due for it; return when that is."""
         self._machine.unload(_PCPU)
-        while not self._machine.runnable(self._vm):
+        while not self._machine.runnable(self._vm, 0):
             due = [time for time in (wake_ns, self._until_ns) if time is not None]
             if self._requests:
                 due.append(self._requests[0][0])
@@ -144,7 +144,7 @@ class Session:
                 now_ns = max(now_ns, min(due))
                 self._answer(now_ns)
                 break
-        self._machine.load(_PCPU, self._vm, now_ns)
+        self._machine.load(_PCPU, self._vm, 0, now_ns)
         return now_ns
 
     def _answer(self, now_ns: int) -> None:

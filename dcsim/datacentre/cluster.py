@@ -276,7 +276,7 @@ class Cluster:
     def _view_of(self, vm: VirtualMachine, hypervisor: Hypervisor, elapsed_ns: int = 0) -> VmView:
         cpu = Fraction(0)
         if elapsed_ns:
-            ran_ns = vm.vcpu.time_ns("running", self._environment.now)
+            ran_ns = vm.time_ns("running", self._environment.now)
             cpu = Fraction(ran_ns - self._ran_ns[vm.name], elapsed_ns)
             self._ran_ns[vm.name] = ran_ns
         return VmView(

@@ -162,10 +162,10 @@ class Conductor:
 
     # The processors.
 
-    def load(self, processor: Processor, vm: int, at_ns: int) -> None:
+    def load(self, processor: Processor, vm: int, vcpu: int, at_ns: int) -> None:
         """Put a vCPU on an idle processor, at a time that is not before now."""
         at_ns = max(at_ns, self.local_ns(processor))
-        self._machine.load(processor.index, vm, at_ns)
+        self._machine.load(processor.index, vm, vcpu, at_ns)
         processor.vm = vm
         processor.loaded_ns = at_ns
 

@@ -23,7 +23,7 @@ class Exit(Protocol):
 
     @property
     def kind(self) -> str:
-        """``until``, ``io``, ``packet``, ``wait``, ``shutdown``, ``fault`` or ``memory``."""
+        """What happened: one of the kinds that `dcsim._core.Exit` lists."""
 
     @property
     def pcpu(self) -> int | None:
@@ -32,6 +32,10 @@ class Exit(Protocol):
     @property
     def vm(self) -> int | None:
         """Whose vCPU."""
+
+    @property
+    def vcpu(self) -> int | None:
+        """Which of its vCPUs; of a ``wake``, the one that is to be woken."""
 
     @property
     def time_ns(self) -> int:
@@ -131,8 +135,8 @@ class Machine(Protocol):
     def destroy_vm(self, vm: int) -> None:
         """Give back all that a VM holds."""
 
-    def load(self, pcpu: int, vm: int, at_ns: int) -> None:
-        """Put a VM's vCPU on an idle processor, not before a time."""
+    def load(self, pcpu: int, vm: int, vcpu: int, at_ns: int) -> None:
+        """Put a vCPU on an idle processor, not before a time."""
 
     def unload(self, pcpu: int) -> None:
         """Take the vCPU off a processor."""
@@ -167,17 +171,20 @@ class Machine(Protocol):
     def console_input(self, vm: int, data: bytes) -> None:
         """Type on the guest's console."""
 
-    def next_timer_ns(self, vm: int) -> int | None:
-        """Return when the guest's own timer is due."""
+    def next_timer_ns(self, vm: int, vcpu: int) -> int | None:
+        """Return when the guest's own timer on a vCPU is due."""
 
-    def settled(self, vm: int) -> bool:
-        """Tell whether every exit of a VM has been returned."""
+    def settled(self, vm: int, vcpu: int) -> bool:
+        """Tell whether every exit of a vCPU has been returned."""
 
-    def runnable(self, vm: int, at_ns: int | None = None) -> bool:
+    def runnable(self, vm: int, vcpu: int, at_ns: int | None = None) -> bool:
         """Tell whether a waiting vCPU has an interrupt to take at a time."""
 
     def counters(self, vm: int) -> dict[str, Any]:
-        """Return what was counted for a VM since it came here."""
+        """Return what was counted for a VM since it came here, all its vCPUs together."""
+
+    def vcpu_counters(self, vm: int, vcpu: int) -> dict[str, Any]:
+        """Return what was counted for one of its vCPUs."""
 
     def take_dirty_pages(self, vm: int) -> int:
         """Return how many guest pages were written since the last call."""

@@ -24,14 +24,16 @@ from dcsim.hypervisor.technique import (
     paging_misfit,
     told_mode,
     translation_misfit,
+    vcpus_misfit,
 )
 from dcsim.hypervisor.type1 import Type1
 from dcsim.hypervisor.type2 import Type2
 from dcsim.hypervisor.vcpu import VirtualCpu
 from dcsim.hypervisor.virtual_disk import CacheMode, DiskFormat, FileDisk
-from dcsim.hypervisor.virtual_machine import Storage, VirtualMachine, VmConfig
+from dcsim.hypervisor.virtual_machine import MOST_VCPUS, Storage, VirtualMachine, VmConfig
 
 __all__ = [
+    "MOST_VCPUS",
     "PAGINGS",
     "TECHNIQUES",
     "TYPE1",
@@ -63,4 +65,5 @@ __all__ = [
     "paging_misfit",
     "told_mode",
     "translation_misfit",
+    "vcpus_misfit",
 ]

@@ -83,8 +83,16 @@ class Dispatcher(ABC):
         if self._tick is None:
             self._arm_tick()
 
+    def _is_settled(self, vcpu: VirtualCpu) -> bool:
+        """Tell whether the machine has returned every exit of a vCPU."""
+        return self._machine.settled(vcpu.vm.number, vcpu.number)
+
+    def _is_runnable(self, vcpu: VirtualCpu) -> bool:
+        """Tell whether a vCPU that waits has something to do now."""
+        return self._machine.runnable(vcpu.vm.number, vcpu.number, self.environment.now)
+
     def _choose(self, slot: Slot) -> None:
-        if slot.vcpu is not None and not self._machine.settled(slot.vcpu.vm.number):
+        if slot.vcpu is not None and not self._is_settled(slot.vcpu):
             return  # an exit of its last instruction is yet to come; then it is looked at
         slot.look = False
         if slot.vcpu is not None and slot.vcpu.vm.pausing is not None:
@@ -103,15 +111,15 @@ class Dispatcher(ABC):
     def _take_up(self, slot: Slot, vcpu: VirtualCpu) -> None:
         """Load a vCPU and do what its arrival owes."""
         processor, vm = slot.processor, vcpu.vm
-        self._conductor.load(processor, vm.number, self.environment.now)
+        self._conductor.load(processor, vm.number, vcpu.number, self.environment.now)
         slot.vcpu = vcpu
         slot.since_ns = processor.loaded_ns
         vcpu.processor = processor.index
         vcpu.enter("running", processor.loaded_ns)
         self._conductor.charge(processor, "vcpu_load", self._paths_of(vm).load)
-        for name, steps in vm.owed_paths:
+        for name, steps in vcpu.owed_paths:
             self._conductor.charge(processor, name, steps)
-        vm.owed_paths.clear()
+        vcpu.owed_paths.clear()
 
     def _lay_down(self, slot: Slot, state: VcpuState) -> None:
         """Unload the current vCPU, which is then in another state."""
@@ -177,38 +185,48 @@ class Dispatcher(ABC):
 
     def _queue(self, vcpu: VirtualCpu) -> None:
         """Let a vCPU want to run."""
-        vcpu.vm.waiting = False
+        vcpu.waiting = False
         now_ns = self.environment.now
         vcpu.enter("runnable", now_ns)
         self._account_all(now_ns)
         self._look(self._scheduler.wake(vcpu, now_ns))
 
-    def _wake(self, vm: VirtualMachine) -> None:
-        if vm.vcpu.state == "blocked":
-            vm.cancel_wake()
-            self._queue(vm.vcpu)
+    def _wake(self, vcpu: VirtualCpu) -> None:
+        if vcpu.state == "blocked":
+            vcpu.cancel_wake()
+            self._queue(vcpu)
 
     def _wake_if_runnable(self, vm: VirtualMachine) -> None:
-        if vm.vcpu.state == "blocked" and self._machine.runnable(vm.number, self.environment.now):
-            self._wake(vm)
+        for vcpu in vm.vcpus:
+            if vcpu.state == "blocked" and self._is_runnable(vcpu):
+                self._wake(vcpu)
 
-    def _arm_wake(self, vm: VirtualMachine, wake_ns: int | None) -> None:
-        vm.cancel_wake()
+    def _arm_wake(self, vcpu: VirtualCpu, wake_ns: int | None) -> None:
+        """Let the guest's own timer end the wait of a vCPU that is off its processor."""
+        vcpu.cancel_wake()
         if wake_ns is not None:
             # A timer that is due already has been looked at; time must move on.
             at_ns = max(wake_ns, self.environment.now + 1)
-            vm.wake_timer = self.environment.at(at_ns, lambda: self._wake(vm), reach=vm.scope)
+            vcpu.wake_timer = self.environment.at(
+                at_ns, lambda: self._wake(vcpu), reach=vcpu.vm.scope
+            )
 
     # What is charged to a vCPU, wherever it is.
 
     def _interrupt(self, vm: VirtualMachine, name: str, steps: Steps) -> None:
-        """Charge a path that an interrupt takes: now when the vCPU runs, or when it next does."""
-        if vm.vcpu.state == "running":
-            self._conductor.charge(self._slot_of(vm.vcpu).processor, name, steps)
+        """Charge a path that an interrupt takes: now when a vCPU runs, or when it next does.
+
+        Of several it is the first that runs; without one it is the first, which a guest makes the
+        target of its devices' interrupts unless it spreads them.
+        """
+        running = next((vcpu for vcpu in vm.vcpus if vcpu.state == "running"), None)
+        if running is not None:
+            self._conductor.charge(self._slot_of(running).processor, name, steps)
         else:
-            vm.owed_paths.append((name, tuple(steps)))
+            vm.vcpus[0].owed_paths.append((name, tuple(steps)))
 
     def _note_lateness(self, vm: VirtualMachine) -> None:
-        if vm.vcpu.state == "running":
-            late_ns = self._conductor.lateness_ns(self._slot_of(vm.vcpu).processor)
-            vm.lateness_ns = max(vm.lateness_ns, late_ns)
+        for vcpu in vm.vcpus:
+            if vcpu.state == "running":
+                late_ns = self._conductor.lateness_ns(self._slot_of(vcpu).processor)
+                vm.lateness_ns = max(vm.lateness_ns, late_ns)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dcsim.hypervisor.disk_io import GuestRequest
     from dcsim.hypervisor.paths import HostPaths
     from dcsim.hypervisor.scheduler import Scheduler
+    from dcsim.hypervisor.vcpu import VirtualCpu
     from dcsim.hypervisor.virtual_disk import CacheMode
     from dcsim.hypervisor.virtual_machine import VirtualMachine
 
@@ -80,6 +81,7 @@ class Hypervisor(Dispatcher):
             "shutdown": self._on_shutdown,
             "fault": self._on_fault,
             "memory": self._on_memory,
+            "wake": self._on_wake,
         }
         host.conductor.attach(self)
 
@@ -120,21 +122,35 @@ class Hypervisor(Dispatcher):
         self._take_in(vm, number)
         vm.state = "running"
         vm.started_ns = self.environment.now
-        self._queue(vm.vcpu)
+        for vcpu in vm.vcpus:
+            self._start(vcpu)
+
+    def _start(self, vcpu: VirtualCpu) -> None:
+        """Let a vCPU run, or wait for what it waits for."""
+        if vcpu.waiting and not self._is_runnable(vcpu):
+            vcpu.enter("blocked", self.environment.now)
+            self._arm_wake(vcpu, self._machine.next_timer_ns(vcpu.vm.number, vcpu.number))
+        else:
+            self._queue(vcpu)
 
     def pause(self, vm: VirtualMachine) -> Event:
-        """Stop a VM; return the event of all its devices being quiet."""
+        """Stop a VM; return the event of its vCPUs being off and all its devices being quiet."""
         vm.pausing = self.environment.event()
         vm.state = "moving"
-        vm.cancel_wake()
-        if vm.vcpu.state == "running":
-            self._slot_of(vm.vcpu).look = True
-            self._conductor.kick()
-        else:
-            self._scheduler.leave(vm.vcpu)
-            vm.vcpu.enter("paused", self.environment.now)
-            self._settle(vm)
+        for vcpu in vm.vcpus:
+            vcpu.cancel_wake()
+            if vcpu.state == "running":
+                self._slot_of(vcpu).look = True
+                self._conductor.kick()
+            else:
+                self._stop(vcpu)
+        self._settle(vm)
         return vm.pausing
+
+    def _stop(self, vcpu: VirtualCpu) -> None:
+        """Take a vCPU that is on no processor out of the running."""
+        self._scheduler.leave(vcpu)
+        vcpu.enter("paused", self.environment.now)
 
     def save(self, vm: VirtualMachine) -> Any:  # noqa: ANN401 - the machine world's own
         """Return the state of a quiet VM, and let it go."""
@@ -160,11 +176,8 @@ class Hypervisor(Dispatcher):
         """Let a VM go on that was taken in."""
         vm.pausing = None
         vm.state = "running"
-        if vm.waiting and not self._machine.runnable(vm.number, self.environment.now):
-            vm.vcpu.enter("blocked", self.environment.now)
-            self._arm_wake(vm, self._machine.next_timer_ns(vm.number))
-        else:
-            self._queue(vm.vcpu)
+        for vcpu in vm.vcpus:
+            self._start(vcpu)
         vm.nic.offer()
 
     def counters(self, vm: VirtualMachine) -> dict[str, Any]:
@@ -198,7 +211,8 @@ class Hypervisor(Dispatcher):
         self.vms[number] = vm
         self.host.scope.adopt(vm.scope)
         self.host.vms.add(1, self.environment.now)
-        self._scheduler.add(vm.vcpu)
+        for vcpu in vm.vcpus:
+            self._scheduler.add(vcpu)
         self._note_memory()
 
     def _let_go(self, vm: VirtualMachine) -> None:
@@ -211,14 +225,18 @@ class Hypervisor(Dispatcher):
         vm.hypervisor = None
         self.host.scope.release(vm.scope)
         self.host.vms.add(-1, self.environment.now)
-        self._scheduler.remove(vm.vcpu)
+        for vcpu in vm.vcpus:
+            self._scheduler.remove(vcpu)
         self.host.release(vm.name)
 
     # Exits.
 
     def on_exit(self, processor: Processor, exit_: Exit) -> None:
         """Handle an exit at its own time."""
-        vm = self.vms[field(exit_.vm)]
+        vm = self.vms.get(field(exit_.vm))
+        if vm is None:  # another vCPU ended it meanwhile
+            self._slots[processor.index].look = True
+            return
         if exit_.kind != "memory":  # one that is refused must leave no trace
             self._note_memory()
         handler = self._handlers.get(exit_.kind)
@@ -229,14 +247,20 @@ class Hypervisor(Dispatcher):
             vm.nic.offer()
 
     def _on_wait(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        if self._machine.runnable(vm.number, self.environment.now):
+        vcpu = vm.vcpus[field(exit_.vcpu)]
+        if self._is_runnable(vcpu):
             return
-        vm.waiting = True
+        vcpu.waiting = True
         slot.look = True
         if vm.pausing is not None:
             return
         self._lay_down(slot, "blocked")
-        self._arm_wake(vm, exit_.wake_ns)
+        self._arm_wake(vcpu, exit_.wake_ns)
+
+    def _on_wake(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        """Wake a vCPU that another one of its VM interrupted or started."""
+        del slot
+        self._wake(vm.vcpus[field(exit_.vcpu)])
 
     def _on_packet(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         frame = exit_.payload or b""
@@ -245,31 +269,44 @@ class Hypervisor(Dispatcher):
         vm.nic.transmit(frame, at_ns)
 
     def _on_shutdown(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        del slot
         vm.exit_status = exit_.code
-        self._end(slot, vm, "off", "")
+        self._end(vm, "off", "")
 
     def _on_fault(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        self._end(slot, vm, "failed", exit_.message or "")
+        del slot
+        self._end(vm, "failed", exit_.message or "")
 
     def _on_memory(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         """Let the next run try again; nothing has changed, and no time has passed."""
+        del slot
         vm.short_of_memory = vm.short_of_memory + 1 if exit_.time_ns == vm.short_ns else 1
         vm.short_ns = exit_.time_ns
         if vm.short_of_memory > MEMORY_TRIES:
-            self._end(slot, vm, "failed", f"{self.host.name} has no free frame left")
+            self._end(vm, "failed", f"{self.host.name} has no free frame left")
 
-    def _end(self, slot: Slot, vm: VirtualMachine, state: Any, message: str) -> None:  # noqa: ANN401
+    def _end(self, vm: VirtualMachine, state: Any, message: str) -> None:  # noqa: ANN401
         vm.state = state
         vm.message = message
         vm.ended_ns = self.environment.now
         pausing, vm.pausing = vm.pausing, None
-        self._lay_down(slot, "paused")
-        slot.look = True
+        for vcpu in vm.vcpus:
+            self._end_vcpu(vcpu)
         self._let_go(vm)
         if pausing is not None:
             pausing.succeed()
         if self.on_ended is not None:
             self.on_ended(vm)
+
+    def _end_vcpu(self, vcpu: VirtualCpu) -> None:
+        """Take a vCPU whose VM is over off its processor, if it is on one."""
+        vcpu.cancel_wake()
+        if vcpu.state == "running":
+            slot = self._slot_of(vcpu)
+            self._lay_down(slot, "paused")
+            slot.look = True
+        else:
+            self._stop(vcpu)
 
     # Devices.
 
@@ -336,9 +373,9 @@ class Hypervisor(Dispatcher):
         self._settle(vm)
 
     def _settle(self, vm: VirtualMachine) -> None:
-        """Tell whoever paused a VM when its vCPU is off and its devices are quiet."""
+        """Tell whoever paused a VM when its vCPUs are off and its devices are quiet."""
         pausing = vm.pausing
-        if pausing is None or pausing.triggered or vm.vcpu.state != "paused" or vm.outstanding:
+        if pausing is None or pausing.triggered or not vm.is_off or vm.outstanding:
             return
         if self._flush(vm):
             pausing.succeed()

@@ -117,7 +117,7 @@ def run_stack(stack: Stack, program: str, isa: IsaName, *, kernel: str = "") -> 
     }
     image = monitor_image() if stack.copies else kernel_image()
     vm = machine.create_vm(json.dumps(config), image, None)
-    machine.load(0, vm, 0)
+    machine.load(0, vm, 0, 0)
     exit_ = machine.run(_LIMIT_NS)
     while exit_.kind == "wait" and exit_.wake_ns is not None:
         exit_ = machine.run(_LIMIT_NS)

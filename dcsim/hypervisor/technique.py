@@ -25,6 +25,7 @@ __all__ = [
     "paging_misfit",
     "told_mode",
     "translation_misfit",
+    "vcpus_misfit",
 ]
 
 TechniqueName = Literal[
@@ -47,6 +48,8 @@ class Technique:
     """What it goes with; the first is its own when a VM does not say."""
     needs: Literal["", "traps in S", "the hypervisor extension"] = ""
     """What the processor must have."""
+    several_vcpus: bool = False
+    """Whether its VMs can have several vCPUs."""
     translates: bool = False
     """Whether it rewrites the guest kernel's code, and can rewrite user code as well."""
 
@@ -93,7 +96,7 @@ PAGINGS: dict[PagingName, str] = {
 class Misfit:
     """Why a combination cannot be."""
 
-    key: Literal["technique", "paging", "translate_user"]
+    key: Literal["technique", "paging", "translate_user", "vcpus"]
     """Which of a VM's keys is to be changed."""
     message: str
     remedy: str
@@ -120,6 +123,16 @@ def translation_misfit(technique: TechniqueName, *, translate_user: bool) -> Mis
     able = tuple(name for name, about in TECHNIQUES.items() if about.translates)
     message = f"`{technique}` translates no code"
     return Misfit("translate_user", message, f"write `technique: {able[0]}`, or leave it out")
+
+
+def vcpus_misfit(technique: TechniqueName, vcpus: int) -> Misfit | None:
+    """Tell why a technique cannot run a VM with so many vCPUs; None when it can."""
+    if vcpus == 1 or TECHNIQUES[technique].several_vcpus:
+        return None
+    able = tuple(name for name, about in TECHNIQUES.items() if about.several_vcpus)
+    message = f"`{technique}` runs one vCPU only"
+    remedy = f"write `technique: {able[0]}`, or `vcpus: 1`" if able else "write `vcpus: 1`"
+    return Misfit("vcpus", message, remedy)
 
 
 def misfit(

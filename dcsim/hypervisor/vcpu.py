@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from dcsim.host import PathStep
     from dcsim.hypervisor.virtual_machine import VirtualMachine
+    from dcsim.sim import Timer
 
 __all__ = ["VcpuState", "VirtualCpu"]
 
@@ -15,7 +17,7 @@ interrupt; ``paused``: not started, moving, or over."""
 
 
 class VirtualCpu:
-    """A VM's processor, as its hypervisor sees it.
+    """One of a VM's processors, as its hypervisor sees it.
 
     It is *paused* until the VM starts and while it moves, *blocked* from a wait-for-interrupt until
     an interrupt, *runnable* while others hold the processors (that time is *stolen* from the
@@ -25,6 +27,8 @@ class VirtualCpu:
     ----------
     vm
         Whose it is.
+    number
+        Its place in its VM: the number of the hart that the guest sees.
     index
         A number that differs between all vCPUs of a run; ties in a scheduler are broken by it.
     weight
@@ -40,10 +44,19 @@ class VirtualCpu:
         The only processors on which it may run; None for any.
     spent_ns
         Time in each state that is over.
+    waiting
+        Whether it is in wait-for-interrupt, or its guest has not started it.
+    wake_timer
+        When its guest's own timer ends that.
+    owed_paths
+        What interrupts cost that came while it was on no processor.
     """
 
-    def __init__(self, vm: VirtualMachine, index: int, *, weight: int, cap_percent: int) -> None:
+    def __init__(
+        self, vm: VirtualMachine, number: int, index: int, *, weight: int, cap_percent: int
+    ) -> None:
         self.vm = vm
+        self.number = number
         self.index = index
         self.weight = weight
         self.cap_percent = cap_percent
@@ -56,7 +69,16 @@ class VirtualCpu:
             "blocked": 0,
             "paused": 0,
         }
+        self.waiting = number > 0
+        self.wake_timer: Timer | None = None
+        self.owed_paths: list[tuple[str, tuple[PathStep, ...]]] = []
         self._since_ns = 0
+
+    def cancel_wake(self) -> None:
+        """Forget the guest's timer: the vCPU is awake, or its VM moves."""
+        if self.wake_timer is not None:
+            self.wake_timer.cancel()
+            self.wake_timer = None
 
     def enter(self, state: VcpuState, at_ns: int) -> None:
         """Change the state at a time.
@@ -75,5 +97,5 @@ class VirtualCpu:
         return self.spent_ns[state] + running
 
     def __repr__(self) -> str:
-        """Return the VM's name and the state."""
-        return f"VirtualCpu({self.vm.name!r}, {self.state})"
+        """Return the VM's name, the place in it, and the state."""
+        return f"VirtualCpu({self.vm.name!r}, {self.number}, {self.state})"

@@ -10,7 +10,7 @@ from dcsim.hypervisor.console import ConsoleLog
 from dcsim.hypervisor.disk_io import DiskGate
 from dcsim.hypervisor.technique import default_paging
 from dcsim.hypervisor.totals import Totals
-from dcsim.hypervisor.vcpu import VirtualCpu
+from dcsim.hypervisor.vcpu import VcpuState, VirtualCpu
 from dcsim.hypervisor.virtual_disk import PlainDisk
 from dcsim.hypervisor.virtual_nic import VirtualNic
 from dcsim.sim import Counter, Scope
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 
     from simpy.events import Event
 
-    from dcsim.host import DiskContent, PathStep, Run
+    from dcsim.host import DiskContent, Run
     from dcsim.hypervisor.hypervisor import Hypervisor
     from dcsim.hypervisor.technique import PagingName, TechniqueName
     from dcsim.hypervisor.virtual_disk import CacheMode, DiskFormat, VirtualDisk
-    from dcsim.sim import Environment, Timer
+    from dcsim.sim import Environment
 
-__all__ = ["Storage", "VirtualMachine", "VmConfig", "VmState"]
+__all__ = ["MOST_VCPUS", "Storage", "VirtualMachine", "VmConfig", "VmState"]
 
 VmState = Literal["waiting", "running", "moving", "off", "failed"]
 """``waiting``: not started yet; ``moving``: stopped, on its way; the last two are final."""
+
+
+MOST_VCPUS = 8
+"""The most vCPUs that a VM can have."""
 
 
 class Storage(Protocol):
@@ -60,6 +64,7 @@ class VmConfig:
     boot_arguments: str = ""
     """What the guest finds in its device tree; that names the program when empty."""
     memory_bytes: int
+    vcpus: int = 1
     technique: TechniqueName = "trap-and-emulate"
     paging: PagingName | None = None
     """How guest addresses are translated; None for the technique's own."""
@@ -99,6 +104,7 @@ class VmConfig:
                 "technique": self.technique,
                 "paging": self.paging_name,
                 "memory_bytes": self.memory_bytes,
+                "vcpus": self.vcpus,
                 "bootargs": self.boot_arguments or f"init={self.program}",
                 "network": self.has_network,
                 "console": self.has_virtio_console,
@@ -134,6 +140,8 @@ class VirtualMachine:
         Where it is; None before it starts and after it ends.
     number
         What its machine calls it there.
+    vcpus
+        Its processors, in the order in which the guest numbers them.
     virtual_disk
         Where the bytes of its disk are, on the host where it is.
     cache_mode
@@ -144,8 +152,6 @@ class VirtualMachine:
         What holds its disk requests back while the disk changes.
     outstanding
         Disk requests that are not done.
-    waiting
-        Whether its vCPU is in wait-for-interrupt.
     totals
         What was counted on the machines that it was on.
     """
@@ -162,7 +168,16 @@ class VirtualMachine:
         self.config = config
         self.name = config.name
         self.scope = Scope(config.name)
-        self.vcpu = VirtualCpu(self, index, weight=config.weight, cap_percent=config.cap_percent)
+        self.vcpus = [
+            VirtualCpu(
+                self,
+                number,
+                index * MOST_VCPUS + number,
+                weight=config.weight,
+                cap_percent=config.cap_percent,
+            )
+            for number in range(config.vcpus)
+        ]
         self.disk = disk
         self.storage = storage
         self.virtual_disk: VirtualDisk = PlainDisk(config.name)
@@ -179,10 +194,7 @@ class VirtualMachine:
         self.exit_status: int | None = None
         self.message = ""
         self.outstanding = 0
-        self.waiting = False
         self.pausing: Event | None = None
-        self.wake_timer: Timer | None = None
-        self.owed_paths: list[tuple[str, tuple[PathStep, ...]]] = []
         self.lateness_ns = 0
         self.dirty_carried = 0
         self.short_of_memory = 0
@@ -207,11 +219,14 @@ class VirtualMachine:
         """Note for how long one of its requests waited for others at the disk."""
         self.disk_wait_ns += wait_ns
 
-    def cancel_wake(self) -> None:
-        """Forget the guest's timer: it is awake, or moving."""
-        if self.wake_timer is not None:
-            self.wake_timer.cancel()
-            self.wake_timer = None
+    @property
+    def is_off(self) -> bool:
+        """Whether none of its vCPUs is on a processor, or is to come onto one."""
+        return all(vcpu.state == "paused" for vcpu in self.vcpus)
+
+    def time_ns(self, state: VcpuState, at_ns: int) -> int:
+        """Return the time that its vCPUs spent in a state up to now, added over them."""
+        return sum(vcpu.time_ns(state, at_ns) for vcpu in self.vcpus)
 
     def __repr__(self) -> str:
         """Return name and state."""

@@ -164,6 +164,7 @@ class _VmMaker:
             kernel=self._image(vm.image),
             boot_arguments=vm.boot_arguments,
             memory_bytes=vm.memory_bytes,
+            vcpus=vm.vcpus,
             technique=vm.technique,
             paging=vm.paging,
             large_pages=vm.large_pages,

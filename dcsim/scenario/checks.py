@@ -13,7 +13,13 @@ import networkx as nx
 from dcsim.errors import UnitError, did_you_mean
 from dcsim.guest import programs
 from dcsim.hardware import load_profile, power_curve_names, profile_names
-from dcsim.hypervisor import misfit, paging_misfit, told_mode, translation_misfit
+from dcsim.hypervisor import (
+    misfit,
+    paging_misfit,
+    told_mode,
+    translation_misfit,
+    vcpus_misfit,
+)
 from dcsim.policy import consolidation_names, placement_names
 from dcsim.scenario.disk_checks import check_disks
 from dcsim.scenario.finding import Finding, known, positive, whole
@@ -144,9 +150,12 @@ def _check_techniques(scenario: Scenario) -> Iterator[Finding]:
         if found is not None:
             yield Finding((*location, found.key), found.message, found.remedy)
             continue
-        found = translation_misfit(group.technique, translate_user=group.translate_user)
-        if found is not None:
-            yield Finding((*location, found.key), found.message, found.remedy)
+        for found in (
+            translation_misfit(group.technique, translate_user=group.translate_user),
+            vcpus_misfit(group.technique, group.vcpus),
+        ):
+            if found is not None:
+                yield Finding((*location, found.key), found.message, found.remedy)
         if group.large_pages:
             yield from _check_large_pages(group, (*location, "large_pages"))
         for host in _reachable(scenario, group):

@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from dcsim.hypervisor import CacheMode, DiskFormat, PagingName, TechniqueName, default_paging
+from dcsim.hypervisor import (
+    MOST_VCPUS,
+    CacheMode,
+    DiskFormat,
+    PagingName,
+    TechniqueName,
+    default_paging,
+)
 from dcsim.scenario.model import Model, Name
 from dcsim.units import Bytes, Duration, Rate
 
@@ -81,6 +88,8 @@ class Vm(Model):
     guest kernel that comes with dcsim when left out."""
     memory_bytes: Bytes = Field(alias="memory")
     """Guest-physical memory; a whole number of 4 KiB pages."""
+    vcpus: Annotated[int, Field(ge=1, le=MOST_VCPUS)] = 1
+    """Virtual processors: harts, as the guest sees them."""
     technique: TechniqueName = "trap-and-emulate"
     """How the CPU is virtualised; `bare-metal` is the reference without a monitor."""
     paging: PagingName | None = None

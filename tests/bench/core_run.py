@@ -32,7 +32,7 @@ def main() -> None:
     machine = Machine(store, hardware=hardware, pcpus=1, memory_bytes=memory_bytes)
     config = {"name": "bench", "technique": technique, "memory_bytes": MEMORY_BYTES}
     vm = machine.create_vm(json.dumps(config), kernel, None)
-    machine.load(0, vm, 0)
+    machine.load(0, vm, 0, 0)
     exit_ = machine.run(STEP_NS)
     while exit_.kind == "until":
         exit_ = machine.run(exit_.time_ns + STEP_NS)

@@ -100,7 +100,7 @@ class Guest:
     def boot(self) -> Guest:
         """Put the guest's vCPU before the kernel's first instruction."""
         self.vm = self.machine.create_vm(self.config, self.image, self.disk)
-        self.machine.load(0, self.vm, 0)
+        self.machine.load(0, self.vm, 0, 0)
         return self
 
     def go_on(self, other: Guest, state: _core.VmState) -> Guest:
@@ -109,7 +109,7 @@ class Guest:
         self.now_ns = other.now_ns
         self._typed = list(other._typed)
         self.vm = self.machine.restore_vm(self.config, state, self.disk)
-        self.machine.load(0, self.vm, self.now_ns)
+        self.machine.load(0, self.vm, 0, self.now_ns)
         return self
 
     def run(self, until_ns: int = LIMIT_NS) -> Guest:
@@ -129,7 +129,7 @@ class Guest:
 
     def save(self) -> _core.VmState:
         """Take the guest off its pCPU, let its disk come to rest, and return its state."""
-        while not self.machine.settled(self.vm):
+        while not self.machine.settled(self.vm, 0):
             self._advance(self.machine.local_time_ns(0) + 1)
         if self.machine.loaded(0) is not None:
             self.machine.unload(0)

@@ -72,7 +72,7 @@ def test_a_saved_guest_stays_as_it_was() -> None:
     guest = Guest(FORKS, "trap-and-emulate").boot().run(900_000)
     state = guest.save()
     digest = state.digest()
-    guest.machine.load(0, guest.vm, guest.now_ns)
+    guest.machine.load(0, guest.vm, 0, guest.now_ns)
     guest.run()
     assert state.digest() == digest
     later = guest.save()

@@ -124,7 +124,7 @@ def test_two_guests_share_a_clock() -> None:
     machine.unload(0)
     holders = [guest.vm, other]
     for turn in range(40):
-        machine.load(0, holders[turn % 2], machine.local_time_ns(0))
+        machine.load(0, holders[turn % 2], 0, machine.local_time_ns(0))
         machine.host_path(0, "turn", [("alu", 17), ("save_registers", 1)])
         machine.run(machine.local_time_ns(0) + 11_000)
         machine.unload(0)

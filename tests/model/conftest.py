@@ -32,6 +32,7 @@ class DoubleExit:
     time_ns: int
     pcpu: int | None = None
     vm: int | None = None
+    vcpu: int | None = None
     tag: int | None = None
     sector: int | None = None
     bytes: int | None = None
@@ -156,7 +157,8 @@ class DoubleMachine:
         assert not self.vms[vm].tags
         return DoubleState(self.vms[vm])
 
-    def load(self, pcpu: int, vm: int, at_ns: int) -> None:
+    def load(self, pcpu: int, vm: int, vcpu: int, at_ns: int) -> None:
+        assert vcpu == 0
         assert self.pcpus[pcpu].vm is None
         assert all(each.vm != vm for each in self.pcpus)
         self.pcpus[pcpu].vm = vm
@@ -223,7 +225,7 @@ class DoubleMachine:
         assert pcpu.vm is not None
         vm = self.vms[pcpu.vm]
         step = vm.script[vm.step] if vm.step < len(vm.script) else ("wait",)
-        where = {"time_ns": pcpu.local_ns, "pcpu": index, "vm": pcpu.vm}
+        where = {"time_ns": pcpu.local_ns, "pcpu": index, "vm": pcpu.vm, "vcpu": 0}
         vm.exits[step[0]] = vm.exits.get(step[0], 0) + 1
         if step[0] in {"sleep", "wait"}:
             return self._wait(vm, step, where)
@@ -255,11 +257,12 @@ class DoubleMachine:
         vm.in_wait = True
         return DoubleExit("wait", wake_ns=vm.timer_ns, **where)
 
-    def settled(self, vm: int) -> bool:
-        del vm
+    def settled(self, vm: int, vcpu: int) -> bool:
+        del vm, vcpu
         return True  # a step begins before the end of a run and exits there
 
-    def runnable(self, vm: int, at_ns: int | None = None) -> bool:
+    def runnable(self, vm: int, vcpu: int, at_ns: int | None = None) -> bool:
+        assert vcpu == 0
         each = self.vms[vm]
         if each.step >= len(each.script):
             return False
@@ -278,7 +281,8 @@ class DoubleMachine:
             return False
         return True
 
-    def next_timer_ns(self, vm: int) -> int | None:
+    def next_timer_ns(self, vm: int, vcpu: int) -> int | None:
+        assert vcpu == 0
         return self.vms[vm].timer_ns
 
     def complete_io(self, vm: int, tag: int, at_ns: int, status: int = 0) -> None:

@@ -130,7 +130,7 @@ def test_a_move_takes_what_the_state_takes_on_the_link(
     # It computed all the time but for the move and the software of two hosts.
     ran_ns = site.rigs["b"].machine.vms[vm.number].ran_ns
     assert ran_ns == pytest.approx(50_000_000 - TRANSFER_NS, abs=5_000)
-    assert vm.vcpu.time_ns("paused", 50_000_000) == pytest.approx(TRANSFER_NS, abs=1_000)
+    assert vm.vcpus[0].time_ns("paused", 50_000_000) == pytest.approx(TRANSFER_NS, abs=1_000)
 
 
 def test_a_move_waits_for_the_disk(make_site: Callable[..., Site]) -> None:
@@ -276,7 +276,7 @@ def test_the_destination_runs_on_during_a_move_and_nothing_is_late(
     site.run(50_000_000)
     assert site.where() == ["b", "b"]
     assert [vm.lateness_ns for vm in site.vms] == [0, 0]
-    assert other.vcpu.time_ns("runnable", 50_000_000) > 0
+    assert other.vcpus[0].time_ns("runnable", 50_000_000) > 0
 
 
 @pytest.mark.parametrize(

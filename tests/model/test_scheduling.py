@@ -46,14 +46,14 @@ def run(make_rig: Callable[..., Any], make_vm: Callable[..., Any]) -> Callable[.
 
 
 def shares(vms: list[VirtualMachine], duration_ns: int = 3 * SECOND_NS) -> list[float]:
-    return [vm.vcpu.time_ns("running", duration_ns) / duration_ns for vm in vms]
+    return [vm.vcpus[0].time_ns("running", duration_ns) / duration_ns for vm in vms]
 
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_one_vm_has_a_processor_for_itself(run: Callable[..., Any], kind: type) -> None:
     (vm,) = run(kind, [{}])
     assert shares([vm])[0] > 0.999
-    assert vm.vcpu.time_ns("runnable", 3 * SECOND_NS) == 0
+    assert vm.vcpus[0].time_ns("runnable", 3 * SECOND_NS) == 0
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -76,7 +76,9 @@ def test_shares_follow_the_weights(
 def test_time_is_run_or_stolen_and_nothing_else(run: Callable[..., Any], kind: type) -> None:
     vms = run(kind, [{}, {"weight": 512}])
     for vm in vms:
-        ran, stolen = (vm.vcpu.time_ns(state, 3 * SECOND_NS) for state in ("running", "runnable"))
+        ran, stolen = (
+            vm.vcpus[0].time_ns(state, 3 * SECOND_NS) for state in ("running", "runnable")
+        )
         assert ran + stolen == pytest.approx(3 * SECOND_NS, abs=1000)
 
 
@@ -109,12 +111,12 @@ def test_no_processor_idles_while_a_vm_waits(run: Callable[..., Any], kind: type
 @pytest.mark.parametrize("kind", TYPES)
 def test_vms_that_start_at_once_all_find_a_processor(run: Callable[..., Any], kind: type) -> None:
     vms = run(kind, [{}] * 4, pcpus=4, duration_ns=1_000_000)
-    assert [vm.vcpu.time_ns("runnable", 1_000_000) for vm in vms] == [0] * 4
+    assert [vm.vcpus[0].time_ns("runnable", 1_000_000) for vm in vms] == [0] * 4
 
 
 def wake_delays(vm: VirtualMachine, count: int) -> float:
     """Return the mean time that a sleeper waited for a processor after each of its sleeps."""
-    return vm.vcpu.time_ns("runnable", SECOND_NS) / count
+    return vm.vcpus[0].time_ns("runnable", SECOND_NS) / count
 
 
 def test_credit_boosts_a_sleeper_past_computing_vms(run: Callable[..., Any]) -> None:
@@ -140,7 +142,7 @@ def observed(vms: list[VirtualMachine]) -> list[Any]:
     found = []
     for vm in vms:
         assert vm.hypervisor is not None
-        found.append((vm.vcpu.spent_ns, vm.hypervisor.counters(vm)))
+        found.append((vm.vcpus[0].spent_ns, vm.hypervisor.counters(vm)))
     return found
 
 

@@ -68,7 +68,12 @@ def test_cuts_change_nothing(
         rig.environment.run(until=DURATION_NS)
         assert all(vm.lateness_ns == 0 for vm in made)
         return [
-            (vm.state, vm.vcpu.spent_ns, vm.totals.with_current(_now(vm)), vm.nic.counts.as_dict())
+            (
+                vm.state,
+                vm.vcpus[0].spent_ns,
+                vm.totals.with_current(_now(vm)),
+                vm.nic.counts.as_dict(),
+            )
             for vm in made
         ]
 

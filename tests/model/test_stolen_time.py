@@ -61,7 +61,7 @@ class Machine:
         return exit_
 
     def unload(self, pcpu: int) -> Any:
-        vm = self._machine.loaded(pcpu)
+        vm, _ = self._machine.loaded(pcpu)
         self._machine.unload(pcpu)
         if vm == self._ended:
             (ticks,) = struct.unpack_from(

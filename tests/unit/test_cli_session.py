@@ -27,7 +27,8 @@ class ScriptedMachine:
         self.calls.append(("run", until_ns))
         return SimpleNamespace(**exit_)
 
-    def load(self, pcpu: int, vm: int, at_ns: int) -> None:
+    def load(self, pcpu: int, vm: int, vcpu: int, at_ns: int) -> None:
+        assert vcpu == 0
         self.calls.append(("load", pcpu, vm, at_ns))
 
     def unload(self, pcpu: int) -> None:
@@ -45,7 +46,8 @@ class ScriptedMachine:
         self.calls.append(("type", vm, data))
         self.ready = True
 
-    def runnable(self, vm: int, at_ns: int | None = None) -> bool:
+    def runnable(self, vm: int, vcpu: int, at_ns: int | None = None) -> bool:
+        assert vcpu == 0
         ready, self.ready = self.ready, False
         return ready
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dcsim import hypervisor
 from dcsim.scenario import read_scenario
 from tests.unit.scenario_text import problems_of
 
@@ -122,3 +123,20 @@ def test_large_pages_are_whole_ones_and_can_be_mapped(keys: str, problem: str) -
     hosts = TECHNIQUES.split("vms:", maxsplit=1)[0]
     (told,) = problems_of(f"{hosts}vms:\n  - {{name: big, {keys}, program: idle}}\n")
     assert told.split(": ", 1)[1] == problem
+
+
+def test_several_vcpus_need_a_technique_that_runs_them() -> None:
+    for vm in read_scenario(TECHNIQUES.encode(), "f.yaml", Path()).scenario.each_vm():
+        several = TECHNIQUES.replace(f"{{name: {vm.name},", f"{{name: {vm.name}, vcpus: 8,")
+        if hypervisor.TECHNIQUES[vm.technique].several_vcpus:
+            read_scenario(several.encode(), "f.yaml", Path())
+            continue
+        (told,) = problems_of(several)
+        assert f"`{vm.technique}` runs one vCPU only" in told
+
+
+def test_a_vm_has_at_most_eight_vcpus() -> None:
+    for vcpus in (0, 9):
+        wrong = TECHNIQUES.replace("{name: bare,", f"{{name: bare, vcpus: {vcpus},")
+        (told,) = problems_of(wrong)
+        assert "vcpus" in told

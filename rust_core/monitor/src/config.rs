@@ -45,6 +45,11 @@ impl TechniqueKind {
         Self::Paravirtual,
     ];
 
+    /// Whether its VMs can have several vCPUs.
+    pub const fn runs_several_vcpus(self) -> bool {
+        false
+    }
+
     /// Whether the guest's kernel has to be made for it.
     pub const fn needs_interface(self) -> bool {
         matches!(self, Self::Paravirtual)
@@ -172,6 +177,8 @@ pub struct VmConfig {
     pub mark_updates: MarkUpdates,
     /// The size of its memory in bytes, whole pages.
     pub memory_bytes: u64,
+    /// The number of its vCPUs.
+    pub vcpus: usize,
     /// The kernel's command line.
     pub bootargs: String,
     /// Whether it has a network device.
@@ -187,6 +194,14 @@ pub struct VmConfig {
     pub entropy_seed: u64,
 }
 
+/// Most vCPUs of a VM.
+pub const MOST_VCPUS: usize = 8;
+
+/// How many vCPUs a VM has that does not say.
+fn one() -> usize {
+    1
+}
+
 /// The same as it is written: what has a default may be left out.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -198,6 +213,8 @@ struct VmText {
     #[serde(default)]
     mark_updates: MarkUpdates,
     memory_bytes: u64,
+    #[serde(default = "one")]
+    vcpus: usize,
     #[serde(default)]
     bootargs: String,
     #[serde(default)]
@@ -220,6 +237,7 @@ impl From<VmText> for VmConfig {
             paging: text.paging.unwrap_or_else(|| text.technique.default_paging()),
             mark_updates: text.mark_updates,
             memory_bytes: text.memory_bytes,
+            vcpus: text.vcpus,
             bootargs: text.bootargs,
             network: text.network,
             console: text.console,
@@ -255,6 +273,21 @@ impl VmConfig {
             return Err(format!(
                 "{} bytes of memory are no whole number of large pages of {LARGE_PAGE_BYTES} bytes",
                 self.memory_bytes
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a number of vCPUs that no VM can have, or that the technique cannot.
+    pub fn check_vcpus(&self) -> Result<(), String> {
+        if self.vcpus == 0 || self.vcpus > MOST_VCPUS {
+            return Err(format!("a VM cannot have {} vCPUs: 1 to {MOST_VCPUS}", self.vcpus));
+        }
+        if self.vcpus > 1 && !self.technique.runs_several_vcpus() {
+            return Err(format!(
+                "the technique `{}` runs one vCPU only, not {}",
+                self.technique.name(),
+                self.vcpus
             ));
         }
         Ok(())
@@ -303,6 +336,7 @@ mod tests {
         let config = VmConfig::from_json(text).unwrap();
         assert_eq!(config.technique, TechniqueKind::TrapAndEmulate);
         assert_eq!(config.paging, PagingKind::ShadowTlb);
+        assert_eq!(config.vcpus, 1);
         assert!(!config.network);
         assert!(!config.console);
         assert!(!config.translate_user);
@@ -330,6 +364,29 @@ mod tests {
         let refusal = VmConfig::from_json(text).unwrap().check_paging().unwrap_err();
         for part in ["`bare-metal`", "`shadow-tlb`", "choose none"] {
             assert!(refusal.contains(part), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_number_of_vcpus_that_cannot_be_is_refused() {
+        for (vcpus, part) in [(0, "0 vCPUs"), (9, "9 vCPUs"), (usize::MAX, "1 to 8")] {
+            let text = format!(
+                r#"{{"name": "a", "technique": "bare-metal", "vcpus": {vcpus}, "memory_bytes": 1}}"#
+            );
+            let refusal = VmConfig::from_json(&text).unwrap().check_vcpus().unwrap_err();
+            assert!(refusal.contains(part), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_technique_refuses_several_vcpus_or_runs_them() {
+        for technique in TechniqueKind::ALL {
+            let name = technique.name();
+            let text = format!(
+                r#"{{"name": "a", "technique": "{name}", "vcpus": 8, "memory_bytes": 4096}}"#
+            );
+            let checked = VmConfig::from_json(&text).unwrap().check_vcpus();
+            assert_eq!(checked.is_ok(), technique.runs_several_vcpus(), "{checked:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is counted for a VM.
+//! What is counted for a vCPU, or for all of a VM's.
 
 use crate::reason::ExitReason;
 
@@ -36,6 +36,21 @@ impl VmCounters {
         self.direct_instructions + self.translated_instructions + self.emulated_instructions
     }
 
+    /// Adds what another vCPU of the VM counted.
+    fn absorb(&mut self, other: &Self) {
+        self.direct_instructions += other.direct_instructions;
+        self.translated_instructions += other.translated_instructions;
+        self.translation_instructions += other.translation_instructions;
+        self.emulated_instructions += other.emulated_instructions;
+        for (count, more) in self.exits.iter_mut().zip(other.exits) {
+            *count += more;
+        }
+        self.walk_references += other.walk_references;
+        self.itlb_misses += other.itlb_misses;
+        self.dtlb_misses += other.dtlb_misses;
+        self.lateness_ns = self.lateness_ns.max(other.lateness_ns);
+    }
+
     /// Counts an exit.
     pub fn count_exit(&mut self, reason: ExitReason) {
         self.exits[reason as usize] += 1;
@@ -45,5 +60,14 @@ impl VmCounters {
     pub fn exits(&self) -> impl Iterator<Item = (ExitReason, u64)> {
         let count = |reason: ExitReason| (reason, self.exits[reason as usize]);
         ExitReason::ALL.into_iter().map(count).filter(|(_, count)| *count > 0)
+    }
+}
+
+impl<'a> std::iter::Sum<&'a Self> for VmCounters {
+    fn sum<I: Iterator<Item = &'a Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |mut sum, part| {
+            sum.absorb(part);
+            sum
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! What a host can refuse, and what must never happen.
 
-use crate::ids::VmId;
+use crate::ids::{VcpuId, VmId};
 use crate::ledger::LedgerMismatch;
 use dcsim_memory::{MemoryError, StoreFull};
 
@@ -13,6 +13,9 @@ pub enum HostError {
     /// There is no such VM on this host.
     #[error("{0} is not on this host")]
     NoSuchVm(VmId),
+    /// The VM has no such vCPU.
+    #[error("there is no {0}")]
+    NoSuchVcpu(VcpuId),
     /// There is no such pCPU.
     #[error("the host has no pCPU {0}")]
     NoSuchPcpu(usize),

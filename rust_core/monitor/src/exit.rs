@@ -10,6 +10,8 @@ pub struct Exit {
     pub pcpu: Option<usize>,
     /// The VM that it concerns.
     pub vm: Option<VmId>,
+    /// Which of its vCPUs: the one that it happened on, or the one that is to be woken.
+    pub vcpu: Option<usize>,
     /// When, in nanoseconds of simulated time.
     pub time_ns: u64,
     /// What happened.
@@ -80,6 +82,12 @@ pub enum ExitKind {
     /// An operation needs frames that are not free. Nothing was changed; the next run tries it
     /// again.
     Memory,
+    /// A vCPU that is on no pCPU and waits has something to do: another vCPU of its VM interrupted
+    /// or started it. It happened on the pCPU of the one that did.
+    Wake {
+        /// The vCPU that is to be woken.
+        vcpu: usize,
+    },
 }
 
 impl ExitKind {
@@ -93,6 +101,7 @@ impl ExitKind {
             Self::Shutdown { .. } => "shutdown",
             Self::Fault { .. } => "fault",
             Self::Memory => "memory",
+            Self::Wake { .. } => "wake",
         }
     }
 }

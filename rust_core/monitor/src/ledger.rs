@@ -121,6 +121,22 @@ impl Ledger {
         }
     }
 
+    /// Adds the cycles of another vCPU. The sum is on no pCPU.
+    fn absorb(&mut self, other: &Self) {
+        self.guest += other.guest;
+        self.guest_walk += other.guest_walk;
+        self.transition += other.transition;
+        self.wait += other.wait;
+        for (cycles, more) in self.handlers.iter_mut().zip(other.handlers) {
+            *cycles += more;
+        }
+        self.handler_walk += other.handler_walk;
+        for (name, cycles) in &other.host_paths {
+            *self.host_paths.entry(name.clone()).or_default() += cycles;
+        }
+        self.held += other.counted();
+    }
+
     /// Books a path of host software, which the model composed from primitives.
     pub fn book_host_path(&mut self, name: &str, now: Reading) {
         let Some((_, last)) = &mut self.stay else { return };
@@ -167,6 +183,15 @@ impl Ledger {
             + self.host_paths.values().sum::<u64>();
         let counted = self.counted();
         if booked == counted { Ok(()) } else { Err(LedgerMismatch { booked, counted }) }
+    }
+}
+
+impl<'a> std::iter::Sum<&'a Self> for Ledger {
+    fn sum<I: Iterator<Item = &'a Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |mut sum, part| {
+            sum.absorb(part);
+            sum
+        })
     }
 }
 

@@ -44,6 +44,7 @@ pub mod state;
 pub mod supervisor;
 pub mod technique;
 pub mod trap_and_emulate;
+pub mod vcpu;
 pub mod vm;
 
 pub use allocator::FrameUsage;
@@ -52,7 +53,7 @@ pub use counters::VmCounters;
 pub use error::HostError;
 pub use exit::{Exit, ExitKind, IoOperation};
 pub use host::Host;
-pub use ids::VmId;
+pub use ids::{VcpuId, VmId};
 pub use ledger::Ledger;
 pub use profile::{HardwareProfile, ProfileError};
 pub use reason::ExitReason;

@@ -1,6 +1,6 @@
 //! A physical processor of a host.
 
-use crate::ids::VmId;
+use crate::ids::VcpuId;
 use dcsim_hart::csr::fields::{counter, environment, interrupt, status};
 use dcsim_hart::{Bus, Exception, Hart, HostedModes, InterruptLines, Privilege};
 
@@ -9,8 +9,8 @@ use dcsim_hart::{Bus, Exception, Hart, HostedModes, InterruptLines, Privilege};
 pub struct Pcpu {
     /// The hart.
     pub hart: Hart,
-    /// The VM whose vCPU is on it.
-    pub loaded: Option<VmId>,
+    /// The vCPU that is on it.
+    pub loaded: Option<VcpuId>,
     /// The generation of identifiers that its TLB was last emptied for.
     pub asid_generation: u64,
     /// The same for the identifiers of guests of the hypervisor extension.

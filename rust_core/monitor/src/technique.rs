@@ -28,6 +28,8 @@ use dcsim_memory::{Memory, PAGE_BYTES, StoreFull};
 pub struct Site<'a> {
     /// Whose step it is.
     pub vm: VmId,
+    /// Which of its vCPUs makes it.
+    pub vcpu: usize,
     /// The processor.
     pub pcpu: &'a mut Pcpu,
     /// The host's memory.

@@ -1,4 +1,4 @@
-//! A VM of a host: its vCPU under a technique, its devices, and what was counted for it.
+//! A VM of a host: its vCPUs under a technique, and its devices.
 
 use crate::config::VmConfig;
 use crate::counters::VmCounters;
@@ -6,8 +6,8 @@ use crate::exit::{ExitKind, IoOperation};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
 use crate::technique::Technique;
+use crate::vcpu::Vcpu;
 use dcsim_machine::{Board, DeviceRequest, PowerEvent};
-use std::collections::VecDeque;
 
 /// A VM.
 #[derive(Debug)]
@@ -18,16 +18,10 @@ pub struct Vm {
     pub config: VmConfig,
     /// Its devices.
     pub board: Board,
-    /// Its vCPU.
+    /// How it executes.
     pub technique: Box<dyn Technique>,
-    /// Where its cycles went.
-    pub ledger: Ledger,
-    /// What it counted.
-    pub counters: VmCounters,
-    /// The pCPU that it is on.
-    pub pcpu: Option<usize>,
-    /// What its model has not been told yet.
-    pub events: VecDeque<ExitKind>,
+    /// Its vCPUs.
+    pub vcpus: Vec<Vcpu>,
     /// It powered itself off, or broke: it executes nothing more.
     pub stopped: bool,
 }
@@ -35,38 +29,48 @@ pub struct Vm {
 impl Vm {
     /// A VM that is on no pCPU.
     pub fn new(id: VmId, config: VmConfig, board: Board, technique: Box<dyn Technique>) -> Self {
-        Self {
-            id,
-            config,
-            board,
-            technique,
-            ledger: Ledger::default(),
-            counters: VmCounters::default(),
-            pcpu: None,
-            events: VecDeque::new(),
-            stopped: false,
-        }
+        let vcpus = (0..config.vcpus).map(|_| Vcpu::default()).collect();
+        Self { id, config, board, technique, vcpus, stopped: false }
     }
 
-    /// Turns what the devices asked for into events.
-    pub fn collect_events(&mut self) {
+    /// The first of its vCPUs that is on a pCPU, and which one.
+    pub fn on_pcpu(&self) -> Option<(usize, usize)> {
+        let mut numbered = self.vcpus.iter().enumerate();
+        numbered.find_map(|(number, vcpu)| Some((number, vcpu.pcpu?)))
+    }
+
+    /// What all of its vCPUs counted.
+    pub fn counters(&self) -> VmCounters {
+        self.vcpus.iter().map(|vcpu| &vcpu.counters).sum()
+    }
+
+    /// Where the cycles of all of its vCPUs went.
+    pub fn ledger(&self) -> Ledger {
+        self.vcpus.iter().map(|vcpu| &vcpu.ledger).sum()
+    }
+
+    /// Turns what the devices asked for into events of a vCPU: the one that made them ask. Without
+    /// one, it is the first that is on a pCPU.
+    pub fn collect_events(&mut self, vcpu: Option<usize>) {
         if !self.board.wants_attention() {
             return;
         }
-        self.events.extend(self.board.take_requests().into_iter().map(event));
+        let number = vcpu.or(self.on_pcpu().map(|(number, _)| number)).unwrap_or(0);
+        let events = &mut self.vcpus[number].events;
+        events.extend(self.board.take_requests().into_iter().map(event));
         if self.stopped {
             return;
         }
         if let Some(power) = self.board.power_state() {
             self.stopped = true;
-            self.events.push_back(ExitKind::Shutdown { code: exit_status(power) });
+            events.push_back(ExitKind::Shutdown { code: exit_status(power) });
         }
     }
 
-    /// Stops the VM for what its guest did.
-    pub fn fail(&mut self, message: String) {
+    /// Stops the VM for what its guest did on a vCPU.
+    pub fn fail(&mut self, vcpu: usize, message: String) {
         self.stopped = true;
-        self.events.push_back(ExitKind::Fault { message });
+        self.vcpus[vcpu].events.push_back(ExitKind::Fault { message });
     }
 }
 

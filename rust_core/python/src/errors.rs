@@ -95,6 +95,7 @@ fn host_error(error: &HostError) -> PyErr {
         | HostError::OutsideMemory(_) => InvariantError::new_err(message),
         HostError::Refused(_)
         | HostError::NoSuchVm(_)
+        | HostError::NoSuchVcpu(_)
         | HostError::NoSuchPcpu(_)
         | HostError::State(_)
         | HostError::Memory { .. } => MachineError::new_err(message),

@@ -35,6 +35,11 @@ impl PyExit {
     }
 
     #[getter]
+    fn vcpu(&self) -> Option<usize> {
+        self.exit.vcpu
+    }
+
+    #[getter]
     fn time_ns(&self) -> u64 {
         self.exit.time_ns
     }

@@ -8,7 +8,10 @@ use crate::state::PyVmState;
 use crate::store::{PyPageStore, SharedStore};
 use dcsim_machine::{DiskImage, IoStatus, Primitive, RequestTag};
 use dcsim_memory::PageStore;
-use dcsim_monitor::{Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, VmConfig, VmId};
+use dcsim_monitor::{
+    Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, Ledger, VcpuId, VmConfig,
+    VmCounters, VmId,
+};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use std::collections::BTreeMap;
@@ -167,16 +170,16 @@ impl PyMachine {
         }
     }
 
-    fn load(&self, pcpu: usize, vm: u32, at_ns: u64) -> Outcome<()> {
-        self.with(|host, store| host.load(store, pcpu, VmId(vm), at_ns))
+    fn load(&self, pcpu: usize, vm: u32, vcpu: usize, at_ns: u64) -> Outcome<()> {
+        self.with(|host, store| host.load(store, pcpu, (VmId(vm), vcpu), at_ns))
     }
 
     fn unload(&self, pcpu: usize) -> Outcome<()> {
         self.with(|host, store| host.unload(store, pcpu)).map(|_| ())
     }
 
-    fn loaded(&self, pcpu: usize) -> Outcome<Option<u32>> {
-        Ok(lock(&self.inner)?.host.loaded(pcpu)?.map(|vm| vm.0))
+    fn loaded(&self, pcpu: usize) -> Outcome<Option<(u32, usize)>> {
+        Ok(lock(&self.inner)?.host.loaded(pcpu)?.map(|id| (id.vm.0, id.vcpu)))
     }
 
     fn run(&self, py: Python<'_>, until_ns: u64) -> Outcome<PyExit> {
@@ -228,8 +231,8 @@ impl PyMachine {
         Ok(lock(&self.inner)?.host.in_flight(VmId(vm))?)
     }
 
-    fn settled(&self, vm: u32) -> Outcome<bool> {
-        Ok(lock(&self.inner)?.host.settled(VmId(vm))?)
+    fn settled(&self, vm: u32, vcpu: usize) -> Outcome<bool> {
+        Ok(lock(&self.inner)?.host.settled((VmId(vm), vcpu))?)
     }
 
     fn console_output<'py>(&self, py: Python<'py>, vm: u32) -> Outcome<Bound<'py, PyBytes>> {
@@ -241,18 +244,31 @@ impl PyMachine {
         self.with(|host, store| host.console_input(store, VmId(vm), data)).map(|_| ())
     }
 
-    fn next_timer_ns(&self, vm: u32) -> Outcome<Option<u64>> {
-        Ok(lock(&self.inner)?.host.next_timer_ns(VmId(vm))?)
+    fn next_timer_ns(&self, vm: u32, vcpu: usize) -> Outcome<Option<u64>> {
+        Ok(lock(&self.inner)?.host.next_timer_ns((VmId(vm), vcpu))?)
     }
 
-    #[pyo3(signature = (vm, at_ns = None))]
-    fn runnable(&self, vm: u32, at_ns: Option<u64>) -> Outcome<bool> {
-        Ok(lock(&self.inner)?.host.runnable(VmId(vm), at_ns)?)
+    #[pyo3(signature = (vm, vcpu, at_ns = None))]
+    fn runnable(&self, vm: u32, vcpu: usize, at_ns: Option<u64>) -> Outcome<bool> {
+        Ok(lock(&self.inner)?.host.runnable((VmId(vm), vcpu), at_ns)?)
     }
 
     fn counters<'py>(&self, py: Python<'py>, vm: u32) -> PyResult<Bound<'py, PyDict>> {
         let inner = lock(&self.inner)?;
         counters(py, &inner.host, VmId(vm))
+    }
+
+    fn vcpu_counters<'py>(
+        &self,
+        py: Python<'py>,
+        vm: u32,
+        vcpu: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let id = VcpuId::from((VmId(vm), vcpu));
+        let inner = lock(&self.inner)?;
+        let counters = inner.host.vcpu_counters(id).map_err(Failure::from)?;
+        let ledger = inner.host.vcpu_ledger(id).map_err(Failure::from)?;
+        counted(py, counters, ledger)
     }
 
     fn take_dirty_pages(&self, vm: u32) -> Outcome<usize> {
@@ -294,6 +310,19 @@ fn counters<'py>(py: Python<'py>, host: &Host, vm: VmId) -> PyResult<Bound<'py, 
     let counters = host.counters(vm).map_err(Failure::from)?;
     let ledger = host.ledger(vm).map_err(Failure::from)?;
     let usage = host.frame_usage(vm).map_err(Failure::from)?;
+    let all = counted(py, &counters, &ledger)?;
+    all.set_item("pages_touched", usage.guest)?;
+    all.set_item("shadow_frames", usage.shadow)?;
+    all.set_item("monitor_frames", usage.monitor)?;
+    Ok(all)
+}
+
+/// What was counted for a vCPU, or for all of a VM's.
+fn counted<'py>(
+    py: Python<'py>,
+    counters: &VmCounters,
+    ledger: &Ledger,
+) -> PyResult<Bound<'py, PyDict>> {
     let cycles = PyDict::new(py);
     for (cause, count) in ledger.causes() {
         cycles.set_item(cause, count)?;
@@ -309,9 +338,6 @@ fn counters<'py>(py: Python<'py>, host: &Host, vm: VmId) -> PyResult<Bound<'py, 
         ("instructions_translated", counters.translated_instructions),
         ("instructions_hart", counters.hart_instructions()),
         ("total_cycles", ledger.counted()),
-        ("pages_touched", usage.guest),
-        ("shadow_frames", usage.shadow),
-        ("monitor_frames", usage.monitor),
         ("walk_references", counters.walk_references),
         ("itlb_misses", counters.itlb_misses),
         ("dtlb_misses", counters.dtlb_misses),

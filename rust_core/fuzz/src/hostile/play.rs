@@ -67,6 +67,7 @@ pub fn configuration(cell: Cell, memory_bytes: u64) -> VmConfig {
         paging: cell.paging,
         mark_updates: MarkUpdates::Hardware,
         memory_bytes,
+        vcpus: 1,
         bootargs: String::new(),
         network: false,
         console: false,
@@ -332,7 +333,7 @@ impl<'a> Play<'a> {
                 self.is_crowded = true;
                 return Ok(false);
             }
-            ExitKind::Wait { .. } | ExitKind::Until => {}
+            ExitKind::Wait { .. } | ExitKind::Wake { .. } | ExitKind::Until => {}
         }
         Ok(true)
     }

@@ -3,7 +3,8 @@
 use super::Host;
 use super::run::first_ns_after;
 use crate::error::HostError;
-use crate::ids::VmId;
+use crate::ids::{VcpuId, VmId};
+use crate::vcpu::Vcpu;
 use dcsim_machine::{Board, GuestMemory, IoStatus, RequestTag, Unavailable};
 use dcsim_memory::{Memory, PageStore};
 
@@ -72,32 +73,35 @@ impl Host {
         Ok(self.vm(vm)?.board.in_flight())
     }
 
-    /// Whether every exit of a VM has been reported. One that comes at or after the end of a run is
-    /// reported by the next run in which the VM is on a pCPU, before it executes anything.
-    pub fn settled(&self, vm: VmId) -> Result<bool, HostError> {
-        Ok(self.vm(vm)?.events.is_empty())
+    /// Whether every exit of a vCPU has been reported. One that comes at or after the end of a run is
+    /// reported by the next run in which the vCPU is on a pCPU, before it executes anything.
+    pub fn settled(&self, vcpu: impl Into<VcpuId>) -> Result<bool, HostError> {
+        Ok(self.vcpu(vcpu.into())?.events.is_empty())
     }
 
     /// When the guest's timer next raises an enabled interrupt: after the present of its pCPU, or
     /// at any time if it is on none.
-    pub fn next_timer_ns(&self, vm: VmId) -> Result<Option<u64>, HostError> {
-        let vm = self.vm(vm)?;
-        let clock = self.pcpus[vm.pcpu.unwrap_or(0)].hart.clock;
-        let time = if vm.pcpu.is_some() { clock.time() } else { 0 };
-        let deadline = vm.technique.timer_deadline(time);
+    pub fn next_timer_ns(&self, vcpu: impl Into<VcpuId>) -> Result<Option<u64>, HostError> {
+        let id = vcpu.into();
+        let pcpu = self.vcpu(id)?.pcpu;
+        let clock = self.pcpus[pcpu.unwrap_or(0)].hart.clock;
+        let time = if pcpu.is_some() { clock.time() } else { 0 };
+        let deadline = self.vm(id.vm)?.technique.timer_deadline(time);
         Ok(deadline.map(|time| first_ns_after(clock, clock.cycles_at_time(time))))
     }
 
     /// Whether a vCPU has something to do: one that does not wait always has; one that waits, if
     /// a device interrupts it, or its timer has expired at `at_ns`.
-    pub fn runnable(&self, vm: VmId, at_ns: Option<u64>) -> Result<bool, HostError> {
-        let vm = self.vm(vm)?;
+    pub fn runnable(&self, vcpu: impl Into<VcpuId>, at_ns: Option<u64>) -> Result<bool, HostError> {
+        let id = vcpu.into();
+        self.vcpu(id)?;
+        let vm = self.vm(id.vm)?;
         if vm.stopped {
             return Ok(false);
         }
         let mut clock = self.pcpus[0].hart.clock;
         clock.cycles = clock.cycles_at_ns(at_ns.unwrap_or(0));
-        let external = vm.board.lines(0).supervisor_external;
+        let external = vm.board.lines(id.vcpu).supervisor_external;
         Ok(vm.technique.wakes(clock.time(), external).unwrap_or(true))
     }
 
@@ -114,7 +118,7 @@ impl Host {
             if self.with_board(store, vm, |board, memory| board.retry(memory))?.is_err() {
                 return Ok(Some(vm));
             }
-            self.vm_mut(vm)?.collect_events();
+            self.vm_mut(vm)?.collect_events(None);
         }
         Ok(None)
     }
@@ -128,7 +132,7 @@ impl Host {
                 self.deferred.push_front(Deferred { vm, tag, status });
                 return Ok(Some(vm));
             }
-            self.vm_mut(vm)?.collect_events();
+            self.vm_mut(vm)?.collect_events(None);
         }
         Ok(None)
     }
@@ -149,8 +153,8 @@ impl Host {
             }
             result = self.try_with_board(store, vm, &mut act)?;
         }
-        if let Some(pcpu) = self.vm(vm)?.pcpu {
-            let (mut site, technique) = self.site(store, pcpu, vm)?;
+        for (pcpu, vcpu) in self.stays_of(vm)? {
+            let (mut site, technique) = self.site(store, pcpu, vcpu)?;
             technique.lines_changed(&mut site);
         }
         Ok(result)
@@ -168,16 +172,24 @@ impl Host {
         Ok(act(&mut vm.board, guest.as_mut()))
     }
 
-    /// Something comes to a vCPU at `at_ns`. It is late if instructions may have started later
+    /// The vCPUs of a VM that are on pCPUs, and on which.
+    fn stays_of(&self, vm: VmId) -> Result<Vec<(usize, VcpuId)>, HostError> {
+        let numbered = self.vm(vm)?.vcpus.iter().enumerate();
+        let stay = |(vcpu, each): (usize, &Vcpu)| Some((each.pcpu?, VcpuId { vm, vcpu }));
+        Ok(numbered.filter_map(stay).collect())
+    }
+
+    /// Something comes to a VM at `at_ns`. It is late for a vCPU if instructions may have started later
     /// than that; a single instruction or handler that spans the moment is no lateness.
     fn note_lateness(&mut self, vm: VmId, at_ns: u64) -> Result<(), HostError> {
-        let Some(pcpu) = self.vm(vm)?.pcpu else { return Ok(()) };
-        let pcpu = &self.pcpus[pcpu];
-        let mut clock = pcpu.hart.clock;
-        clock.cycles = pcpu.executed_cycles;
-        let late_ns = clock.ns().saturating_sub(at_ns);
-        let counters = &mut self.vm_mut(vm)?.counters;
-        counters.lateness_ns = counters.lateness_ns.max(late_ns);
+        for (pcpu, vcpu) in self.stays_of(vm)? {
+            let pcpu = &self.pcpus[pcpu];
+            let mut clock = pcpu.hart.clock;
+            clock.cycles = pcpu.executed_cycles;
+            let late_ns = clock.ns().saturating_sub(at_ns);
+            let counters = &mut self.vcpu_mut(vcpu)?.counters;
+            counters.lateness_ns = counters.lateness_ns.max(late_ns);
+        }
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ impl Host {
         store: &'a mut PageStore,
         vm: VmId,
     ) -> (Site<'a>, &'a mut dyn Technique) {
-        let pcpu = self.vms[&vm].pcpu.expect("the VM is on a pCPU");
-        self.site(store, pcpu, vm).expect("both are there")
+        let (vcpu, pcpu) = self.vms[&vm].on_pcpu().expect("the VM is on a pCPU");
+        self.site(store, pcpu, (vm, vcpu).into()).expect("both are there")
     }
 }

@@ -27,7 +27,7 @@ use crate::guest_pages::{GuestPages, PageMap, map_frames};
 use crate::hardware_assisted::HardwareAssisted;
 use crate::hardware_assisted::paging::Paging;
 use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
-use crate::ids::VmId;
+use crate::ids::{VcpuId, VmId};
 use crate::ledger::Ledger;
 use crate::paravirtual::{self, Offer, abi::check_announcement};
 use crate::pcpu::Pcpu;
@@ -38,6 +38,7 @@ use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
 use crate::technique::{Site, Technique};
 use crate::trap_and_emulate::TrapAndEmulate;
+use crate::vcpu::Vcpu;
 use crate::vm::Vm;
 use dcsim_hart::Hart;
 use dcsim_hart::engine::Interpreter;
@@ -187,14 +188,24 @@ impl Host {
         self.allocator.fail_every(every);
     }
 
-    /// What a VM counted.
-    pub fn counters(&self, vm: VmId) -> Result<&VmCounters, HostError> {
-        Ok(&self.vm(vm)?.counters)
+    /// What all vCPUs of a VM counted.
+    pub fn counters(&self, vm: VmId) -> Result<VmCounters, HostError> {
+        Ok(self.vm(vm)?.counters())
     }
 
-    /// Where a VM's cycles went.
-    pub fn ledger(&self, vm: VmId) -> Result<&Ledger, HostError> {
-        Ok(&self.vm(vm)?.ledger)
+    /// What one vCPU counted.
+    pub fn vcpu_counters(&self, vcpu: VcpuId) -> Result<&VmCounters, HostError> {
+        Ok(&self.vcpu(vcpu)?.counters)
+    }
+
+    /// Where the cycles of all vCPUs of a VM went.
+    pub fn ledger(&self, vm: VmId) -> Result<Ledger, HostError> {
+        Ok(self.vm(vm)?.ledger())
+    }
+
+    /// Where the cycles of one vCPU went.
+    pub fn vcpu_ledger(&self, vcpu: VcpuId) -> Result<&Ledger, HostError> {
+        Ok(&self.vcpu(vcpu)?.ledger)
     }
 
     /// Frames that a VM holds.
@@ -216,6 +227,14 @@ impl Host {
         self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))
     }
 
+    fn vcpu(&self, id: VcpuId) -> Result<&Vcpu, HostError> {
+        self.vm(id.vm)?.vcpus.get(id.vcpu).ok_or(HostError::NoSuchVcpu(id))
+    }
+
+    fn vcpu_mut(&mut self, id: VcpuId) -> Result<&mut Vcpu, HostError> {
+        self.vm_mut(id.vm)?.vcpus.get_mut(id.vcpu).ok_or(HostError::NoSuchVcpu(id))
+    }
+
     fn vm_mut(&mut self, vm: VmId) -> Result<&mut Vm, HostError> {
         self.vms.get_mut(&vm).ok_or(HostError::NoSuchVm(vm))
     }
@@ -223,7 +242,7 @@ impl Host {
 
 /// VMs coming and going.
 impl Host {
-    /// Creates a VM with its vCPU at the kernel's entry point.
+    /// Creates a VM with its first vCPU at the kernel's entry point.
     pub fn create_vm(
         &mut self,
         store: &mut PageStore,
@@ -256,9 +275,9 @@ impl Host {
     /// A VM that is on no pCPU.
     fn at_rest(&self, vm: VmId) -> Result<&Vm, HostError> {
         let found = self.vm(vm)?;
-        match found.pcpu {
+        match found.on_pcpu() {
             None => Ok(found),
-            Some(pcpu) => Err(HostError::Refused(format!("{vm} is on pCPU {pcpu}"))),
+            Some((_, pcpu)) => Err(HostError::Refused(format!("{vm} is on pCPU {pcpu}"))),
         }
     }
 
@@ -293,6 +312,7 @@ impl Host {
     }
 
     fn check_config(&self, config: &VmConfig) -> Result<(), HostError> {
+        config.check_vcpus().map_err(HostError::Refused)?;
         config.check_paging().map_err(HostError::Refused)?;
         config.check_large_pages().map_err(HostError::Refused)?;
         config.check_translate_user().map_err(HostError::Refused)?;
@@ -465,6 +485,7 @@ impl Host {
 
     fn board_config(&self, config: &VmConfig, disk: Option<DiskImage>) -> BoardConfig {
         BoardConfig {
+            harts: config.vcpus,
             ram_bytes: config.memory_bytes,
             disk,
             network: config.network,
@@ -496,17 +517,19 @@ fn image_error(error: ImageError) -> HostError {
 
 /// Taking a host apart for one step of one VM.
 impl Host {
-    /// The site of a VM on a pCPU, and its technique.
+    /// The site of a vCPU on a pCPU, and its technique.
     fn site<'a>(
         &'a mut self,
         store: &'a mut PageStore,
         pcpu: usize,
-        vm: VmId,
+        id: VcpuId,
     ) -> Result<(Site<'a>, &'a mut dyn Technique), HostError> {
         let processor = self.pcpus.get_mut(pcpu).ok_or(HostError::NoSuchPcpu(pcpu))?;
-        let vm = self.vms.get_mut(&vm).ok_or(HostError::NoSuchVm(vm))?;
+        let vm = self.vms.get_mut(&id.vm).ok_or(HostError::NoSuchVm(id.vm))?;
+        let vcpu = vm.vcpus.get_mut(id.vcpu).ok_or(HostError::NoSuchVcpu(id))?;
         let site = Site {
-            vm: vm.id,
+            vm: id.vm,
+            vcpu: id.vcpu,
             pcpu: processor,
             memory: Memory { store, frames: &mut self.frames },
             interpreter: &mut self.interpreter,
@@ -514,8 +537,8 @@ impl Host {
             asids: &mut self.asids,
             vmids: &mut self.vmids,
             board: &mut vm.board,
-            ledger: &mut vm.ledger,
-            counters: &mut vm.counters,
+            ledger: &mut vcpu.ledger,
+            counters: &mut vcpu.counters,
             exit_paths: &self.exit_paths,
         };
         Ok((site, vm.technique.as_mut()))

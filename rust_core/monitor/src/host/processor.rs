@@ -3,55 +3,58 @@
 use super::Host;
 use crate::error::HostError;
 use crate::exit_paths::{self, Steps};
-use crate::ids::VmId;
+use crate::ids::VcpuId;
 use crate::ledger::Reading;
 use crate::reason::ExitReason;
 use dcsim_machine::{Meter, Primitive};
 use dcsim_memory::{Memory, PageStore};
 
 impl Host {
-    /// Puts a VM's vCPU on an idle pCPU, whose clock moves on to `at_ns` if that is later. The
+    /// Puts a vCPU on an idle pCPU, whose clock moves on to `at_ns` if that is later. The
     /// registers are moved by host software, whose cost is a path of its own.
     pub fn load(
         &mut self,
         store: &mut PageStore,
         pcpu: usize,
-        vm: VmId,
+        vcpu: impl Into<VcpuId>,
         at_ns: u64,
     ) -> Result<(), HostError> {
-        self.at_rest(vm)?;
+        let vcpu = vcpu.into();
+        if let Some(pcpu) = self.vcpu(vcpu)?.pcpu {
+            return Err(HostError::Refused(format!("{vcpu} is on pCPU {pcpu}")));
+        }
         let processor = self.pcpus.get_mut(pcpu).ok_or(HostError::NoSuchPcpu(pcpu))?;
         if let Some(other) = processor.loaded {
             return Err(HostError::Refused(format!("pCPU {pcpu} already holds {other}")));
         }
-        processor.loaded = Some(vm);
+        processor.loaded = Some(vcpu);
         let clock = &mut processor.hart.clock;
         clock.cycles = clock.cycles.max(clock.cycles_at_ns(at_ns));
-        self.vm_mut(vm)?.pcpu = Some(pcpu);
-        let _acting = self.act_for(vm);
-        let (mut site, technique) = self.site(store, pcpu, vm)?;
+        self.vcpu_mut(vcpu)?.pcpu = Some(pcpu);
+        let _acting = self.act_for(vcpu.vm);
+        let (mut site, technique) = self.site(store, pcpu, vcpu)?;
         site.ledger.begin(Reading::of(&site.pcpu.hart));
         technique.load(&mut site);
         Ok(())
     }
 
     /// Takes the vCPU off a pCPU.
-    pub fn unload(&mut self, store: &mut PageStore, pcpu: usize) -> Result<VmId, HostError> {
-        let vm = self
+    pub fn unload(&mut self, store: &mut PageStore, pcpu: usize) -> Result<VcpuId, HostError> {
+        let vcpu = self
             .loaded(pcpu)?
             .ok_or_else(|| HostError::Refused(format!("pCPU {pcpu} holds no vCPU")))?;
-        let _acting = self.act_for(vm);
-        let (mut site, technique) = self.site(store, pcpu, vm)?;
+        let _acting = self.act_for(vcpu.vm);
+        let (mut site, technique) = self.site(store, pcpu, vcpu)?;
         technique.unload(&mut site);
         site.ledger.end();
         site.ledger.verify()?;
         site.pcpu.loaded = None;
-        self.vm_mut(vm)?.pcpu = None;
-        Ok(vm)
+        self.vcpu_mut(vcpu)?.pcpu = None;
+        Ok(vcpu)
     }
 
-    /// The VM whose vCPU is on a pCPU.
-    pub fn loaded(&self, pcpu: usize) -> Result<Option<VmId>, HostError> {
+    /// The vCPU that is on a pCPU.
+    pub fn loaded(&self, pcpu: usize) -> Result<Option<VcpuId>, HostError> {
         self.pcpus.get(pcpu).map(|pcpu| pcpu.loaded).ok_or(HostError::NoSuchPcpu(pcpu))
     }
 
@@ -100,8 +103,8 @@ impl Host {
         exit_paths::execute(&mut meter, steps);
         let now = Reading::of(&processor.hart);
         let cycles = processor.hart.clock.cycles - before;
-        if let Some(vm) = processor.loaded {
-            self.vm_mut(vm)?.ledger.book_host_path(name, now);
+        if let Some(vcpu) = processor.loaded {
+            self.vcpu_mut(vcpu)?.ledger.book_host_path(name, now);
         }
         Ok(cycles)
     }

@@ -10,10 +10,10 @@
 use super::Host;
 use crate::error::HostError;
 use crate::exit::{Exit, ExitKind};
-use crate::ids::VmId;
-use crate::pcpu::Pcpu;
+use crate::ids::{VcpuId, VmId};
 use crate::shadow::tree::TableFrames;
 use crate::technique::Step;
+use crate::vm::Vm;
 use dcsim_hart::Clock;
 use dcsim_machine::Meter;
 use dcsim_memory::{Memory, PageStore};
@@ -31,39 +31,40 @@ impl Host {
     /// the first event before that.
     pub fn run(&mut self, store: &mut PageStore, until_ns: u64) -> Result<Exit, HostError> {
         if let Some(vm) = self.retry_devices(store)? {
-            return Ok(self.exit(vm, ExitKind::Memory));
+            return Ok(self.device_exit(vm));
         }
         self.check_guard()?;
         let until_cycles = self.pcpus[0].hart.clock.cycles_at_ns(until_ns);
         loop {
-            let Some((pcpu, vm)) = self
+            let Some((pcpu, vcpu)) = self
                 .furthest_behind()
                 .filter(|(pcpu, _)| self.pcpus[*pcpu].hart.clock.cycles < until_cycles)
             else {
-                return Ok(Exit { pcpu: None, vm: None, time_ns: until_ns, kind: ExitKind::Until });
+                let (pcpu, vm, vcpu) = (None, None, None);
+                return Ok(Exit { pcpu, vm, vcpu, time_ns: until_ns, kind: ExitKind::Until });
             };
-            if let Some(kind) = self.vm_mut(vm)?.events.pop_front() {
-                return Ok(self.exit(vm, kind));
+            if let Some(kind) = self.vcpu_mut(vcpu)?.events.pop_front() {
+                return Ok(self.exit(pcpu, vcpu, kind));
             }
             let horizon = self.horizon(pcpu, until_cycles);
-            let kind = self.advance(store, pcpu, vm, &horizon)?;
+            let kind = self.advance(store, pcpu, vcpu, &horizon)?;
             self.check_guard()?;
             if self.audited {
                 self.audit(store)?;
             }
             if let Some(kind) = kind {
-                return Ok(self.exit(vm, kind));
+                return Ok(self.exit(pcpu, vcpu, kind));
             }
         }
     }
 
     /// The pCPU with a vCPU whose clock is least.
-    fn furthest_behind(&self) -> Option<(usize, VmId)> {
+    fn furthest_behind(&self) -> Option<(usize, VcpuId)> {
         let loaded = self.pcpus.iter().enumerate();
         loaded
             .filter_map(|(index, pcpu)| Some((pcpu.hart.clock.cycles, index, pcpu.loaded?)))
             .min()
-            .map(|(_, index, vm)| (index, vm))
+            .map(|(_, index, vcpu)| (index, vcpu))
     }
 
     /// How far a pCPU may go now.
@@ -86,13 +87,13 @@ impl Host {
         &mut self,
         store: &mut PageStore,
         pcpu: usize,
-        vm: VmId,
+        vcpu: VcpuId,
         horizon: &Horizon,
     ) -> Result<Option<ExitKind>, HostError> {
-        let _acting = self.act_for(vm);
-        let stopped = self.vm(vm)?.stopped;
+        let _acting = self.act_for(vcpu.vm);
+        let stopped = self.vm(vcpu.vm)?.stopped;
         let audited = self.audited;
-        let (mut site, technique) = self.site(store, pcpu, vm)?;
+        let (mut site, technique) = self.site(store, pcpu, vcpu)?;
         if stopped {
             site.wait_until(horizon.guest);
             return Ok(None);
@@ -111,7 +112,7 @@ impl Host {
             // The same step is made again.
             return Ok(None);
         }
-        self.after_step(pcpu, vm, step)
+        self.after_step(pcpu, vcpu, step)
     }
 
     /// Takes frames from VMs that are on no pCPU: what their next run will have to build again.
@@ -124,7 +125,7 @@ impl Host {
         let memory = Memory { store, frames: &mut self.frames };
         let mut meter = Meter::new(&mut self.pcpus[pcpu].hart, memory);
         let before = self.allocator.free_count();
-        for vm in self.vms.values_mut().filter(|vm| vm.pcpu.is_none()) {
+        for vm in self.vms.values_mut().filter(|vm| vm.on_pcpu().is_none()) {
             let _acting = guard.as_ref().map(|guard| guard.act_for(vm.id));
             let mut frames = TableFrames { allocator: &mut self.allocator, vm: vm.id };
             vm.technique.reclaim(&mut meter, &mut frames, wanted);
@@ -136,34 +137,42 @@ impl Host {
     fn after_step(
         &mut self,
         pcpu: usize,
-        vm: VmId,
+        vcpu: VcpuId,
         step: Step,
     ) -> Result<Option<ExitKind>, HostError> {
         let clock = self.pcpus[pcpu].hart.clock;
-        let machine = self.vm_mut(vm)?;
-        machine.collect_events();
+        let machine = self.vm_mut(vcpu.vm)?;
+        machine.collect_events(Some(vcpu.vcpu));
         match step {
             Step::Done => {}
             Step::Memory(_) => return Ok(Some(ExitKind::Memory)),
             Step::Wait(wake) => {
                 let wake_ns = wake.map(|cycles| first_ns_after(clock, cycles));
-                machine.events.push_back(ExitKind::Wait { wake_ns });
+                machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Wait { wake_ns });
             }
-            Step::Fault(message) => machine.fail(message),
+            Step::Fault(message) => machine.fail(vcpu.vcpu, message),
         }
         let starved = machine.board.needs_memory();
         Ok(starved.then_some(ExitKind::Memory))
     }
 
-    fn exit(&self, vm: VmId, kind: ExitKind) -> Exit {
-        let pcpu = self.vms.get(&vm).and_then(|vm| vm.pcpu);
-        // A VM on no pCPU has an event only if its devices wait for frames: that is now.
-        let now = |pcpus: &[Pcpu]| pcpus.iter().map(|pcpu| pcpu.hart.clock.ns()).max();
-        let time_ns = match pcpu {
-            Some(index) => self.pcpus[index].hart.clock.ns(),
-            None => now(&self.pcpus).unwrap_or(0),
+    fn exit(&self, pcpu: usize, VcpuId { vm, vcpu }: VcpuId, kind: ExitKind) -> Exit {
+        let concerned = match kind {
+            ExitKind::Wake { vcpu } => vcpu,
+            _ => vcpu,
         };
-        Exit { pcpu, vm: Some(vm), time_ns, kind }
+        let time_ns = self.pcpus[pcpu].hart.clock.ns();
+        Exit { pcpu: Some(pcpu), vm: Some(vm), vcpu: Some(concerned), time_ns, kind }
+    }
+
+    /// The devices of a VM wait for frames. If none of its vCPUs is on a pCPU, that is now.
+    fn device_exit(&self, vm: VmId) -> Exit {
+        let kind = ExitKind::Memory;
+        if let Some((vcpu, pcpu)) = self.vms.get(&vm).and_then(Vm::on_pcpu) {
+            return self.exit(pcpu, VcpuId { vm, vcpu }, kind);
+        }
+        let now = self.pcpus.iter().map(|pcpu| pcpu.hart.clock.ns()).max();
+        Exit { pcpu: None, vm: Some(vm), vcpu: None, time_ns: now.unwrap_or(0), kind }
     }
 }
 

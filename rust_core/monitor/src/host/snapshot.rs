@@ -16,7 +16,7 @@ impl Host {
     pub fn save_vm(&mut self, store: &mut PageStore, vm: VmId) -> Result<VmState, HostError> {
         let machine = self.at_rest(vm)?;
         let busy = machine.board.in_flight();
-        let unsettled = !machine.events.is_empty()
+        let unsettled = !machine.vcpus.iter().all(|vcpu| vcpu.events.is_empty())
             || machine.board.needs_memory()
             || self.deferred.iter().any(|deferred| deferred.vm == vm);
         if busy > 0 || unsettled {
@@ -25,7 +25,7 @@ impl Host {
                 if unsettled { " and events are not handled" } else { "" }
             )));
         }
-        let cpu = machine.technique.capture(&machine.counters);
+        let cpu = machine.technique.capture(&machine.counters());
         let board = machine.board.save();
         let frames: Vec<_> = self.guest_frames(store, vm)?;
         let pages = frames.into_iter().map(|frame| self.share_page(store, frame)).collect();
@@ -94,7 +94,7 @@ impl Host {
             self.destroy_vm(store, vm)?;
             return Err(error);
         }
-        self.vm_mut(vm)?.collect_events();
+        self.vm_mut(vm)?.collect_events(None);
         self.take_dirty_pages(vm)?;
         Ok(vm)
     }

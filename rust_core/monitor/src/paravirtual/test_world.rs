@@ -76,6 +76,7 @@ impl World {
     /// The site of the guest's steps.
     pub fn site(&mut self) -> Site<'_> {
         Site {
+            vcpu: 0,
             vm: VM,
             pcpu: &mut self.pcpu,
             memory: Memory { store: &mut self.store, frames: &mut self.frames },

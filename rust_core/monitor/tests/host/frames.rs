@@ -122,7 +122,7 @@ fn a_host_without_frames_says_so_and_goes_on_when_there_are_some() {
     }
     let (starved, other) = if exit.vm == Some(first) { (first, second) } else { (second, first) };
     let pcpu = usize::from(starved == first);
-    assert_eq!(model.host.unload(&mut model.store, pcpu).unwrap(), other);
+    assert_eq!(model.host.unload(&mut model.store, pcpu).unwrap(), other.into());
     model.host.destroy_vm(&mut model.store, other).unwrap();
     let next = model.host.run(&mut model.store, 2_000_000_000).unwrap();
     assert_ne!(next.kind, ExitKind::Memory);

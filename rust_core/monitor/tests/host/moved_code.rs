@@ -157,7 +157,8 @@ fn run(store: &mut PageStore, cell: Cell, image: &[u8]) -> (VmState, u64) {
     let vm = model.add_image(config(cell, 4 * MIB, ""), image, None);
     model.play();
     let state = model.host.save_vm(&mut model.store, vm).unwrap();
-    let exits = model.host.counters(vm).unwrap().exits();
+    let counters = model.host.counters(vm).unwrap();
+    let exits = counters.exits();
     let maps = exits.filter(|(reason, _)| *reason == ExitReason::TranslationMap);
     let count = maps.map(|(_, count)| count).sum();
     model.host.release(&mut model.store);

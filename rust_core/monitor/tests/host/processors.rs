@@ -110,8 +110,8 @@ fn what_makes_no_sense_is_refused() {
     assert!(matches!(host.load(store, 0, other, 0), Err(HostError::Refused(_))));
     assert!(matches!(host.load(store, 1, vm, 0), Err(HostError::Refused(_))));
     assert!(matches!(host.destroy_vm(store, vm), Err(HostError::Refused(_))));
-    assert_eq!(host.loaded(0).unwrap(), Some(vm));
-    assert_eq!(host.unload(store, 0).unwrap(), vm);
+    assert_eq!(host.loaded(0).unwrap(), Some(vm.into()));
+    assert_eq!(host.unload(store, 0).unwrap(), vm.into());
     host.destroy_vm(store, vm).unwrap();
     assert!(matches!(host.counters(vm), Err(HostError::NoSuchVm(_))));
 }

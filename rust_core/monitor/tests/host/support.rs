@@ -72,6 +72,7 @@ pub fn config(cell: impl Into<Cell>, memory_bytes: u64, bootargs: &str) -> VmCon
         paging,
         mark_updates: MarkUpdates::Hardware,
         memory_bytes,
+        vcpus: 1,
         bootargs: bootargs.to_owned(),
         network: false,
         console: false,
@@ -266,7 +267,7 @@ impl Model {
         let console = self.host.console_output(vm).unwrap();
         let ledger = self.host.ledger(vm).unwrap();
         ledger.verify().unwrap();
-        let counters = self.host.counters(vm).unwrap().clone();
+        let counters = self.host.counters(vm).unwrap();
         assert_eq!(counters.lateness_ns, 0);
         Outcome {
             console: String::from_utf8_lossy(&console).into_owned(),

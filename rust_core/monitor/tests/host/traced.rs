@@ -172,7 +172,8 @@ fn run(store: &mut PageStore, cell: Cell, image: &[u8]) -> (VmState, u64) {
     let vm = model.add_image(config(cell, 8 * MIB, ""), image, disk);
     model.play();
     let state = model.host.save_vm(&mut model.store, vm).unwrap();
-    let traced = model.host.counters(vm).unwrap().exits();
+    let counters = model.host.counters(vm).unwrap();
+    let traced = counters.exits();
     let traced = traced.filter(|(reason, _)| *reason == ExitReason::TracedWrite);
     let count = traced.map(|(_, count)| count).sum();
     model.host.release(&mut model.store);

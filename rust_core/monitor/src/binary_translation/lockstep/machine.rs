@@ -104,6 +104,7 @@ impl Machine {
             paging,
             mark_updates: guest.mark_updates,
             memory_bytes: guest.memory_bytes,
+            vcpus: 1,
             bootargs: guest.bootargs.clone(),
             network: false,
             console: false,

@@ -111,7 +111,7 @@ impl Pair {
 
     /// One step, and the books kept of what it executed.
     fn step(&mut self) -> Result<(), String> {
-        let before = self.translated.host.counters(self.translated.vm).unwrap().clone();
+        let before = self.translated.host.counters(self.translated.vm).unwrap();
         let pc = self.translated.hart().pc;
         let in_cache = self.place().is_some_and(|place| self.has_sheet(place));
         let visited = self.visited.take();

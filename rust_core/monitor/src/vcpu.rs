@@ -1,0 +1,19 @@
+//! A vCPU as its host knows it: where it is, what was counted for it, what it has to report.
+
+use crate::counters::VmCounters;
+use crate::exit::ExitKind;
+use crate::ledger::Ledger;
+use std::collections::VecDeque;
+
+/// A vCPU of a VM. Its registers are its technique's affair.
+#[derive(Debug, Default)]
+pub struct Vcpu {
+    /// The pCPU that it is on.
+    pub pcpu: Option<usize>,
+    /// Where its cycles went.
+    pub ledger: Ledger,
+    /// What it counted.
+    pub counters: VmCounters,
+    /// What its model has not been told yet.
+    pub events: VecDeque<ExitKind>,
+}
