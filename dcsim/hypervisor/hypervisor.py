@@ -356,9 +356,14 @@ class Hypervisor(Dispatcher):
     def complete(self, request: GuestRequest, *, by_disk: bool, status: int) -> None:
         """Finish a disk request: data, interrupt, accounts."""
         vm = request.vm
+        if vm.hypervisor is self:  # it may have ended while its request was under way
+            self._tell(vm, request, by_disk=by_disk, status=status)
         vm.gate.leave()
-        if vm.hypervisor is not self:
-            return  # it ended while its request was under way
+        self._settle(vm)
+
+    def _tell(
+        self, vm: VirtualMachine, request: GuestRequest, *, by_disk: bool, status: int
+    ) -> None:
         self._note_lateness(vm)
         self._machine.complete_io(vm.number, request.tag, self.environment.now, status)
         vm.outstanding -= 1
@@ -370,7 +375,6 @@ class Hypervisor(Dispatcher):
         else:
             self._interrupt(vm, "disk_inject", paths.disk_inject)
         self._wake_if_runnable(vm)
-        self._settle(vm)
 
     def _settle(self, vm: VirtualMachine) -> None:
         """Tell whoever paused a VM when its vCPUs are off and its devices are quiet."""

@@ -27,6 +27,7 @@ GUIDES = [
     ROOT / "docs/hardware-profiles.md",
     ROOT / "docs/concepts/sensitive-instructions.md",
     ROOT / "docs/concepts/monitors-in-monitors.md",
+    ROOT / "docs/concepts/virtual-disks.md",
 ]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 

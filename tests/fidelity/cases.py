@@ -59,6 +59,8 @@ _OTHERS = [
     Case("files-without-disk", "files", status=1),
     Case("forkwait-large", "forkwait n=2 pages=12 large=1"),
     Case("idle", "idle seconds=1 period=250"),
+    Case("misbehave-unknown", "misbehave how=well", status=1),
+    Case("records", "records records=40 passes=2", disk_mib=1),
     Case("nanobench", "nanobench rounds=40", tells_time=True),
     Case("server-with-disk", "server fixed=9+12 disk=256 at=100", disk_mib=1),
     # More than fits into its memory; QEMU's smallest machine has more.

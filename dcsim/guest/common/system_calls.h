@@ -30,6 +30,8 @@ enum system_call {
                           // nothing; returns how many did so since the last call
     CALL_STOPWATCH,       // stopwatch(action, rounds, name): see below
     CALL_NANO_LOOP,       // nano_loop(which, rounds, address): rounds of something in the kernel
+    CALL_DISK_FLUSH,      // disk_flush(): what was written before is on the medium
+    CALL_MISBEHAVE,       // misbehave(how, rounds, seed): what no kernel should do
     CALL_COUNT,
 };
 
@@ -53,6 +55,13 @@ enum nano_loop {
     NANO_HYPERCALL,         // calls the firmware, which has nothing to do
     NANO_CONTROLLER,        // reads a register of the interrupt controller
     NANO_LOOPS,
+};
+
+// How the kernel misbehaves when it is asked to.
+enum misbehaviour {
+    MISBEHAVE_PANIC,    // gives up
+    MISBEHAVE_SPIN,     // does nothing for ever, and takes no interrupt
+    MISBEHAVE_DEVICES,  // stores random numbers in the registers of its devices
 };
 
 enum error {

@@ -17,10 +17,12 @@
 #define QUEUE 0
 #define REQUESTS 8
 #define DESCRIPTORS_PER_REQUEST 3
+#define FLUSH 4                  // the type of a request without data
+#define FEATURE_FLUSH (1u << 9)  // VIRTIO_BLK_F_FLUSH
 
 struct request {
     struct {
-        uint32_t type;  // 0 reads, 1 writes: as enum block_direction
+        uint32_t type;  // 0 reads, 1 writes: as enum block_direction; or FLUSH
         uint32_t reserved;
         uint64_t sector;
     } header;
@@ -33,6 +35,7 @@ static struct virtio disk;
 static struct virtqueue queue;
 static struct request requests[REQUESTS];
 static uint64_t sectors;
+static bool has_flush;
 
 static void disk_interrupted(void *unused) {
     uint32_t head, bytes;
@@ -45,9 +48,10 @@ static void disk_interrupted(void *unused) {
 }
 
 void block_start(void) {
-    uint32_t features = 0;
+    uint32_t features = FEATURE_FLUSH;
     if (!virtio_find(VIRTIO_BLOCK, &disk, &features))
         return;
+    has_flush = features & FEATURE_FLUSH;
     sectors = virtio_config_word(&disk, 0) | (uint64_t)virtio_config_word(&disk, 4) << 32;
     virtio_add_queue(&disk, QUEUE, &queue);
     plic_enable(disk.interrupt, disk_interrupted, NULL);
@@ -87,18 +91,38 @@ static void wait_for(struct request *request, enum block_wait wait) {
     }
 }
 
-bool block_transfer(enum block_direction direction, uint64_t sector, uint64_t frame, uint64_t bytes,
-                    enum block_wait wait) {
-    struct request *request = free_request(wait);
+// Fills in the header of a request; returns the number of its first descriptor.
+static unsigned begin(struct request *request, uint32_t type, uint64_t sector) {
     unsigned first = (unsigned)(request - requests) * DESCRIPTORS_PER_REQUEST;
-    *request = (struct request){.header = {direction, 0, sector}, .in_use = true};
+    *request = (struct request){.header = {type, 0, sector}, .in_use = true};
     describe(first, &request->header, sizeof request->header, DESCRIPTOR_NEXT);
-    describe(first + 1, to_pointer(frame), bytes,
-             DESCRIPTOR_NEXT | (direction == BLOCK_READ ? DESCRIPTOR_DEVICE_WRITES : 0));
-    describe(first + 2, &request->status, 1, DESCRIPTOR_DEVICE_WRITES);
+    return first;
+}
+
+// Puts the status behind what is described up to `last`, has the request done, and tells how it went.
+static bool carry_out(struct request *request, unsigned first, unsigned last,
+                      enum block_wait wait) {
+    describe(last, &request->status, 1, DESCRIPTOR_DEVICE_WRITES);
     virtio_offer(&disk, QUEUE, &queue, (uint16_t)first);
     wait_for(request, wait);
     request->in_use = false;
     wake(requests);
     return request->status == 0;
+}
+
+bool block_transfer(enum block_direction direction, uint64_t sector, uint64_t frame, uint64_t bytes,
+                    enum block_wait wait) {
+    struct request *request = free_request(wait);
+    unsigned first = begin(request, direction, sector);
+    describe(first + 1, to_pointer(frame), bytes,
+             DESCRIPTOR_NEXT | (direction == BLOCK_READ ? DESCRIPTOR_DEVICE_WRITES : 0));
+    return carry_out(request, first, first + 2, wait);
+}
+
+bool block_flush(void) {
+    if (!has_flush)
+        return true;  // such a device has no cache of its own
+    struct request *request = free_request(BLOCK_WAIT_YIELD);
+    unsigned first = begin(request, FLUSH, 0);
+    return carry_out(request, first, first + 1, BLOCK_WAIT_YIELD);
 }

@@ -22,3 +22,6 @@ uint64_t block_sectors(void);
 // False when the device fails.
 bool block_transfer(enum block_direction direction, uint64_t sector, uint64_t frame, uint64_t bytes,
                     enum block_wait wait);
+
+// Waits until all that was written before is on the medium. False when the device fails.
+bool block_flush(void);

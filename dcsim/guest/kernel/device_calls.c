@@ -63,6 +63,12 @@ int64_t call_disk_write(const uint64_t *arguments) {
     return transfer(BLOCK_WRITE, arguments);
 }
 
+int64_t call_disk_flush(const uint64_t *arguments) {
+    if (user_sectors() == 0)
+        return ERROR_NO_DEVICE;
+    return block_flush() ? 0 : ERROR_DEVICE;
+}
+
 int64_t call_packet_address(const uint64_t *arguments) {
     if (!network_address())
         return ERROR_NO_DEVICE;

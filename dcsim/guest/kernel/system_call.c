@@ -9,6 +9,7 @@
 #include "illegal.h"
 #include "large_pages.h"
 #include "layout.h"
+#include "misbehave.h"
 #include "nano_loops.h"
 #include "program.h"
 #include "riscv.h"
@@ -158,6 +159,8 @@ static int64_t (*const calls[CALL_COUNT])(const uint64_t *arguments) = {
     [CALL_SKIP_ILLEGAL] = call_skip_illegal,
     [CALL_STOPWATCH] = call_stopwatch,
     [CALL_NANO_LOOP] = call_nano_loop,
+    [CALL_DISK_FLUSH] = call_disk_flush,
+    [CALL_MISBEHAVE] = call_misbehave,
 };
 
 // The arguments are copied because exec replaces the frame while they are in use.

@@ -35,12 +35,14 @@ void *map_large(size_t bytes);       // NULL when there is no room
 uint64_t disk_sectors(void);
 int disk_read(uint64_t sector, void *bytes, size_t size);
 int disk_write(uint64_t sector, const void *bytes, size_t size);
+int disk_flush(void);
 int packet_address(uint8_t *address);
 long packet_receive(void *bytes, size_t size);
 int packet_send(const void *bytes, size_t size);
 long skip_illegal(void);
 int stopwatch(enum stopwatch_action action, uint64_t rounds, const char *name);
 long nano_loop(enum nano_loop which, uint64_t rounds, const void *address);
+int misbehave(enum misbehaviour how, uint64_t rounds, uint64_t seed);
 
 // ---- conveniences ----
 

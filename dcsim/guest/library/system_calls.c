@@ -84,6 +84,10 @@ int disk_write(uint64_t sector, const void *bytes, size_t size) {
     return (int)call(CALL_DISK_WRITE, sector, (uint64_t)bytes, size);
 }
 
+int disk_flush(void) {
+    return (int)call(CALL_DISK_FLUSH, 0, 0, 0);
+}
+
 int packet_address(uint8_t *address) {
     return (int)call(CALL_PACKET_ADDRESS, (uint64_t)address, 0, 0);
 }
@@ -106,4 +110,8 @@ int stopwatch(enum stopwatch_action action, uint64_t rounds, const char *name) {
 
 long nano_loop(enum nano_loop which, uint64_t rounds, const void *address) {
     return call(CALL_NANO_LOOP, which, rounds, (uint64_t)address);
+}
+
+int misbehave(enum misbehaviour how, uint64_t rounds, uint64_t seed) {
+    return (int)call(CALL_MISBEHAVE, how, rounds, seed);
 }
