@@ -228,6 +228,28 @@ class VmState:
         """
 
 @final
+class ScanReport:
+    """What a scan of pages came to."""
+
+    @property
+    def scanned(self) -> int:
+        """Pages that were looked at."""
+    @property
+    def shared(self) -> int:
+        """Of these, those that were put into the frame of another; each freed one."""
+    @property
+    def zero(self) -> int:
+        """Of these, pages of zeros."""
+    @property
+    def hints(self) -> int:
+        """Pages that are remembered now until another like them comes."""
+    @property
+    def broken_hints(self) -> int:
+        """Remembered pages that had changed since."""
+    @property
+    def next_page(self) -> int:
+        """Where the next scan goes on; 0 behind the last page."""
+
 class Machine:
     """One host's machine world: pCPUs, frames and the VMs on them.
 
@@ -402,7 +424,8 @@ class Machine:
         ``instructions_translated`` and ``instructions_emulated``; ``instructions_hart``, which
         processors executed for it, those of translated code included; ``cycles_by_cause`` (name
         to cycles) and ``total_cycles``, which is their sum; ``exits`` (reason to count);
-        ``pages_touched``, ``shadow_frames``, ``monitor_frames``; ``walk_references``,
+        ``pages_touched``, the frames of its own pages, and ``pages_shared``, its pages in frames
+        that it shares; ``shadow_frames``, ``monitor_frames``; ``walk_references``,
         ``itlb_misses``, ``dtlb_misses``; ``lateness_ns``, the longest that anything came into the
         vCPU's past.
         """
@@ -410,6 +433,56 @@ class Machine:
         """Return what was counted for one vCPU: what `counters` adds up, but for frames."""
     def take_dirty_pages(self, vm: int) -> int:
         """Return the number of guest pages written since the last call and begin a new log."""
+    def scan_pages(
+        self,
+        pcpu: int,
+        vm: int,
+        first_page: int,
+        count: int,
+        mode: str = "esx",
+        max_page_sharing: int = ...,
+    ) -> ScanReport:
+        """Look at pages of a VM and put those of the same content into one frame.
+
+        The work is metered on the processor, on account of the vCPU that it holds, as the path
+        ``page_sharing``.
+
+        Parameters
+        ----------
+        pcpu
+            The processor that looks.
+        vm
+            Whose pages.
+        first_page
+            The first of them, counted from the start of the guest's memory.
+        count
+            How many; absent and shared ones count, but are not looked at.
+        mode
+            ``esx``: every page that was looked at is remembered by its hash, until one like it
+            comes. ``ksm``: only pages whose checksum did not change from one pass to the next
+            are, up to `end_scan_pass`.
+        max_page_sharing
+            The most pages that one frame may have.
+
+        Raises
+        ------
+        MachineError
+            If pages of the VM cannot be shared: it is on a bare machine, has tables that hold
+            machine addresses (``direct``), or large pages.
+        """
+    def end_scan_pass(self) -> None:
+        """Forget what is remembered of pages that are not shared, but for their checksums."""
+    def sharing(self) -> dict[str, int]:
+        """Return what is shared.
+
+        ``frames`` that pages share; the ``pages`` in them, of which ``zero_pages``; ``hints``,
+        pages that are remembered; ``reclaimed``, the frames that would be needed otherwise.
+        """
+    def count_identical_frames(self) -> tuple[int, int]:
+        """Count pages whose content another page has, too, and the different contents of these.
+
+        Counted from the bytes of all pages that have a frame, whatever is shared. For tests.
+        """
     def save_vm(self, vm: int) -> VmState:
         """Return the state of a VM that is on no pCPU and has no disk request in flight.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     import builtins
 
-__all__ = ["DiskContent", "Exit", "Machine", "PathStep", "SavedVm"]
+__all__ = ["DiskContent", "Exit", "Machine", "PathStep", "SavedVm", "ScanReport"]
 
 PathStep = tuple[str, int]
 """A metered primitive of a host-software path and how often it is done."""
@@ -118,6 +118,34 @@ class SavedVm(Protocol):
         """Compare every byte with another state; name what differs."""
 
 
+class ScanReport(Protocol):
+    """What a scan of pages came to."""
+
+    @property
+    def scanned(self) -> int:
+        """Pages that were looked at."""
+
+    @property
+    def shared(self) -> int:
+        """Of these, those that were put into the frame of another; each freed one."""
+
+    @property
+    def zero(self) -> int:
+        """Of these, pages of zeros."""
+
+    @property
+    def hints(self) -> int:
+        """Pages that are remembered now until another like them comes."""
+
+    @property
+    def broken_hints(self) -> int:
+        """Remembered pages that had changed since."""
+
+    @property
+    def next_page(self) -> int:
+        """Where the next scan goes on; 0 behind the last page."""
+
+
 class Machine(Protocol):
     """One host's machine: frames, processors and VMs."""
 
@@ -188,6 +216,23 @@ class Machine(Protocol):
 
     def take_dirty_pages(self, vm: int) -> int:
         """Return how many guest pages were written since the last call."""
+
+    def scan_pages(
+        self,
+        pcpu: int,
+        vm: int,
+        first_page: int,
+        count: int,
+        mode: str = "esx",
+        max_page_sharing: int = ...,
+    ) -> ScanReport:
+        """Look at pages of a VM, on a processor; put those of the same content into one frame."""
+
+    def end_scan_pass(self) -> None:
+        """Forget what is remembered of pages that are not shared, but for their checksums."""
+
+    def sharing(self) -> dict[str, int]:
+        """Return frames that are shared, the pages in them, and the frames reclaimed by that."""
 
     def save_vm(self, vm: int) -> Any:  # noqa: ANN401
         """Copy a stopped VM out of the machine."""

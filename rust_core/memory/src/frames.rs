@@ -116,6 +116,25 @@ impl Frames {
         }
     }
 
+    /// Lets the frame that holds `address` hold zeros again: it is nobody's, and counts as written by
+    /// nobody.
+    pub fn empty(&mut self, store: &mut PageStore, address: PhysicalAddress) {
+        self.fill(store, address, PageId::ZERO);
+    }
+
+    /// Gives the frame that holds `address` a page and takes over the caller's reference to it. The
+    /// frame does not count as written: it holds what it held before it was somewhere else.
+    pub fn fill(&mut self, store: &mut PageStore, address: PhysicalAddress, page: PageId) {
+        match self.number_of(address) {
+            Some(number) => {
+                self.tell(Use::Write, address);
+                self.set_page(store, number, page);
+                self.dirty[number / 64] &= !(1 << (number % 64));
+            }
+            None => store.release(page),
+        }
+    }
+
     /// A new reference to the page in the frame that holds `address`: from now on the frame's
     /// next write makes a copy.
     pub fn share(&mut self, store: &mut PageStore, address: PhysicalAddress) -> Option<PageId> {

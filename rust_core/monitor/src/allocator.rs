@@ -9,6 +9,7 @@
 //! fail on purpose ([`FrameAllocator::fail_every`]) and expect the same results.
 
 use crate::ids::VmId;
+use crate::overcommit::shared_frames::{Departure, SharedFrames};
 use crate::safety::Guard;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 use std::collections::{BTreeMap, TryReserveError};
@@ -44,17 +45,20 @@ pub enum FrameOwner {
         /// The VM.
         vm: VmId,
     },
+    /// Pages of guests that have the same content; who they are, [`SharedFrames`] knows.
+    Shared,
 }
 
 impl FrameOwner {
-    /// The VM.
-    pub fn vm(self) -> VmId {
+    /// The VM, if it is one's alone.
+    pub fn vm(self) -> Option<VmId> {
         match self {
             Self::Guest { vm, .. }
             | Self::Shadow { vm }
             | Self::Monitor { vm }
             | Self::Shown { vm }
-            | Self::Code { vm } => vm,
+            | Self::Code { vm } => Some(vm),
+            Self::Shared => None,
         }
     }
 }
@@ -68,6 +72,9 @@ pub struct FrameUsage {
     pub shadow: u64,
     /// Tables of the monitor, and code that it made.
     pub monitor: u64,
+    /// Pages of guest memory that lie in frames which other pages share: they are no frames of the
+    /// VM's own, but would be if nothing was shared.
+    pub shared: u64,
 }
 
 impl FrameUsage {
@@ -76,13 +83,14 @@ impl FrameUsage {
         self.guest + self.shadow + self.monitor
     }
 
-    fn slot(&mut self, owner: FrameOwner) -> &mut u64 {
+    fn slot(&mut self, owner: FrameOwner) -> Option<&mut u64> {
         match owner {
-            FrameOwner::Guest { .. } => &mut self.guest,
-            FrameOwner::Shadow { .. } => &mut self.shadow,
+            FrameOwner::Guest { .. } => Some(&mut self.guest),
+            FrameOwner::Shadow { .. } => Some(&mut self.shadow),
             FrameOwner::Monitor { .. } | FrameOwner::Shown { .. } | FrameOwner::Code { .. } => {
-                &mut self.monitor
+                Some(&mut self.monitor)
             }
+            FrameOwner::Shared => None,
         }
     }
 }
@@ -110,6 +118,10 @@ pub struct FrameAllocator {
     /// No word before this one has a free bit.
     first_word: usize,
     usage: BTreeMap<VmId, FrameUsage>,
+    shared: SharedFrames,
+    departures: Vec<Departure>,
+    /// Pages that devices took out of frames that they shared, which nobody has paid for yet.
+    device_breaks: BTreeMap<VmId, u64>,
     injection: Option<Injection>,
     guard: Option<Arc<Guard>>,
 }
@@ -135,6 +147,9 @@ impl FrameAllocator {
             free_count: count,
             first_word: 0,
             usage: BTreeMap::new(),
+            shared: SharedFrames::default(),
+            departures: Vec::new(),
+            device_breaks: BTreeMap::new(),
             injection: None,
             guard: None,
         }
@@ -264,7 +279,7 @@ impl FrameAllocator {
         self.free[index / 64] &= !(1 << (index % 64));
         self.free_count -= 1;
         self.owners[index] = Some(owner);
-        *self.usage.entry(owner.vm()).or_default().slot(owner) += 1;
+        self.count_for(owner, 1);
         let address = self.address_of(index);
         if let Some(guard) = &self.guard {
             guard.given(address, owner);
@@ -283,16 +298,28 @@ impl FrameAllocator {
         self.free[index / 64] |= 1 << (index % 64);
         self.first_word = self.first_word.min(index / 64);
         self.free_count += 1;
-        *self.usage.entry(owner.vm()).or_default().slot(owner) -= 1;
+        self.count_for(owner, -1);
         if let Some(guard) = &self.guard {
             guard.taken_back(self.address_of(index));
         }
     }
 
-    /// Takes all frames of a VM back.
+    fn count_for(&mut self, owner: FrameOwner, change: i64) {
+        let Some(vm) = owner.vm() else { return };
+        if let Some(count) = self.usage.entry(vm).or_default().slot(owner) {
+            *count = count.wrapping_add_signed(change);
+        }
+    }
+
+    /// Takes all frames of a VM back, and its part of those that it shares.
     pub fn release_vm(&mut self, vm: VmId) {
+        self.departures.retain(|departure| departure.vm != vm);
+        self.device_breaks.remove(&vm);
+        for (frame, page) in self.shared.pages_of(vm) {
+            self.leave(frame, vm, page);
+        }
         for index in 0..self.owners.len() {
-            if self.owners[index].is_some_and(|owner| owner.vm() == vm) {
+            if self.owners[index].is_some_and(|owner| owner.vm() == Some(vm)) {
                 self.release(self.address_of(index));
             }
         }
@@ -309,6 +336,104 @@ impl FrameAllocator {
         injection.attempts += 1;
         injection.last_failed = injection.attempts % injection.every == 0;
         injection.last_failed
+    }
+}
+
+/// Frames in which several pages lie.
+impl FrameAllocator {
+    /// The frames that are shared.
+    pub fn shared(&self) -> &SharedFrames {
+        &self.shared
+    }
+
+    /// Makes the frame of a guest's page one that others may share; `hash` is that of its content,
+    /// which from now on does not change. Tells whether it was a guest's page.
+    pub fn share(&mut self, frame: PhysicalAddress, hash: u64) -> bool {
+        let Some(FrameOwner::Guest { vm, page }) = self.owner_of(frame) else { return false };
+        self.hand_over(frame, FrameOwner::Shared);
+        self.shared.add(frame, hash);
+        self.join(frame, vm, page);
+        true
+    }
+
+    /// A page lies in a shared frame from now on. It must have no frame of its own any more.
+    pub fn join(&mut self, frame: PhysicalAddress, vm: VmId, page: u64) {
+        if self.shared.join(frame, vm, page) {
+            self.usage.entry(vm).or_default().shared += 1;
+            if let Some(guard) = &self.guard {
+                guard.joined(frame, vm);
+            }
+        }
+    }
+
+    /// A page lies in a shared frame no longer; the last one that leaves frees it.
+    pub fn leave(&mut self, frame: PhysicalAddress, vm: VmId, page: u64) {
+        let Some(remaining) = self.shared.leave(frame, vm, page) else { return };
+        self.usage.entry(vm).or_default().shared -= 1;
+        if let Some(guard) = &self.guard {
+            guard.left(frame, vm);
+        }
+        if remaining == 0 {
+            self.shared.remove(frame);
+            self.release(frame);
+        }
+    }
+
+    /// Gives a shared frame to the only page that is left in it. Tells whether it was the only one.
+    pub fn adopt(&mut self, frame: PhysicalAddress, vm: VmId, page: u64) -> bool {
+        if self.shared.sharers(frame) != 1 || self.shared.leave(frame, vm, page).is_none() {
+            return false;
+        }
+        self.usage.entry(vm).or_default().shared -= 1;
+        if let Some(guard) = &self.guard {
+            guard.left(frame, vm);
+        }
+        self.shared.remove(frame);
+        self.hand_over(frame, FrameOwner::Guest { vm, page });
+        true
+    }
+
+    /// A frame that somebody holds becomes somebody else's.
+    fn hand_over(&mut self, frame: PhysicalAddress, owner: FrameOwner) {
+        let Some(index) = self.index_of(frame) else { return };
+        let Some(before) = self.owners[index].replace(owner) else { return };
+        self.count_for(before, -1);
+        self.count_for(owner, 1);
+        if let Some(guard) = &self.guard {
+            guard.taken_back(frame);
+            guard.given(frame, owner);
+        }
+    }
+
+    /// A page of a VM is elsewhere than its translations may say: they have to go before the guest
+    /// executes again ([`Self::take_departures`]).
+    pub fn depart(&mut self, departure: Departure) {
+        self.departures.push(departure);
+    }
+
+    /// A device took a page out of a frame that it shared: somebody has to pay for the copy.
+    pub fn count_device_break(&mut self, vm: VmId) {
+        *self.device_breaks.entry(vm).or_default() += 1;
+    }
+
+    /// The copies that devices had made for a VM since this was last asked.
+    pub fn take_device_breaks(&mut self, vm: VmId) -> u64 {
+        self.device_breaks.remove(&vm).unwrap_or_default()
+    }
+
+    /// Whether translations have to go.
+    pub fn has_departures(&self) -> bool {
+        !self.departures.is_empty()
+    }
+
+    /// A VM of whose pages translations have to go.
+    pub fn next_departed(&self) -> Option<VmId> {
+        self.departures.first().map(|departure| departure.vm)
+    }
+
+    /// The pages of a VM whose translations have to go, and where they were.
+    pub fn take_departures(&mut self, vm: VmId) -> Vec<Departure> {
+        self.departures.extract_if(.., |departure| departure.vm == vm).collect()
     }
 }
 
@@ -354,7 +479,10 @@ mod tests {
         frames.allocate(OWNER);
         frames.allocate(FrameOwner::Guest { vm: VmId(1), page: 7 });
         frames.allocate(FrameOwner::Monitor { vm: VmId(2) });
-        assert_eq!(frames.usage(VmId(1)), FrameUsage { guest: 1, shadow: 1, monitor: 0 });
+        assert_eq!(
+            frames.usage(VmId(1)),
+            FrameUsage { guest: 1, shadow: 1, ..FrameUsage::default() }
+        );
         assert_eq!(frames.usage(VmId(2)).total(), 1);
         assert_eq!(frames.owner(1), Some(FrameOwner::Guest { vm: VmId(1), page: 7 }));
         frames.release_vm(VmId(1));

@@ -37,6 +37,8 @@ dcsim_machine::assumptions! {
     LINK_RECORD: "monitor.link_record" = 16 bytes,
         "One element of a list of entries: those that point to a shadow table, or that let the \
          guest write to a page.";
+    HASH_WORD: "sharing.hash_word" = 4 instructions,
+        "Mix a doubleword into the hash of a page (XXH64): multiply, add, rotate, multiply.";
     PAGE_NUMBER: "migration.page_number" = 8 bytes,
         "What a page of memory takes on a link beside its content.";
 }

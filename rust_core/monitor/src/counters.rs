@@ -1,6 +1,6 @@
 //! What is counted for a vCPU, or for all of a VM's.
 
-use crate::reason::ExitReason;
+use crate::reason::{ByReason, ExitReason};
 
 /// Counts since the VM was created on its host. They only grow.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -14,7 +14,7 @@ pub struct VmCounters {
     /// Instructions that the monitor carried out for the guest.
     pub emulated_instructions: u64,
     /// Exits by reason.
-    exits: [u64; ExitReason::COUNT],
+    exits: ByReason,
     /// Page-table entries read by hardware walks of the guest.
     pub walk_references: u64,
     /// Misses of the instruction TLB in the guest.
@@ -42,8 +42,8 @@ impl VmCounters {
         self.translated_instructions += other.translated_instructions;
         self.translation_instructions += other.translation_instructions;
         self.emulated_instructions += other.emulated_instructions;
-        for (count, more) in self.exits.iter_mut().zip(other.exits) {
-            *count += more;
+        for (reason, more) in other.exits.iter() {
+            self.exits.add(reason, more);
         }
         self.walk_references += other.walk_references;
         self.itlb_misses += other.itlb_misses;
@@ -53,13 +53,12 @@ impl VmCounters {
 
     /// Counts an exit.
     pub fn count_exit(&mut self, reason: ExitReason) {
-        self.exits[reason as usize] += 1;
+        self.exits.add(reason, 1);
     }
 
     /// Exits by reason; reasons that did not occur are left out.
     pub fn exits(&self) -> impl Iterator<Item = (ExitReason, u64)> {
-        let count = |reason: ExitReason| (reason, self.exits[reason as usize]);
-        ExitReason::ALL.into_iter().map(count).filter(|(_, count)| *count > 0)
+        self.exits.iter().filter(|(_, count)| *count > 0)
     }
 }
 

@@ -42,6 +42,13 @@ pub enum HostError {
     /// A handler took a frame that it had not reserved: a bug in this crate.
     #[error("a handler took a frame that it had not reserved")]
     FrameNotReserved,
+    /// Something needs a page of a guest that is swapped out. Nothing was changed that the guest
+    /// could see; it is tried again when the page is there.
+    #[error("page {page} of the guest is swapped out")]
+    Swapped {
+        /// The number of the page.
+        page: u64,
+    },
     /// A guest can reach a frame that is not its own: a bug in this crate.
     #[error("a guest can reach a frame that is not its own: {0}")]
     ForeignFrame(String),

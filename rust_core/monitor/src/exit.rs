@@ -79,6 +79,12 @@ pub enum ExitKind {
         /// What it did.
         message: String,
     },
+    /// Something needs a page of the guest that is swapped out. Nothing was changed; the next run
+    /// tries it again.
+    SwapIn {
+        /// The number of the page.
+        page: u64,
+    },
     /// An operation needs frames that are not free. Nothing was changed; the next run tries it
     /// again.
     Memory,
@@ -100,6 +106,7 @@ impl ExitKind {
             Self::Wait { .. } => "wait",
             Self::Shutdown { .. } => "shutdown",
             Self::Fault { .. } => "fault",
+            Self::SwapIn { .. } => "swap_in",
             Self::Memory => "memory",
             Self::Wake { .. } => "wake",
         }

@@ -5,7 +5,7 @@
 
 use crate::assumed;
 use crate::error::HostError;
-use crate::guest_pages::{PageMap, provide};
+use crate::guest_pages::{PageMap, Place, provide_for};
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
 use crate::technique::Site;
@@ -178,15 +178,18 @@ impl VirtualMachine<'_> {
 
     fn read_part(&mut self, page: u64, offset: u64, buffer: &mut [u8]) -> Result<(), HostError> {
         let slot = self.map.slot(page).ok_or(HostError::FrameNotReserved)?;
-        if let Some(frame) = PageMap::decode(self.meter.load(slot)?) {
-            return Ok(self.meter.read_bytes(PhysicalAddress(frame.0 + offset), buffer)?);
+        match Place::of(self.meter.load(slot)?) {
+            Place::Absent => buffer.fill(0),
+            Place::Swapped => return Err(HostError::Swapped { page }),
+            Place::Own(frame) | Place::Shared(frame) => {
+                self.meter.read_bytes(PhysicalAddress(frame.0 + offset), buffer)?;
+            }
         }
-        buffer.fill(0);
         Ok(())
     }
 
     fn write_part(&mut self, page: u64, offset: u64, bytes: &[u8]) -> Result<(), HostError> {
-        let frame = provide(&mut self.meter, &mut self.frames, self.map, page)?;
+        let frame = provide_for(&mut self.meter, &mut self.frames, self.map, page, true)?.frame;
         self.port.memory_written(self.map.base() + page * PAGE);
         Ok(self.meter.write_bytes(PhysicalAddress(frame.0 + offset), bytes)?)
     }

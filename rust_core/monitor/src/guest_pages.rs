@@ -5,13 +5,19 @@
 //! as zeros. Handlers look entries up through the meter; devices, which are no program of the
 //! pCPU, through [`GuestPages`].
 //!
-//! The bits of an entry that an address leaves free belong to the technique, but for those of
-//! [`GUARDED`]: while one of them is set, devices may not write the page.
+//! A page can also share a frame with others of the same content ([`SHARED`]): it may be read there
+//! by everybody, and whoever writes has to take it out first. The content of a page that has no frame
+//! can be kept elsewhere ([`SWAPPED`]).
+//!
+//! The bits of an entry that an address leaves free belong to the technique, but for these and those
+//! of [`GUARDED`]: while one of them is set, devices may not write the page. Pages of a technique
+//! that uses all bits are never shared or swapped.
 
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::error::HostError;
 use crate::holes::Hole;
 use crate::ids::VmId;
+use crate::overcommit::shared_frames::Departure;
 use crate::shadow::traced::tables::TracedTables;
 use crate::shadow::tree::TableFrames;
 use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Meter, Unavailable};
@@ -29,6 +35,45 @@ const FRAME: u64 = 0x0000_ffff_ffff_f000;
 
 /// Bits of an entry that keep devices from writing the page: hardware relies on its content.
 pub const GUARDED: u64 = 3 << 1;
+
+/// The bit of an entry that tells that the page's frame is shared: it may only be read.
+pub const SHARED: u64 = 1 << 62;
+
+/// The entry of a page whose content is kept elsewhere.
+pub const SWAPPED: u64 = 1 << 63;
+
+/// Where a page is.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Nowhere: it reads as zeros.
+    Absent,
+    /// In a frame of its own.
+    Own(PhysicalAddress),
+    /// In a frame that other pages share.
+    Shared(PhysicalAddress),
+    /// Outside the host's frames.
+    Swapped,
+}
+
+impl Place {
+    /// Where an entry says that its page is.
+    pub fn of(entry: u64) -> Self {
+        match PageMap::decode(entry) {
+            Some(frame) if entry & SHARED != 0 => Self::Shared(frame),
+            Some(frame) => Self::Own(frame),
+            None if entry & SWAPPED != 0 => Self::Swapped,
+            None => Self::Absent,
+        }
+    }
+
+    /// The frame that holds it.
+    pub fn frame(self) -> Option<PhysicalAddress> {
+        match self {
+            Self::Own(frame) | Self::Shared(frame) => Some(frame),
+            Self::Absent | Self::Swapped => None,
+        }
+    }
+}
 
 /// Frames that the map of a guest with `pages` pages takes.
 pub fn map_frames(pages: u64) -> u64 {
@@ -89,7 +134,12 @@ impl PageMap {
         frame.0 | PRESENT
     }
 
-    /// The frame of a page, looked up as a device does: without a pCPU and so without cost.
+    /// Where a page is, looked up as a device does: without a pCPU and so without cost.
+    pub fn place(&self, memory: &Memory<'_>, page: u64) -> Place {
+        Place::of(self.entry(memory, page))
+    }
+
+    /// The frame of a page, looked up in the same way.
     pub fn frame(&self, memory: &Memory<'_>, page: u64) -> Option<PhysicalAddress> {
         Self::decode(self.entry(memory, page))
     }
@@ -114,18 +164,51 @@ pub struct GuestPages<'a> {
 }
 
 impl GuestPages<'_> {
-    /// Gives a page a frame if it has none. Fails without any change.
+    /// Gives a page a frame of its own if it has none. Fails without any change.
     pub fn provide(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {
-        if let Some(frame) = self.frame(page) {
-            return Ok(frame);
+        let unavailable = self.unavailable(page);
+        match self.place(page) {
+            Place::Own(frame) => Ok(frame),
+            Place::Swapped => Err(unavailable),
+            Place::Shared(frame) => self.unshare(page, frame),
+            Place::Absent => {
+                let slot = self.map.slot(page).ok_or(unavailable)?;
+                self.memory.reserve(slot, 8).map_err(|_| unavailable)?;
+                let frame = self.allocate(page)?;
+                // It may have been a shadow table of another guest.
+                self.memory.frames.replace(self.memory.store, frame, PageId::ZERO);
+                self.memory.write_u64(slot, PageMap::encode(frame)).map_err(|_| unavailable)?;
+                Ok(frame)
+            }
         }
+    }
+
+    fn allocate(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {
+        let owner = FrameOwner::Guest { vm: self.vm, page };
+        self.allocator.allocate(owner).ok_or(self.unavailable(page))
+    }
+
+    /// Takes a page out of the frame that it shares.
+    fn unshare(
+        &mut self,
+        page: u64,
+        shared: PhysicalAddress,
+    ) -> Result<PhysicalAddress, Unavailable> {
         let unavailable = self.unavailable(page);
         let slot = self.map.slot(page).ok_or(unavailable)?;
         self.memory.reserve(slot, 8).map_err(|_| unavailable)?;
-        let owner = FrameOwner::Guest { vm: self.vm, page };
-        let frame = self.allocator.allocate(owner).ok_or(unavailable)?;
-        // It may have been a shadow table of another guest.
-        self.memory.frames.replace(self.memory.store, frame, PageId::ZERO);
+        let frame = if self.allocator.adopt(shared, self.vm, page) {
+            shared
+        } else {
+            let frame = self.allocate(page)?;
+            let content = self.memory.frames.share(self.memory.store, shared);
+            let content = content.unwrap_or(PageId::ZERO);
+            self.memory.frames.replace(self.memory.store, frame, content);
+            self.allocator.leave(shared, self.vm, page);
+            frame
+        };
+        self.allocator.depart(departure(self.vm, page, shared));
+        self.allocator.count_device_break(self.vm);
         self.memory.write_u64(slot, PageMap::encode(frame)).map_err(|_| unavailable)?;
         Ok(frame)
     }
@@ -134,11 +217,12 @@ impl GuestPages<'_> {
         Unavailable { address: self.map.base + page * PAGE_BYTES as u64 }
     }
 
-    fn frame(&self, page: u64) -> Option<PhysicalAddress> {
+    fn place(&self, page: u64) -> Place {
         if page < self.map.pages() {
-            return self.map.frame(&self.memory, page);
+            return self.map.place(&self.memory, page);
         }
-        Hole::DeviceBounds.frame(self.map.base + page * PAGE_BYTES as u64)
+        let reached = Hole::DeviceBounds.frame(self.map.base + page * PAGE_BYTES as u64);
+        reached.map_or(Place::Absent, Place::Own)
     }
 
     fn check(&self, address: u64, length: u64) -> Result<(), GuestMemoryError> {
@@ -148,11 +232,11 @@ impl GuestPages<'_> {
         Err(GuestMemoryError::Invalid { address, length })
     }
 
-    /// Pages of the ranges that a device is going to write, each once.
-    fn written_pages(&self, ranges: &[GuestRange]) -> BTreeSet<u64> {
+    /// Pages of the ranges that a device is going to read or write, each once.
+    fn pages(&self, ranges: &[GuestRange], direction: Direction) -> BTreeSet<u64> {
         ranges
             .iter()
-            .filter(|range| range.direction == Direction::Write && range.length > 0)
+            .filter(|range| range.direction == direction && range.length > 0)
             .flat_map(|range| {
                 let first = (range.address - self.map.base) / PAGE_BYTES as u64;
                 let last = (range.address + (range.length - 1) - self.map.base) / PAGE_BYTES as u64;
@@ -169,9 +253,10 @@ impl GuestMemory for GuestPages<'_> {
         while done < buffer.len() {
             let (page, offset, length) = piece(self.map, address, done, buffer.len());
             let part = &mut buffer[done..done + length];
-            match self.frame(page) {
-                None => part.fill(0),
-                Some(frame) => self
+            match self.place(page) {
+                Place::Absent => part.fill(0),
+                Place::Swapped => Err(self.unavailable(page))?,
+                Place::Own(frame) | Place::Shared(frame) => self
                     .memory
                     .device_read(PhysicalAddress(frame.0 + offset), part)
                     .map_err(|_| Unavailable { address })?,
@@ -200,14 +285,21 @@ impl GuestMemory for GuestPages<'_> {
         for range in ranges {
             self.check(range.address, range.length)?;
         }
-        let pages = self.written_pages(ranges);
+        let pages = self.pages(ranges, Direction::Write);
         let guarded = |page: &&u64| self.map.entry(&self.memory, **page) & GUARDED != 0;
         if let Some(page) = pages.iter().find(guarded) {
             let Unavailable { address } = self.unavailable(*page);
             return Err(GuestMemoryError::Invalid { address, length: PAGE_BYTES as u64 });
         }
-        let missing: Vec<u64> =
-            pages.iter().copied().filter(|page| self.frame(*page).is_none()).collect();
+        let read = self.pages(ranges, Direction::Read);
+        if let Some(page) = pages.union(&read).find(|page| self.place(**page) == Place::Swapped) {
+            return Err(self.unavailable(*page).into());
+        }
+        let missing: Vec<u64> = pages
+            .iter()
+            .copied()
+            .filter(|page| matches!(self.place(*page), Place::Absent | Place::Shared(_)))
+            .collect();
         if let Some(first) = missing.first() {
             let unavailable = self.unavailable(*first);
             self.allocator.reserve(missing.len() as u64).map_err(|_| unavailable)?;
@@ -250,22 +342,80 @@ impl GuestMemory for WatchedPages<'_> {
     }
 }
 
-/// The frame of a guest page for a handler, given and cleared at the first touch.
+/// The frame of a guest page for a handler, to be read; given and cleared at the first touch.
 pub fn provide(
     meter: &mut Meter<'_>,
     frames: &mut TableFrames<'_>,
     map: &PageMap,
     page: u64,
 ) -> Result<PhysicalAddress, HostError> {
+    provide_for(meter, frames, map, page, false).map(|provided| provided.frame)
+}
+
+/// What a page is in.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Provided {
+    /// The frame.
+    pub frame: PhysicalAddress,
+    /// It may be written.
+    pub writable: bool,
+    /// It was taken out of one that it shared.
+    pub broke: bool,
+}
+
+/// The same, to be written if `writes`: a page that shares its frame is taken out of it.
+pub fn provide_for(
+    meter: &mut Meter<'_>,
+    frames: &mut TableFrames<'_>,
+    map: &PageMap,
+    page: u64,
+    writes: bool,
+) -> Result<Provided, HostError> {
     let slot = map.slot(page).ok_or(HostError::FrameNotReserved)?;
-    if let Some(frame) = PageMap::decode(meter.load(slot)?) {
-        return Ok(frame);
-    }
-    let owner = FrameOwner::Guest { vm: frames.vm, page };
-    let frame = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
-    meter.clear_page(frame)?;
+    let place = Place::of(meter.load(slot)?);
+    let frame = match place {
+        Place::Own(frame) => return Ok(Provided { frame, writable: true, broke: false }),
+        Place::Shared(frame) if !writes => {
+            return Ok(Provided { frame, writable: false, broke: false });
+        }
+        Place::Swapped => return Err(HostError::Swapped { page }),
+        Place::Shared(shared) => unshare(meter, frames, page, shared)?,
+        Place::Absent => {
+            let owner = FrameOwner::Guest { vm: frames.vm, page };
+            let frame = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
+            meter.clear_page(frame)?;
+            frame
+        }
+    };
     meter.store(slot, PageMap::encode(frame))?;
+    Ok(Provided { frame, writable: true, broke: place != Place::Absent })
+}
+
+/// Takes a page out of the frame that it shares: into a copy, or, if it is alone there, by making the
+/// frame its own.
+fn unshare(
+    meter: &mut Meter<'_>,
+    frames: &mut TableFrames<'_>,
+    page: u64,
+    shared: PhysicalAddress,
+) -> Result<PhysicalAddress, HostError> {
+    let vm = frames.vm;
+    frames.allocator.depart(departure(vm, page, shared));
+    meter.lookup(1);
+    if frames.allocator.adopt(shared, vm, page) {
+        meter.store_state(1);
+        return Ok(shared);
+    }
+    let owner = FrameOwner::Guest { vm, page };
+    let frame = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
+    meter.copy_page(shared, frame)?;
+    frames.allocator.leave(shared, vm, page);
+    meter.store_state(1);
     Ok(frame)
+}
+
+fn departure(vm: VmId, page: u64, frame: PhysicalAddress) -> Departure {
+    Departure { vm, page, frame, keeps_content: false }
 }
 
 /// The part of an access that starts `done` bytes in and stays within one page: the page, the
@@ -345,7 +495,7 @@ mod tests {
         world.guest().write(GUEST + 599 * 4096, &[9]).unwrap();
         assert_eq!(
             world.allocator.usage(VM),
-            crate::FrameUsage { guest: 3, shadow: 0, monitor: 2 }
+            crate::FrameUsage { guest: 3, monitor: 2, ..crate::FrameUsage::default() }
         );
     }
 

@@ -25,11 +25,13 @@ pub enum Hole {
     DeviceBounds,
     /// All address spaces of all guests have one identifier in TLBs.
     Identifiers,
+    /// A frame that pages of several guests share can be written.
+    SharedWrite,
 }
 
 impl Hole {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ShadowFill,
         Self::TranslatedRights,
         Self::OwnTranslation,
@@ -37,6 +39,7 @@ impl Hole {
         Self::DirectEntry,
         Self::DeviceBounds,
         Self::Identifiers,
+        Self::SharedWrite,
     ];
 
     /// Whether it is open.

@@ -4,7 +4,7 @@
 //! pCPUs advanced while they held the vCPU. Nothing is estimated: the pCPU's own counters are read
 //! at every change of cause, and the difference is booked.
 
-use crate::reason::ExitReason;
+use crate::reason::{ByReason, ExitReason};
 use dcsim_hart::{Counters, Hart};
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ pub struct Ledger {
     guest_walk: u64,
     transition: u64,
     wait: u64,
-    handlers: [u64; ExitReason::COUNT],
+    handlers: ByReason,
     handler_walk: u64,
     host_paths: BTreeMap<String, u64>,
     /// Part of the time since the last booking that has been booked already.
@@ -103,7 +103,7 @@ impl Ledger {
                 self.guest_walk += spent.walk_cycles;
             }
             Activity::Handler(reason) => {
-                self.handlers[reason as usize] += own;
+                self.handlers.add(reason, own);
                 self.handler_walk += spent.walk_cycles;
             }
             Activity::Wait => self.wait += own + spent.walk_cycles,
@@ -127,8 +127,8 @@ impl Ledger {
         self.guest_walk += other.guest_walk;
         self.transition += other.transition;
         self.wait += other.wait;
-        for (cycles, more) in self.handlers.iter_mut().zip(other.handlers) {
-            *cycles += more;
+        for (reason, more) in other.handlers.iter() {
+            self.handlers.add(reason, more);
         }
         self.handler_walk += other.handler_walk;
         for (name, cycles) in &other.host_paths {
@@ -154,9 +154,9 @@ impl Ledger {
             ("wait", self.wait),
             ("handler_walk", self.handler_walk),
         ];
-        let handlers = ExitReason::ALL
-            .into_iter()
-            .map(|reason| (format!("handler:{}", reason.name()), self.handlers[reason as usize]));
+        let handlers = self.handlers.iter();
+        let handlers =
+            handlers.map(|(reason, cycles)| (format!("handler:{}", reason.name()), cycles));
         let paths = self.host_paths.iter().map(|(name, cycles)| (format!("host:{name}"), *cycles));
         fixed
             .into_iter()
@@ -178,7 +178,7 @@ impl Ledger {
             + self.guest_walk
             + self.transition
             + self.wait
-            + self.handlers.iter().sum::<u64>()
+            + self.handlers.sum()
             + self.handler_walk
             + self.host_paths.values().sum::<u64>();
         let counted = self.counted();

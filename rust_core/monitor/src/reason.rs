@@ -89,6 +89,10 @@ reasons! {
     HypercallReturn = "hypercall_return",
     /// A paravirtual kernel asked what its monitor is, or shared its page.
     HypercallOther = "hypercall_other",
+    /// The guest wrote to a page that shared its frame with others.
+    CowBreak = "cow_break",
+    /// The guest, or its monitor for it, came to a page that is swapped out.
+    SwapIn = "swap_in",
 }
 
 impl ExitReason {
@@ -98,6 +102,33 @@ impl ExitReason {
     /// The reason with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// A number for each reason.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ByReason([u64; ExitReason::COUNT]);
+
+impl Default for ByReason {
+    fn default() -> Self {
+        Self([0; ExitReason::COUNT])
+    }
+}
+
+impl ByReason {
+    /// Adds to the number of a reason.
+    pub fn add(&mut self, reason: ExitReason, more: u64) {
+        self.0[reason as usize] += more;
+    }
+
+    /// All reasons with their numbers, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (ExitReason, u64)> {
+        ExitReason::ALL.into_iter().zip(self.0)
+    }
+
+    /// The sum of all numbers.
+    pub fn sum(&self) -> u64 {
+        self.0.iter().sum()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::exit_paths::{self, ExitPaths};
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
+use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::Pcpu;
 use crate::reason::ExitReason;
 use crate::safety::rules::Code;
@@ -20,7 +21,7 @@ use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
 use dcsim_hart::engine::{Engine, Interpreter};
 use dcsim_hart::{Counters, Ports, Privilege, Stop, TrapRecord};
-use dcsim_machine::{Board, GuestMemory, Meter};
+use dcsim_machine::{Board, GuestMemory, Meter, Primitive};
 use dcsim_memory::{Memory, PAGE_BYTES, StoreFull};
 
 /// What a step has to work with: a pCPU, the host around it, and the VM's other parts.
@@ -173,10 +174,51 @@ impl Site<'_> {
         self.book(Activity::Wait);
     }
 
+    /// Does one step of the technique, with all that follows from it: what pages have left is
+    /// unmapped before the guest executes again.
+    pub fn step(
+        &mut self,
+        technique: &mut dyn Technique,
+        until_cycles: u64,
+    ) -> Result<Step, HostError> {
+        let step = match technique.step(self, until_cycles) {
+            Err(HostError::Swapped { page }) => self.want(page),
+            step => step?,
+        };
+        if self.allocator.has_departures() {
+            self.settle_departures(technique)?;
+        }
+        Ok(step)
+    }
+
+    /// Something found that a page is swapped out.
+    fn want(&mut self, page: u64) -> Step {
+        self.counters.count_exit(ExitReason::SwapIn);
+        self.book(Activity::Handler(ExitReason::SwapIn));
+        Step::Swapped(page)
+    }
+
+    fn settle_departures(&mut self, technique: &mut dyn Technique) -> Result<(), HostError> {
+        let departures = self.allocator.take_departures(self.vm);
+        let copies = self.allocator.take_device_breaks(self.vm);
+        technique.note_departed(&mut self.memory, &departures);
+        let mut meter = Meter::new(&mut self.pcpu.hart, self.memory.reborrow());
+        let mut frames = TableFrames { allocator: self.allocator, vm: self.vm };
+        charge_copies(&mut meter, copies);
+        technique.unmap_departed(&mut meter, &mut frames, &departures)
+    }
+
     /// The clock of the pCPU.
     pub fn now_cycles(&self) -> u64 {
         self.pcpu.hart.clock.cycles
     }
+}
+
+/// Charges copies of pages that a device had made.
+pub fn charge_copies(meter: &mut Meter<'_>, pages: u64) {
+    let words = pages * (PAGE_BYTES as u64 / 8);
+    meter.charge(Primitive::Load, words);
+    meter.charge(Primitive::Store, words);
 }
 
 /// Why a guest under a monitor executed no further.
@@ -231,6 +273,8 @@ pub enum Step {
     Done,
     /// It needs this many frames, and they are not free. Nothing was changed.
     Memory(u64),
+    /// It needs this page of the guest, which is swapped out. Nothing was changed.
+    Swapped(u64),
     /// The guest began to wait for an interrupt; its timer will end that at this cycle.
     Wait(Option<u64>),
     /// The guest did what its machine cannot survive.
@@ -278,6 +322,24 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     /// Gives up what it can of the frames that a VM on no pCPU does not need, until `wanted` are
     /// free; the handler behind the meter pays.
     fn reclaim(&mut self, _: &mut Meter<'_>, _: &mut TableFrames<'_>, _wanted: u64) {}
+
+    /// Pages of the guest are elsewhere than they were: what it executes from there is to be looked
+    /// at again. A look of the simulator's.
+    fn note_departed(&mut self, _: &mut Memory<'_>, _: &[Departure]) {}
+
+    /// Removes every translation to where pages of the guest were, from tables and from the pCPU's
+    /// TLB; that of any other pCPU is the caller's.
+    fn unmap_departed(
+        &mut self,
+        _: &mut Meter<'_>,
+        _: &mut TableFrames<'_>,
+        _: &[Departure],
+    ) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    /// Lets no TLB's knowledge of the guest be used any more, while its vCPU is on no pCPU.
+    fn forget_translations(&mut self) {}
 
     /// The registers of a vCPU that is on no pCPU.
     fn capture(&self, counters: &VmCounters) -> CpuState;

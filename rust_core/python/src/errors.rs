@@ -91,6 +91,7 @@ fn host_error(error: &HostError) -> PyErr {
         HostError::StoreFull(_) => StoreFullError::new_err(message),
         HostError::Ledger(_)
         | HostError::FrameNotReserved
+        | HostError::Swapped { .. }
         | HostError::ForeignFrame(_)
         | HostError::OutsideMemory(_) => InvariantError::new_err(message),
         HostError::Refused(_)

@@ -13,6 +13,7 @@ mod enter;
 mod errors;
 mod exit;
 mod machine;
+mod overcommit;
 mod state;
 mod store;
 
@@ -41,6 +42,8 @@ mod _core {
     use super::exit::PyExit;
     #[pymodule_export]
     use super::machine::PyMachine;
+    #[pymodule_export]
+    use super::overcommit::PyScanReport;
     #[pymodule_export]
     use super::state::PyVmState;
     #[pymodule_export]

@@ -4,6 +4,7 @@ use crate::disk::PyDiskImage;
 use crate::enter::enter_core;
 use crate::errors::{Failure, Outcome, lock};
 use crate::exit::PyExit;
+use crate::overcommit::{self, PyScanReport};
 use crate::state::PyVmState;
 use crate::store::{PyPageStore, SharedStore};
 use dcsim_machine::{DiskImage, IoStatus, Primitive, RequestTag};
@@ -275,6 +276,35 @@ impl PyMachine {
         Ok(lock(&self.inner)?.host.take_dirty_pages(VmId(vm))?.len())
     }
 
+    #[pyo3(signature = (pcpu, vm, first_page, count, mode = "esx", max_page_sharing = u64::MAX))]
+    fn scan_pages(
+        &self,
+        pcpu: usize,
+        vm: u32,
+        first_page: u64,
+        count: u64,
+        mode: &str,
+        max_page_sharing: u64,
+    ) -> Outcome<PyScanReport> {
+        let scan = overcommit::scan(first_page, count, mode, max_page_sharing)?;
+        let report = self.with(|host, store| host.scan_pages(store, pcpu, VmId(vm), &scan))?;
+        Ok(PyScanReport::from(report))
+    }
+
+    fn end_scan_pass(&self) -> Outcome<()> {
+        lock(&self.inner)?.host.end_scan_pass();
+        Ok(())
+    }
+
+    fn sharing<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let sharing = self.with(|host, store| Ok(host.sharing(store)))?;
+        overcommit::sharing(py, sharing)
+    }
+
+    fn count_identical_frames(&self) -> Outcome<(u64, u64)> {
+        self.with(|host, store| Ok(host.count_identical_pages(store)))
+    }
+
     fn save_vm(&self, vm: u32) -> Outcome<PyVmState> {
         let mut inner = lock(&self.inner)?;
         let state = inner.with_store(|host, store| host.save_vm(store, VmId(vm)))?;
@@ -312,6 +342,7 @@ fn counters<'py>(py: Python<'py>, host: &Host, vm: VmId) -> PyResult<Bound<'py, 
     let usage = host.frame_usage(vm).map_err(Failure::from)?;
     let all = counted(py, &counters, &ledger)?;
     all.set_item("pages_touched", usage.guest)?;
+    all.set_item("pages_shared", usage.shared)?;
     all.set_item("shadow_frames", usage.shadow)?;
     all.set_item("monitor_frames", usage.monitor)?;
     Ok(all)

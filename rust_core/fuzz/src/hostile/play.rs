@@ -333,6 +333,7 @@ impl<'a> Play<'a> {
                 self.is_crowded = true;
                 return Ok(false);
             }
+            ExitKind::SwapIn { page } => return Err(format!("page {page} of {vm} is lost")),
             ExitKind::Wait { .. } | ExitKind::Wake { .. } | ExitKind::Until => {}
         }
         Ok(true)

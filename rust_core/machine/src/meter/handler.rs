@@ -181,6 +181,12 @@ impl<'a> Meter<'a> {
         self.hart.flush_second_stage(None);
     }
 
+    /// Ends the cached translations of one guest, as HFENCE.GVMA with its identifier.
+    pub fn flush_machine(&mut self, vmid: u16) {
+        self.charge(Primitive::TlbFlush, 1);
+        self.hart.flush_second_stage(Some(vmid));
+    }
+
     /// Loads two bytes of the current guest's code, as HLVX.HU: translated as the guest's fetch
     /// would be, walks included. `None` if the guest could not fetch them.
     pub fn load_guest_code(&mut self, address: u64) -> Option<u16> {
@@ -226,6 +232,17 @@ impl Meter<'_> {
     pub fn clear_page(&mut self, address: PhysicalAddress) -> Result<(), MemoryError> {
         self.charge(Primitive::ClearPage, 1);
         self.memory.write(address, &[0; PAGE_BYTES])
+    }
+
+    /// Copies the page that begins at an address to another, eight bytes with each load and store.
+    pub fn copy_page(
+        &mut self,
+        from: PhysicalAddress,
+        to: PhysicalAddress,
+    ) -> Result<(), MemoryError> {
+        let mut content = [0; PAGE_BYTES];
+        self.read_bytes(from, &mut content)?;
+        self.write_bytes(to, &content)
     }
 
     /// Reads bytes of memory, eight with each load.
@@ -368,6 +385,8 @@ mod tests {
         assert_eq!(cost(|meter| meter.lookup(3)), 3 * (2 + 1 + 1));
         assert_eq!(cost(|meter| meter.assume(assumed::DISPATCH)), 8);
         assert_eq!(cost(|meter| meter.clear_page(BASE)), 512 * 3 + 64 * 2);
+        let next = PhysicalAddress(BASE.0 + 4096);
+        assert_eq!(cost(|meter| meter.copy_page(BASE, next)), 512 * (2 + 3));
     }
 
     #[test]

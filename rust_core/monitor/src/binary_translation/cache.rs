@@ -271,6 +271,23 @@ impl Cache {
         pages.flat_map(|page| page.code.physical.iter().copied()).collect()
     }
 
+    /// Content that was in a frame is in another now, or nowhere: then it counts as changed.
+    pub(super) fn move_content(
+        &mut self,
+        memory: &mut Memory<'_>,
+        from: PhysicalAddress,
+        to: Option<PhysicalAddress>,
+    ) {
+        let contents = self.pages.values_mut().flat_map(|page| page.contents.iter_mut());
+        for content in contents.filter(|content| content.frame == from) {
+            let found = to.and_then(|frame| Some((frame, memory.code_page(frame)?)));
+            *content = match found {
+                Some((frame, (page, version))) => Content { frame, page, version },
+                None => Content { version: content.version.wrapping_sub(1), ..*content },
+            };
+        }
+    }
+
     /// Forgets all that was made from a guest page.
     pub(super) fn forget(
         &mut self,

@@ -10,7 +10,7 @@ use super::vcpu::BinaryTranslation;
 use crate::assumed;
 use crate::emulator::Emulator;
 use crate::error::HostError;
-use crate::guest_pages::provide;
+use crate::guest_pages::provide_for;
 use crate::instruction::{Transfer, device_access};
 use crate::reason::ExitReason;
 use crate::shadow::Original;
@@ -230,16 +230,18 @@ impl BinaryTranslation {
         let flags = self.rights(leaf.flags, access, page);
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        let frame = provide(&mut meter, &mut frames, &self.base.map, page)?;
+        let writes = access == Access::Store;
+        let provided = provide_for(&mut meter, &mut frames, &self.base.map, page, writes)?;
         let mapping = Mapping {
             translation: self.base.life.guest.translation,
             view: View::of(&self.base.life.guest),
             address,
             leaf,
-            frame,
+            frame: provided.frame,
+            writable: provided.writable,
         };
         self.base.spaces.map_as(&mut meter, &mut frames, &mapping, flags)?;
-        Ok(Handled::Resume(reason))
+        Ok(Handled::Resume(if provided.broke { ExitReason::CowBreak } else { reason }))
     }
 
     /// The flags of a shadow leaf. Where code is translated nothing else is executed, and what

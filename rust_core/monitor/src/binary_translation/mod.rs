@@ -47,6 +47,7 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
+use crate::overcommit::shared_frames::Departure;
 use crate::shadow::tree::TableFrames;
 use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::Privilege;
@@ -138,6 +139,30 @@ impl Technique for BinaryTranslation {
 
     fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator, vm: VmId) -> Result<(), String> {
         self.base.audit(memory, owners, vm)
+    }
+
+    fn note_departed(&mut self, memory: &mut Memory<'_>, departures: &[Departure]) {
+        for departure in departures {
+            let frame = self.base.map.frame(memory, departure.page);
+            let kept = frame.filter(|_| departure.keeps_content);
+            for cache in [&mut self.cache, &mut self.other] {
+                cache.move_content(memory, departure.frame, kept);
+            }
+        }
+        self.recheck = true;
+    }
+
+    fn unmap_departed(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        departures: &[Departure],
+    ) -> Result<(), HostError> {
+        self.base.unmap_departed(meter, frames, departures)
+    }
+
+    fn forget_translations(&mut self) {
+        self.base.forget_translations();
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {

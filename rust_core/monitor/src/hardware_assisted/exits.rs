@@ -5,7 +5,7 @@ use super::vcpu::{HardwareAssisted, register};
 use crate::assumed;
 use crate::error::HostError;
 use crate::guest_firmware::frames_for_call;
-use crate::guest_pages::provide;
+use crate::guest_pages::{Provided, provide_for};
 use crate::holes::Hole;
 use crate::reason::ExitReason;
 use crate::shadow::guest_walk::Access;
@@ -15,7 +15,9 @@ use crate::technique::{Handled, Site, Step};
 use dcsim_hart::csr::fields::interrupt;
 use dcsim_hart::{Exception, TrapRecord};
 use dcsim_machine::Meter;
-use dcsim_memory::PhysicalAddress;
+
+/// In the instruction that `htinst` shows for an access of a walk: the walk writes.
+const WRITE_IN_WALK: u64 = 1 << 5;
 
 /// An access of the guest that its second stage does not translate.
 #[derive(Copy, Clone, Debug)]
@@ -99,20 +101,37 @@ impl HardwareAssisted {
         let fault = GuestPageFault { access, target, address, in_walk: instruction != 0 };
         debug_assert_eq!(address, record.value, "stval is what the trap said");
         match self.map.page_of(target) {
-            Some(page) => self.fill(site, target, page),
+            Some(page) => {
+                // What a walk in the guest's name does to a table is in the instruction's place.
+                let writes = if fault.in_walk {
+                    instruction & WRITE_IN_WALK != 0
+                } else {
+                    access == Access::Store
+                };
+                self.fill(site, target, page, writes)
+            }
             None => match Hole::SecondStage.frame(target) {
-                Some(frame) => self.map(site, target, frame),
+                Some(frame) => {
+                    let provided = Provided { frame, writable: true, broke: false };
+                    self.map(site, target, provided)
+                }
                 None => Ok(self.access_device(site, &fault)),
             },
         }
     }
 
     /// Gives a page of the guest its frame, and the frame its place in the second stage.
-    fn fill(&mut self, site: &mut Site<'_>, target: u64, page: u64) -> Result<Handled, HostError> {
+    fn fill(
+        &mut self,
+        site: &mut Site<'_>,
+        target: u64,
+        page: u64,
+        writes: bool,
+    ) -> Result<Handled, HostError> {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        let frame = provide(&mut meter, &mut frames, &self.map, page)?;
-        self.map(site, target, frame)
+        let provided = provide_for(&mut meter, &mut frames, &self.map, page, writes)?;
+        self.map(site, target, provided)
     }
 
     /// Gives a frame its place in the second stage.
@@ -120,14 +139,15 @@ impl HardwareAssisted {
         &mut self,
         site: &mut Site<'_>,
         target: u64,
-        frame: PhysicalAddress,
+        provided: Provided,
     ) -> Result<Handled, HostError> {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
         if let Paging::Nested(second_stage) = &mut self.paging {
-            second_stage.map(&mut meter, &mut frames, target, frame)?;
+            second_stage.map(&mut meter, &mut frames, target, provided)?;
         }
-        Ok(Handled::Resume(ExitReason::SecondStageFill))
+        let broke = ExitReason::CowBreak;
+        Ok(Handled::Resume(if provided.broke { broke } else { ExitReason::SecondStageFill }))
     }
 }
 

@@ -37,6 +37,7 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::life::{Life, Monitored};
+use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::MonitorLevel;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
@@ -45,7 +46,7 @@ use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::Memory;
+use dcsim_memory::{Memory, PAGE_BYTES};
 use paging::Paging;
 use vcpu::Installed;
 
@@ -161,6 +162,34 @@ impl Technique for HardwareAssisted {
             // Under a new identifier the TLB knows nothing of the tables that go.
             self.identifier = None;
             self.paging.give_up(meter, frames, wanted);
+        }
+    }
+
+    fn unmap_departed(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        departures: &[Departure],
+    ) -> Result<(), HostError> {
+        match &mut self.paging {
+            Paging::Shadow(shadow) => shadow.unmap_departed(meter, frames, departures),
+            Paging::Nested(stage) => {
+                for Departure { page, frame, .. } in departures {
+                    let address = self.map.base() + page * PAGE_BYTES as u64;
+                    stage.unmap(meter, address, *frame)?;
+                }
+                if let Some(identifier) = self.identifier {
+                    meter.flush_machine(identifier.number);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn forget_translations(&mut self) {
+        self.identifier = None;
+        if let Paging::Shadow(shadow) = &mut self.paging {
+            shadow.forget_asids();
         }
     }
 

@@ -6,6 +6,8 @@
 
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::error::HostError;
+use crate::guest_pages::Provided;
+use crate::holes::Hole;
 use crate::ids::VmId;
 use crate::shadow::audit;
 use crate::shadow::entry::{self, ACCESSED, DIRTY, EXECUTE, READ, USER, VALID, WRITE};
@@ -61,15 +63,15 @@ impl SecondStage {
         self.root
     }
 
-    /// Maps the page of guest-physical `address` to a frame. Needs [`FILL_FRAMES`] reserved frames,
-    /// of which one is meant for the page. The entry was not valid, which TLBs do not hold: nothing
-    /// has to be flushed.
+    /// Maps the page of guest-physical `address` to its frame, to be read only while others share it.
+    /// Needs [`FILL_FRAMES`] reserved frames, of which one is meant for the page. An entry that was
+    /// not valid is in no TLB; what leads elsewhere the page has left, which ends it.
     pub fn map(
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
         address: u64,
-        frame: PhysicalAddress,
+        Provided { frame, writable, .. }: Provided,
     ) -> Result<(), HostError> {
         let mut table = self.root;
         for level in (self.leaf_level + 1..=ROOT_LEVEL).rev() {
@@ -86,7 +88,33 @@ impl SecondStage {
         }
         let base = PhysicalAddress(frame.0 & !(entry::span(self.leaf_level) - 1));
         let slot = slot(table, address, self.leaf_level);
-        Ok(meter.write_pte(slot, entry::compose(base, LEAF))?)
+        let is_open = writable || Hole::SharedWrite.is_open();
+        let leaf = if is_open { LEAF } else { LEAF & !(WRITE | DIRTY) };
+        Ok(meter.write_pte(slot, entry::compose(base, leaf))?)
+    }
+
+    /// Removes the entry of the page of guest-physical `address` if it leads to `frame`. TLBs may
+    /// hold it still.
+    pub fn unmap(
+        &mut self,
+        meter: &mut Meter<'_>,
+        address: u64,
+        frame: PhysicalAddress,
+    ) -> Result<(), HostError> {
+        let mut table = self.root;
+        for level in (self.leaf_level + 1..=ROOT_LEVEL).rev() {
+            let present = meter.read_pte(slot(table, address, level))?;
+            if present & VALID == 0 {
+                return Ok(());
+            }
+            table = entry::address(present);
+        }
+        let slot = slot(table, address, self.leaf_level);
+        let present = meter.read_pte(slot)?;
+        if present & VALID != 0 && entry::address(present) == frame {
+            meter.write_pte(slot, 0)?;
+        }
+        Ok(())
     }
 
     /// Compares what is mapped with who holds the host's frames; says what is wrong.

@@ -4,6 +4,7 @@ use super::Host;
 use super::run::first_ns_after;
 use crate::error::HostError;
 use crate::ids::{VcpuId, VmId};
+use crate::reason::ExitReason;
 use crate::vcpu::Vcpu;
 use dcsim_machine::{Board, GuestMemory, IoStatus, RequestTag, Unavailable};
 use dcsim_memory::{Memory, PageStore};
@@ -153,11 +154,26 @@ impl Host {
             }
             result = self.try_with_board(store, vm, &mut act)?;
         }
+        if self.allocator.has_departures() {
+            let pcpu = self.vm(vm)?.on_pcpu().map_or(0, |(_, pcpu)| pcpu);
+            self.settle_departures(store, pcpu)?;
+            self.book_path(pcpu, ExitReason::CowBreak.name())?;
+        }
+        self.notice_lines(store, vm)?;
+        Ok(result)
+    }
+
+    /// Lets vCPUs that are on pCPUs know of their interrupt lines.
+    pub(super) fn notice_lines(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+    ) -> Result<(), HostError> {
         for (pcpu, vcpu) in self.stays_of(vm)? {
             let (mut site, technique) = self.site(store, pcpu, vcpu)?;
             technique.lines_changed(&mut site);
         }
-        Ok(result)
+        Ok(())
     }
 
     fn try_with_board<T>(

@@ -4,14 +4,17 @@
 //! * [`run`]: advancing pCPUs up to the next event;
 //! * [`devices`]: completions, packets, consoles; [`dirty_log`]: pages that VMs wrote;
 //! * [`processor`]: putting vCPUs on pCPUs, paths of host software;
-//! * [`snapshot`]: saving and restoring VMs.
+//! * [`snapshot`]: saving and restoring VMs;
+//! * [`sharing`]: pages of the same content in one frame; [`departures`]: translations that have to go.
 
+mod departures;
 mod devices;
 mod dirty_log;
 #[cfg(test)]
 mod inside;
 mod processor;
 mod run;
+mod sharing;
 mod snapshot;
 
 use crate::allocator::{FrameAllocator, FrameOwner, FrameUsage};
@@ -29,6 +32,8 @@ use crate::hardware_assisted::paging::Paging;
 use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
 use crate::ids::{VcpuId, VmId};
 use crate::ledger::Ledger;
+use crate::overcommit::index::Index;
+use crate::overcommit::shared_frames::SharedFrames;
 use crate::paravirtual::{self, Offer, abi::check_announcement};
 use crate::pcpu::Pcpu;
 use crate::profile::HardwareProfile;
@@ -49,6 +54,8 @@ use dcsim_machine::{Board, BoardConfig, DiskImage, GuestMemory};
 use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageId, PageStore, PhysicalAddress};
 use devices::Deferred;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+pub use sharing::{Scan, ScanReport, Sharing};
 
 const PAGE: u64 = PAGE_BYTES as u64;
 
@@ -77,6 +84,8 @@ pub struct Host {
     dirty: BTreeMap<VmId, BTreeSet<u64>>,
     /// What host software does at the exits of VMs that have a monitor.
     exit_paths: ExitPaths,
+    /// Where the scanner saw content before.
+    index: Index,
     /// What VMs reach is compared with who holds the frames after each step.
     audited: bool,
 }
@@ -123,6 +132,7 @@ impl Host {
             deferred: VecDeque::new(),
             dirty: BTreeMap::new(),
             exit_paths: ExitPaths::default(),
+            index: Index::default(),
             audited: false,
         })
     }
@@ -213,6 +223,11 @@ impl Host {
         self.vm(vm).map(|vm| self.allocator.usage(vm.id))
     }
 
+    /// The frames that several pages of guests are in.
+    pub fn shared_frames(&self) -> &SharedFrames {
+        self.allocator.shared()
+    }
+
     /// A VM's devices.
     pub fn board(&self, vm: VmId) -> Result<&Board, HostError> {
         Ok(&self.vm(vm)?.board)
@@ -267,6 +282,7 @@ impl Host {
         self.at_rest(vm)?;
         self.vms.remove(&vm);
         self.dirty.remove(&vm);
+        self.index.forget_vm(vm);
         self.deferred.retain(|deferred| deferred.vm != vm);
         self.give_back(store, vm);
         Ok(())

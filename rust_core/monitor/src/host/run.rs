@@ -98,13 +98,13 @@ impl Host {
             site.wait_until(horizon.guest);
             return Ok(None);
         }
-        let mut step = technique.step(&mut site, horizon.guest)?;
+        let mut step = site.step(technique, horizon.guest)?;
         while step == Step::Done
             && !audited
             && site.now_cycles() < horizon.steps
             && !site.board.wants_attention()
         {
-            step = technique.step(&mut site, horizon.guest)?;
+            step = site.step(technique, horizon.guest)?;
         }
         if let Step::Memory(wanted) = step
             && self.reclaim_from_others(store, pcpu, wanted)
@@ -146,6 +146,7 @@ impl Host {
         match step {
             Step::Done => {}
             Step::Memory(_) => return Ok(Some(ExitKind::Memory)),
+            Step::Swapped(page) => return Ok(Some(ExitKind::SwapIn { page })),
             Step::Wait(wake) => {
                 let wake_ns = wake.map(|cycles| first_ns_after(clock, cycles));
                 machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Wait { wake_ns });

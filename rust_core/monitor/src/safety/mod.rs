@@ -97,6 +97,20 @@ impl Guard {
         state.note(taken);
     }
 
+    /// A page of a VM lies in a shared frame from now on.
+    pub fn joined(&self, frame: PhysicalAddress, vm: VmId) {
+        let mut state = self.state();
+        let joined = state.owners.join(frame, vm);
+        state.note(joined);
+    }
+
+    /// One of its pages there does no longer.
+    pub fn left(&self, frame: PhysicalAddress, vm: VmId) {
+        let mut state = self.state();
+        let left = state.owners.leave(frame, vm);
+        state.note(left);
+    }
+
     /// From now on the monitor acts for a VM, until what is returned ends.
     pub fn act_for(self: &Arc<Self>, vm: VmId) -> Acting {
         let before = std::mem::replace(&mut self.state().actor, Actor::Monitor(vm));
@@ -153,7 +167,8 @@ impl Witness for Guard {
             state.seen.0[purpose as usize] += 1;
         }
         let owner = state.owners.of(address);
-        if !state.actor.may(purpose, owner) {
+        let shares = state.actor.vm().is_some_and(|vm| state.owners.shares(address, vm));
+        if !state.actor.may(purpose, owner, shares) {
             let actor = state.actor;
             let place = address.0;
             state.note(Err(format!("{actor}: {purpose:?} at {place:#x}, which is {owner:?}")));
@@ -237,6 +252,30 @@ mod tests {
         // Accessed and dirty bits alone may change.
         assert_eq!(behind_its_back(1, 0xc0), None);
         assert!(behind_its_back(1, 1).is_some());
+    }
+
+    #[test]
+    fn a_shared_frame_is_read_by_who_is_in_it_and_written_by_nobody() {
+        let guard = Guard::new(BASE, 4, 1);
+        let (mut store, mut frames) = (PageStore::new(1 << 20), Frames::new(BASE, 4));
+        frames.watch(Some(guard.clone()));
+        guard.given(frame(0), FrameOwner::Shared);
+        guard.joined(frame(0), VM);
+        let mut memory = Memory { store: &mut store, frames: &mut frames };
+        let mut found = |vm, act: fn(&mut Memory<'_>)| {
+            let _acting = guard.act_for(vm);
+            guard.guest_begins(vm, Code::Own, &memory);
+            act(&mut memory);
+            guard.guest_ends(vm, &memory);
+            guard.take_found()
+        };
+        assert_eq!(found(VM, |memory| _ = memory.read_u8(frame(0))), None);
+        assert!(found(VM, |memory| _ = memory.write_u8(frame(0), 1)).is_some());
+        assert!(found(VmId(2), |memory| _ = memory.read_u8(frame(0))).is_some());
+        guard.left(frame(0), VM);
+        assert!(found(VM, |memory| _ = memory.read_u8(frame(0))).is_some());
+        guard.left(frame(0), VM);
+        assert!(guard.take_found().is_some(), "a page that leaves twice");
     }
 
     #[test]

@@ -1,19 +1,24 @@
 //! Whose each frame of a host is: a table beside the allocator's own.
 
 use crate::allocator::FrameOwner;
+use crate::ids::VmId;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
+use std::collections::BTreeMap;
 
 /// The table.
 #[derive(Clone, Debug)]
 pub struct OwnerTable {
     base: PhysicalAddress,
     owners: Vec<Option<FrameOwner>>,
+    /// Pages of VMs in shared frames.
+    sharers: BTreeMap<(usize, VmId), u64>,
 }
 
 impl OwnerTable {
     /// `count` frames from `base` upwards, all of them nobody's.
     pub fn new(base: PhysicalAddress, count: u64) -> Self {
-        Self { base, owners: vec![None; usize::try_from(count).unwrap_or(usize::MAX)] }
+        let owners = vec![None; usize::try_from(count).unwrap_or(usize::MAX)];
+        Self { base, owners, sharers: BTreeMap::new() }
     }
 
     /// Whose the frame is that holds an address.
@@ -39,6 +44,34 @@ impl OwnerTable {
     pub fn take_back(&mut self, frame: PhysicalAddress) -> Result<(), String> {
         let before = self.replace(frame, None)?;
         before.map(|_| ()).ok_or_else(|| format!("{frame:?} was free and was taken back"))
+    }
+
+    /// A page of a VM lies in a shared frame from now on.
+    pub fn join(&mut self, frame: PhysicalAddress, vm: VmId) -> Result<(), String> {
+        let Some(number) =
+            self.number(frame).filter(|_| self.of(frame) == Some(FrameOwner::Shared))
+        else {
+            return Err(format!("{frame:?} is not shared, and a page of {vm} joined it"));
+        };
+        *self.sharers.entry((number, vm)).or_default() += 1;
+        Ok(())
+    }
+
+    /// One of its pages there does no longer.
+    pub fn leave(&mut self, frame: PhysicalAddress, vm: VmId) -> Result<(), String> {
+        let none = || format!("no page of {vm} is in {frame:?}, and one left");
+        let number = self.number(frame).ok_or_else(none)?;
+        let count = self.sharers.get_mut(&(number, vm)).ok_or_else(none)?;
+        *count -= 1;
+        if *count == 0 {
+            self.sharers.remove(&(number, vm));
+        }
+        Ok(())
+    }
+
+    /// Whether a page of a VM lies in the frame that holds an address, which is shared.
+    pub fn shares(&self, address: PhysicalAddress, vm: VmId) -> bool {
+        self.number(address).is_some_and(|number| self.sharers.contains_key(&(number, vm)))
     }
 
     fn replace(

@@ -39,18 +39,46 @@ impl fmt::Display for Actor {
 }
 
 impl Actor {
-    /// Whether an access to a frame of this owner's is in order.
-    pub fn may(self, purpose: Use, owner: Option<FrameOwner>) -> bool {
+    /// The VM in whose name it is.
+    pub fn vm(self) -> Option<VmId> {
+        match self {
+            Self::Nobody => None,
+            Self::Monitor(vm) | Self::Guest(vm, ..) => Some(vm),
+        }
+    }
+
+    /// Whether an access to a frame of this owner's is in order; `shares`: one of the VM's pages lies
+    /// in the frame together with others.
+    pub fn may(self, purpose: Use, owner: Option<FrameOwner>, shares: bool) -> bool {
+        let Some(vm) = self.vm() else { return true };
+        let Some(owner) = owner else { return false };
+        if owner == FrameOwner::Shared {
+            return shares && is_reading(purpose) && self.may_own(purpose, PAGE);
+        }
+        owner.vm() == Some(vm) && self.may_own(purpose, owner)
+    }
+
+    /// The same for a frame of the VM's own.
+    fn may_own(self, purpose: Use, owner: FrameOwner) -> bool {
         match self {
             Self::Nobody => true,
-            Self::Monitor(vm) => owner.is_some_and(|owner| {
-                // Whoever lets a device move data, it is the guest's request.
-                let device = purpose == Use::DeviceRead || purpose == Use::DeviceWrite;
-                owner.vm() == vm && (is_page(owner) || !device)
-            }),
-            Self::Guest(vm, paging, code) => owner
-                .is_some_and(|owner| owner.vm() == vm && guest_may(purpose, owner, paging, code)),
+            // Whoever lets a device move data, it is the guest's request.
+            Self::Monitor(_) => {
+                is_page(owner) || !matches!(purpose, Use::DeviceRead | Use::DeviceWrite)
+            }
+            Self::Guest(_, paging, code) => guest_may(purpose, owner, paging, code),
         }
+    }
+}
+
+/// A page of a guest: what each of those is that share a frame.
+const PAGE: FrameOwner = FrameOwner::Guest { vm: VmId(0), page: 0 };
+
+/// Whether an access leaves the frame as it is.
+fn is_reading(purpose: Use) -> bool {
+    match purpose {
+        Use::Read | Use::Execute | Use::Walk | Use::DeviceRead => true,
+        Use::Write | Use::Mark | Use::DeviceWrite => false,
     }
 }
 
@@ -114,7 +142,9 @@ mod tests {
         for actor in guests.into_iter().chain([Actor::Monitor(VM)]) {
             for purpose in Use::ALL {
                 let other = FrameOwner::Guest { vm: VmId(2), page: 0 };
-                assert!(!actor.may(purpose, Some(other)) && !actor.may(purpose, None));
+                assert!(
+                    !actor.may(purpose, Some(other), false) && !actor.may(purpose, None, false)
+                );
             }
         }
     }
@@ -123,15 +153,30 @@ mod tests {
     fn a_guest_writes_its_pages_only() {
         for paging in PAGINGS {
             let guest = Actor::Guest(VM, paging, Code::Own);
-            let writes = OWN.map(|owner| guest.may(Use::Write, Some(owner)));
+            let writes = OWN.map(|owner| guest.may(Use::Write, Some(owner), false));
             assert_eq!(writes, [true, false, false, false, false]);
+        }
+    }
+
+    #[test]
+    fn who_shares_a_frame_reads_it_and_nobody_writes_it() {
+        for paging in [PagingKind::ShadowTlb, PagingKind::ShadowTraced, PagingKind::Nested] {
+            let guest = Actor::Guest(VM, paging, Code::Own);
+            for actor in [guest, Actor::Monitor(VM)] {
+                let allowed = Use::ALL.map(|purpose| {
+                    assert!(!actor.may(purpose, Some(FrameOwner::Shared), false));
+                    actor.may(purpose, Some(FrameOwner::Shared), true)
+                });
+                let walks = actor != guest || paging == PagingKind::Nested;
+                assert_eq!(allowed, [true, false, true, walks, false, true, false]);
+            }
         }
     }
 
     #[test]
     fn devices_move_the_pages_of_guests_only() {
         for purpose in [Use::DeviceRead, Use::DeviceWrite] {
-            let moves = OWN.map(|owner| Actor::Monitor(VM).may(purpose, Some(owner)));
+            let moves = OWN.map(|owner| Actor::Monitor(VM).may(purpose, Some(owner), false));
             assert_eq!(moves, [true, false, false, false, false]);
         }
     }
@@ -140,16 +185,19 @@ mod tests {
     fn translated_code_is_only_executed() {
         let code = Some(FrameOwner::Code { vm: VM });
         let guest = Actor::Guest(VM, PagingKind::ShadowTlb, Code::Translated);
-        let allowed = Use::ALL.map(|purpose| guest.may(purpose, code));
+        let allowed = Use::ALL.map(|purpose| guest.may(purpose, code, false));
         assert_eq!(allowed, [false, false, true, false, false, false, false]);
-        assert!(!guest.may(Use::Execute, Some(OWN[0])), "the kernel's own code is not executed");
+        assert!(
+            !guest.may(Use::Execute, Some(OWN[0]), false),
+            "the kernel's own code is not executed"
+        );
     }
 
     #[test]
     fn under_shadow_tables_no_table_of_the_guest_is_walked() {
         for paging in [PagingKind::ShadowTlb, PagingKind::ShadowTraced] {
             let guest = Actor::Guest(VM, paging, Code::Own);
-            let walked = OWN.map(|owner| guest.may(Use::Walk, Some(owner)));
+            let walked = OWN.map(|owner| guest.may(Use::Walk, Some(owner), false));
             assert_eq!(walked, [false, true, false, false, false]);
         }
     }

@@ -66,8 +66,14 @@ fn check_leaf(
         Some(FrameOwner::Code { vm: owner }) if owner == vm && entry & (READ | WRITE) == 0 => {
             Ok(())
         }
+        Some(FrameOwner::Shared) if entry & WRITE == 0 && is_sharer(owners, vm, target) => Ok(()),
         other => Err(format!("{vm} reaches the frame {target:?}, which is {other:?}")),
     }
+}
+
+/// Whether a page of a VM lies in a shared frame.
+fn is_sharer(owners: &FrameAllocator, vm: VmId, frame: PhysicalAddress) -> bool {
+    owners.shared().pages_in(frame).any(|(sharer, _)| sharer == vm)
 }
 
 #[cfg(test)]
@@ -85,16 +91,24 @@ mod tests {
     }
 
     /// Three levels of tables in frames 0 to 2, a page of the VM's in frame 3, one of another VM's
-    /// in frame 4, a record of the monitor's in frame 5, and nobody's frame 6; `seed` spoils it.
+    /// in frame 4, a record of the monitor's in frame 5, and nobody's frame 6; frame 7 has a page of
+    /// the VM's and one of another's, frame 8 only such of others'. `seed` spoils it.
     fn check(seed: impl FnOnce(&mut Memory<'_>)) -> Result<(), String> {
-        let mut owners = FrameAllocator::new(BASE, 8);
+        let mut owners = FrameAllocator::new(BASE, 9);
         for _ in 0..3 {
             owners.allocate(FrameOwner::Shadow { vm: VM });
         }
         owners.allocate(FrameOwner::Guest { vm: VM, page: 0 });
         owners.allocate(FrameOwner::Guest { vm: VmId(2), page: 0 });
         owners.allocate(FrameOwner::Monitor { vm: VM });
-        let (mut store, mut frames) = (PageStore::new(1 << 20), Frames::new(BASE, 8));
+        let free = owners.allocate(FrameOwner::Monitor { vm: VM }).unwrap();
+        for page in 1..3 {
+            let shared = owners.allocate(FrameOwner::Guest { vm: VmId(2), page }).unwrap();
+            owners.share(shared, page);
+        }
+        owners.join(frame(7), VM, 1);
+        owners.release(free);
+        let (mut store, mut frames) = (PageStore::new(1 << 20), Frames::new(BASE, 9));
         let mut memory = Memory { store: &mut store, frames: &mut frames };
         memory.write_u64(frame(0), compose(frame(1), VALID)).unwrap();
         memory.write_u64(frame(1), compose(frame(2), VALID)).unwrap();
@@ -109,8 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_frame_may_be_read_by_those_in_it() {
+        let place = PhysicalAddress(frame(2).0 + 8);
+        let leaf = compose(frame(7), LEAF);
+        assert_eq!(check(|memory| memory.write_u64(place, leaf).unwrap()), Ok(()));
+    }
+
+    #[test]
     fn every_hole_is_found() {
         let holes = [
+            // A shared frame to be written, and one that no page of the VM's is in.
+            (frame(2), compose(frame(7), LEAF | WRITE)),
+            (frame(2), compose(frame(8), LEAF)),
             // Another VM's page, a record of the monitor's, nobody's frame, a table as a page.
             (frame(2), compose(frame(4), LEAF)),
             (frame(2), compose(frame(5), LEAF)),

@@ -45,7 +45,7 @@ impl Shadow {
     ) -> Result<(), HostError> {
         match self {
             Self::Tlb(spaces) => {
-                if flags & WRITE != 0 {
+                if mapping.allowed(flags) & WRITE != 0 {
                     spaces.note_writable(meter, page_address(mapping.leaf.address));
                 }
                 spaces.map_as(meter, frames, mapping, flags)
@@ -90,7 +90,7 @@ impl Shadow {
         let opened = if Hole::TranslatedRights.is_open() { READ | WRITE | DIRTY } else { 0 };
         let flags = VALID | USER | EXECUTE | ACCESSED | opened;
         let leaf = GuestLeaf { address: 0, flags, level: 0, tables: Default::default() };
-        let mapping = Mapping { translation, view, address, leaf: &leaf, frame };
+        let mapping = Mapping { translation, view, address, leaf: &leaf, frame, writable: true };
         match self {
             Self::Tlb(spaces) => spaces.map_as(meter, frames, &mapping, flags),
             Self::Traced(traced) => {

@@ -7,8 +7,9 @@ use super::entry::{
     ACCESSED, DIRTY, EXECUTE, READ, USER, WRITE, address, index, is_canonical, is_leaf, is_valid,
     span,
 };
+use super::tree::TableFrames;
 use crate::error::HostError;
-use crate::guest_pages::PageMap;
+use crate::guest_pages::{PageMap, Place, provide_for};
 use crate::supervisor::Supervisor;
 use dcsim_hart::csr::fields::{satp, status};
 use dcsim_hart::{Exception, Privilege};
@@ -79,10 +80,12 @@ pub struct GuestWalker<'a> {
 }
 
 impl GuestWalker<'_> {
-    /// Translates an address of the guest for an access in its present state.
+    /// Translates an address of the guest for an access in its present state. Setting a mark may take
+    /// a reserved frame: a table can share its frame with other pages.
     pub fn walk(
         &self,
         meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
         guest: &Supervisor,
         target: u64,
         access: Access,
@@ -105,11 +108,8 @@ impl GuestWalker<'_> {
                 return Ok(Err(GuestFault::Page));
             }
             if is_leaf(entry) {
-                return self.accept(
-                    meter,
-                    guest,
-                    &Leaf { slot, entry, level, target, access, tables },
-                );
+                let leaf = Leaf { slot, entry, level, target, access, tables };
+                return self.accept(meter, frames, guest, &leaf);
             }
             table = address(entry);
         }
@@ -125,13 +125,17 @@ impl GuestWalker<'_> {
     ) -> Result<Option<Slot>, HostError> {
         let Some(page) = self.map.page_of(table.0) else { return Ok(None) };
         let Some(entry) = self.map.slot(page) else { return Ok(None) };
-        let frame = PageMap::decode(meter.load(entry)?);
-        Ok(Some(Slot(frame.map(|frame| PhysicalAddress(frame.0 + index * 8)))))
+        let place = Place::of(meter.load(entry)?);
+        if place == Place::Swapped {
+            return Err(HostError::Swapped { page });
+        }
+        Ok(Some(Slot { page, index, place }))
     }
 
     fn accept(
         &self,
         meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
         guest: &Supervisor,
         leaf: &Leaf,
     ) -> Result<Result<GuestLeaf, GuestFault>, HostError> {
@@ -146,7 +150,7 @@ impl GuestWalker<'_> {
             if !self.updates_marks {
                 return Ok(Err(GuestFault::Page));
             }
-            leaf.slot.write(meter, marked)?;
+            leaf.slot.write(meter, frames, self.map, marked)?;
         }
         let within = leaf.target & (span(leaf.level) - 1);
         let (flags, level, tables) = (marked & 0xff, leaf.level, leaf.tables);
@@ -164,23 +168,39 @@ struct Leaf {
     tables: [u64; LEVELS],
 }
 
-/// Where an entry of a guest's table is; nowhere while its page has no frame.
+/// Where an entry of a guest's table is.
 #[derive(Copy, Clone, Debug)]
-struct Slot(Option<PhysicalAddress>);
+struct Slot {
+    page: u64,
+    index: u64,
+    place: Place,
+}
 
 impl Slot {
     fn read(self, meter: &mut Meter<'_>) -> Result<u64, HostError> {
-        match self.0 {
-            Some(address) => Ok(meter.read_pte(address)?),
+        match self.place.frame() {
+            Some(frame) => Ok(meter.read_pte(self.within(frame))?),
             None => Ok(0),
         }
     }
 
-    fn write(self, meter: &mut Meter<'_>, entry: u64) -> Result<(), HostError> {
-        match self.0 {
-            Some(address) => Ok(meter.write_pte(address, entry)?),
-            None => Ok(()),
-        }
+    fn write(
+        self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        map: &PageMap,
+        entry: u64,
+    ) -> Result<(), HostError> {
+        let frame = match self.place {
+            Place::Absent | Place::Swapped => return Ok(()),
+            Place::Own(frame) => frame,
+            Place::Shared(_) => provide_for(meter, frames, map, self.page, true)?.frame,
+        };
+        Ok(meter.write_pte(self.within(frame), entry)?)
+    }
+
+    fn within(self, frame: PhysicalAddress) -> PhysicalAddress {
+        PhysicalAddress(frame.0 + self.index * 8)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::allocator::{FrameAllocator, Shortage};
 use crate::config::PagingKind;
 use crate::error::HostError;
 use crate::ids::VmId;
+use crate::overcommit::shared_frames::Departure;
 use crate::technique::Site;
 use dcsim_machine::Meter;
 use dcsim_memory::Memory;
@@ -167,6 +168,19 @@ impl Shadow {
             Self::Tlb(spaces) => spaces.reclaim(meter, frames, wanted, in_use),
             Self::Traced(traced) => traced.reclaim(meter, frames, wanted, in_use),
         }
+    }
+
+    /// Removes all that leads to frames in which pages of the guest's were.
+    pub fn unmap_departed(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        departures: &[Departure],
+    ) -> Result<(), HostError> {
+        departures.iter().try_for_each(|departure| match self {
+            Self::Tlb(spaces) => spaces.unmap_frame(meter, departure.frame),
+            Self::Traced(traced) => traced.unmap_frame(meter, frames, departure.frame),
+        })
     }
 
     /// Frames that the tables, and what is recorded about them, hold.

@@ -13,7 +13,7 @@ use super::view::View;
 use crate::assumed;
 use crate::device_access;
 use crate::error::HostError;
-use crate::guest_pages::{PageMap, provide};
+use crate::guest_pages::{PageMap, Provided, provide_for};
 use crate::holes::Hole;
 use crate::instruction;
 use crate::reason::ExitReason;
@@ -99,7 +99,8 @@ impl Resolver<'_> {
                 Some(page) => self.reach_memory(site, fault, &leaf, page),
                 None => match Hole::ShadowFill.frame(leaf.address) {
                     Some(frame) => {
-                        self.map(site, fault.address, &leaf, frame)?;
+                        let provided = Provided { frame, writable: true, broke: false };
+                        self.map(site, fault.address, &leaf, provided)?;
                         Ok(Resolution::Retry(ExitReason::ShadowFill))
                     }
                     None => self.access_device(site, fault, leaf.address),
@@ -126,8 +127,9 @@ impl Resolver<'_> {
         if protected {
             return self.store_traced(site, fault, leaf, page);
         }
-        self.fill(site, fault.address, leaf, page)?;
-        Ok(Resolution::Retry(ExitReason::ShadowFill))
+        let broke = self.fill(site, fault, leaf, page)?;
+        let reason = if broke { ExitReason::CowBreak } else { ExitReason::ShadowFill };
+        Ok(Resolution::Retry(reason))
     }
 
     /// Walks the guest's tables; the ledger keeps the cycles of walks apart.
@@ -139,23 +141,28 @@ impl Resolver<'_> {
     ) -> Result<Result<GuestLeaf, GuestFault>, HostError> {
         let walker = GuestWalker { map: self.map, updates_marks: self.updates_marks };
         let started = site.reading();
-        let walked = walker.walk(&mut site.meter(), self.guest, address, access);
+        let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+        let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+        let walked = walker.walk(&mut meter, &mut frames, self.guest, address, access);
         site.book_walk_since(started);
         walked
     }
 
-    /// Puts the translation of an address into the shadow tree.
+    /// Puts the translation of an address into the shadow tree. Tells whether the page was taken out
+    /// of a frame that it shared.
     pub(super) fn fill(
         &mut self,
         site: &mut Site<'_>,
-        address: u64,
+        fault: &Fault,
         leaf: &GuestLeaf,
         page: u64,
-    ) -> Result<(), HostError> {
+    ) -> Result<bool, HostError> {
+        let writes = fault.access == Access::Store;
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        let frame = provide(&mut meter, &mut frames, self.map, page)?;
-        self.map(site, address, leaf, frame)
+        let provided = provide_for(&mut meter, &mut frames, self.map, page, writes)?;
+        self.map(site, fault.address, leaf, provided)?;
+        Ok(provided.broke)
     }
 
     fn map(
@@ -163,12 +170,12 @@ impl Resolver<'_> {
         site: &mut Site<'_>,
         address: u64,
         leaf: &GuestLeaf,
-        frame: PhysicalAddress,
+        Provided { frame, writable, .. }: Provided,
     ) -> Result<(), HostError> {
         let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
         let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
-        let mapping =
-            Mapping { translation: self.guest.translation, view: self.view, address, leaf, frame };
+        let translation = self.guest.translation;
+        let mapping = Mapping { translation, view: self.view, address, leaf, frame, writable };
         self.shadow.map(&mut meter, &mut frames, &mapping)
     }
 

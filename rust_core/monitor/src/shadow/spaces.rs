@@ -12,6 +12,7 @@ use super::tree::{Removed, TableFrames, Tree};
 use super::view::View;
 use crate::assumed;
 use crate::error::HostError;
+use crate::holes::Hole;
 use dcsim_hart::csr::fields::satp;
 use dcsim_hart::isa::Register;
 use dcsim_machine::Meter;
@@ -45,6 +46,16 @@ pub struct Mapping<'a> {
     pub leaf: &'a GuestLeaf,
     /// The frame that it leads to.
     pub frame: PhysicalAddress,
+    /// The frame may be written.
+    pub writable: bool,
+}
+
+impl Mapping<'_> {
+    /// Of these flags of an entry, those that the frame allows.
+    pub(super) fn allowed(&self, flags: u64) -> u64 {
+        let is_open = self.writable || Hole::SharedWrite.is_open();
+        if is_open { flags } else { flags & !(entry::WRITE | entry::DIRTY) }
+    }
 }
 
 /// What a fence of the guest's names.
@@ -124,9 +135,10 @@ impl Spaces {
         Tree::NEW_FRAMES
     }
 
-    /// Frames that a fill may take: a root that was reclaimed meanwhile, tables, the page itself.
+    /// Frames that a fill may take: a root that was reclaimed meanwhile, tables, the page itself, and
+    /// a table of the guest's that is marked.
     pub fn fill_frames(&self) -> u64 {
-        Tree::NEW_FRAMES + Tree::MAP_FRAMES + 1
+        Tree::NEW_FRAMES + Tree::MAP_FRAMES + 2
     }
 
     /// The root of a view, made if there is none; its space counts as used. Needs
@@ -161,7 +173,8 @@ impl Spaces {
         mapping: &Mapping<'_>,
         flags: u64,
     ) -> Result<(), HostError> {
-        let Mapping { translation, view, address, leaf, frame } = *mapping;
+        let Mapping { translation, view, address, leaf, frame, .. } = *mapping;
+        let flags = mapping.allowed(flags);
         let target = address & !(PAGE_BYTES as u64 - 1);
         let shadow = entry::compose(frame, flags);
         let tree = self.enter_tree(meter, frames, translation, view)?;
@@ -291,6 +304,21 @@ impl Spaces {
         for tree in trees {
             let removed = tree.unmap(meter, frames, address)?;
             flush(meter, tree.asid, removed, address);
+        }
+        Ok(())
+    }
+
+    /// Removes all that leads to a frame from every tree.
+    pub fn unmap_frame(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frame: PhysicalAddress,
+    ) -> Result<(), HostError> {
+        let trees = self.list.iter_mut().flat_map(|space| space.trees.iter_mut().flatten());
+        for tree in trees {
+            for address in tree.unmap_frame(meter, frame)? {
+                flush(meter, tree.asid, Removed::Page, address);
+            }
         }
         Ok(())
     }

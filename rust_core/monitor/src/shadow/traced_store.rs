@@ -12,7 +12,7 @@ use super::traced::tables::page_address;
 use super::tree::TableFrames;
 use crate::assumed;
 use crate::error::HostError;
-use crate::guest_pages::provide;
+use crate::guest_pages::provide_for;
 use crate::instruction::{DeviceAccess, Transfer, device_access};
 use crate::reason::ExitReason;
 use crate::technique::Site;
@@ -59,7 +59,7 @@ impl Resolver<'_> {
             return Ok(resolution);
         }
         self.open(site, leaf);
-        self.fill(site, fault.address, leaf, page)?;
+        self.fill(site, fault, leaf, page)?;
         Ok(Resolution::Retry(ExitReason::TracedWrite))
     }
 
@@ -163,7 +163,8 @@ impl Resolver<'_> {
         for part in parts {
             let (now, later) = rest.split_at(part.bytes as usize);
             rest = later;
-            let frame = provide(&mut meter, &mut frames, self.map, part.page)?;
+            let page = part.page;
+            let frame = provide_for(&mut meter, &mut frames, self.map, page, true)?.frame;
             let offset = part.target - page_address(part.target);
             meter.write_bytes(PhysicalAddress(frame.0 + offset), now)?;
             if let Shadow::Traced(traced) = self.shadow {

@@ -9,8 +9,12 @@ use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::assumed;
 use crate::error::HostError;
 use crate::ids::VmId;
+use crate::overcommit::back_map::BackMap;
 use dcsim_machine::Meter;
 use dcsim_memory::PhysicalAddress;
+
+/// Entries of a table.
+const TABLE_ENTRIES: u64 = 512;
 
 /// Where the frames of tables come from.
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub struct Tree {
     root: PhysicalAddress,
     levels: u32,
     tables: Vec<Table>,
+    /// The addresses that lead to a frame, if anybody wants to know.
+    back: Option<BackMap<u64>>,
     /// The identifier under which TLBs hold the tree's translations.
     pub asid: Option<Asid>,
 }
@@ -81,7 +87,8 @@ impl Tree {
         frames: &mut TableFrames<'_>,
         levels: u32,
     ) -> Result<Self, HostError> {
-        Ok(Self { root: frames.take(meter)?, levels, tables: Vec::new(), asid: None })
+        let root = frames.take(meter)?;
+        Ok(Self { root, levels, tables: Vec::new(), back: None, asid: None })
     }
 
     /// The root table.
@@ -118,6 +125,7 @@ impl Tree {
         let slot = slot(table, address, 0);
         let before = meter.read_pte(slot)?;
         meter.write_pte(slot, leaf)?;
+        self.note(meter, address, leaf);
         Ok(before & VALID != 0)
     }
 
@@ -170,7 +178,59 @@ impl Tree {
             return Ok(Removed::Nothing);
         }
         meter.write_pte(slot, 0)?;
+        self.note(meter, address, 0);
         Ok(Removed::Page)
+    }
+
+    /// The leaf of an address is this now.
+    fn note(&mut self, meter: &mut Meter<'_>, address: u64, leaf: u64) {
+        let Some(back) = &mut self.back else { return };
+        meter.store_state(1);
+        let address = address & !(entry::span(0) - 1);
+        if leaf & VALID == 0 {
+            back.forget(address);
+        } else {
+            back.note(address, entry::address(leaf));
+        }
+    }
+
+    /// Begins to keep the addresses that lead to each frame: goes through all leaves once.
+    pub fn keep_back_map(&mut self, meter: &mut Meter<'_>) -> Result<(), HostError> {
+        if self.back.is_some() {
+            return Ok(());
+        }
+        let mut back = BackMap::default();
+        for table in self.tables.iter().filter(|table| table.level == 1) {
+            for index in 0..TABLE_ENTRIES {
+                let leaf = meter.read_pte(PhysicalAddress(table.frame.0 + index * 8))?;
+                if leaf & VALID != 0 {
+                    meter.store_state(1);
+                    back.note(table.base + index * entry::span(0), entry::address(leaf));
+                }
+            }
+        }
+        self.back = Some(back);
+        Ok(())
+    }
+
+    /// Removes all leaves that lead to a frame. Returns their addresses.
+    pub fn unmap_frame(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frame: PhysicalAddress,
+    ) -> Result<Vec<u64>, HostError> {
+        self.keep_back_map(meter)?;
+        meter.lookup(1);
+        let addresses = self.back.as_ref().map(|back| back.places(frame)).unwrap_or_default();
+        for address in &addresses {
+            let mut table = self.root;
+            for level in (1..self.levels).rev() {
+                table = entry::address(meter.read_pte(slot(table, *address, level))?);
+            }
+            meter.write_pte(slot(table, *address, 0), 0)?;
+            self.note(meter, *address, 0);
+        }
+        Ok(addresses)
     }
 
     /// Frees the tables below the entry of `level` for `address`.
@@ -184,6 +244,9 @@ impl Tree {
         let span = entry::span(level);
         let base = address & !(span - 1);
         meter.lookup(self.tables.len() as u64);
+        if let Some(back) = &mut self.back {
+            back.forget_all(|address| address.wrapping_sub(base) < span);
+        }
         self.tables.retain(|table| {
             let below = table.level <= level && table.base.wrapping_sub(base) < span;
             if below {

@@ -25,6 +25,7 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::life::{Life, Monitored};
+use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::MonitorLevel;
 use crate::resident::{extract_user, install_user};
 use crate::shadow::tree::TableFrames;
@@ -134,6 +135,19 @@ impl Technique for TrapAndEmulate {
 
     fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
         self.spaces.reclaim(meter, frames, wanted, None);
+    }
+
+    fn unmap_departed(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        departures: &[Departure],
+    ) -> Result<(), HostError> {
+        self.spaces.unmap_departed(meter, frames, departures)
+    }
+
+    fn forget_translations(&mut self) {
+        self.spaces.forget_asids();
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {

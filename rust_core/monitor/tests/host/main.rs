@@ -17,6 +17,7 @@ mod noise;
 mod paravirtual;
 mod privileged;
 mod processors;
+mod sharing;
 mod support;
 mod traced;
 mod translated_users;

@@ -135,7 +135,9 @@ fn run(host: &mut Host, store: &mut PageStore, vm: VmId, end_ns: u64) {
             }
             ExitKind::Shutdown { .. } | ExitKind::Fault { .. } => break,
             ExitKind::Io { .. } | ExitKind::Packet { .. } | ExitKind::Wait { .. } => {}
-            ExitKind::Memory | ExitKind::Wake { .. } => panic!("{exit:?}"),
+            ExitKind::Memory | ExitKind::Wake { .. } | ExitKind::SwapIn { .. } => {
+                panic!("{exit:?}")
+            }
         }
     }
 }

@@ -195,6 +195,11 @@ impl Model {
         }
     }
 
+    /// Whether all guests have powered themselves off.
+    pub fn has_ended(&self) -> bool {
+        self.codes.iter().all(Option::is_some)
+    }
+
     /// Requests that are not done.
     pub fn requests_under_way(&self) -> usize {
         self.pending.len()

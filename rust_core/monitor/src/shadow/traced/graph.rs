@@ -12,6 +12,7 @@ use super::node::{Entry, Key, Node, NodeId, Nodes, Source};
 use super::records::{Record, Records};
 use super::tables::TracedTables;
 use crate::error::HostError;
+use crate::overcommit::back_map::BackMap;
 use dcsim_machine::Meter;
 use dcsim_memory::PhysicalAddress;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ pub(super) struct Graph {
     /// The entries that let the guest write to a page.
     writable: BTreeMap<u64, Vec<(NodeId, u64)>>,
     pub(super) records: Records,
+    /// The entries that lead to a frame, if anybody wants to know.
+    back: Option<BackMap<(NodeId, u64)>>,
     /// The TLB may let the guest write where no entry does any more.
     loose: bool,
     /// Roots whose translated code is to be unmapped.
@@ -166,10 +169,70 @@ impl Graph {
         value: u64,
         kind: Entry,
     ) -> Result<(), HostError> {
+        let place = (node, index);
         let node = self.nodes.get_mut(node).ok_or(HostError::FrameNotReserved)?;
         node.entries.insert(index, kind);
         meter.store_state(1);
+        if let Some(back) = &mut self.back
+            && !matches!(kind, Entry::Table(_))
+        {
+            meter.store_state(1);
+            back.note(place, entry::address(value));
+        }
         Ok(meter.write_pte(node.slot(index), value)?)
+    }
+
+    /// Begins to keep the entries that lead to each frame: goes through all of them once.
+    fn keep_back_map(&mut self, meter: &mut Meter<'_>) -> Result<(), HostError> {
+        if self.back.is_some() {
+            return Ok(());
+        }
+        let mut back = BackMap::default();
+        for (id, node) in self.nodes.iter() {
+            let leaves = node.entries.iter().filter(|(_, kind)| !matches!(kind, Entry::Table(_)));
+            for (index, _) in leaves {
+                let leaf = meter.read_pte(node.slot(*index))?;
+                if leaf & VALID != 0 {
+                    meter.store_state(1);
+                    back.note((id, *index), entry::address(leaf));
+                }
+            }
+        }
+        self.back = Some(back);
+        Ok(())
+    }
+
+    /// Drops all leaves that lead to a frame.
+    pub(super) fn unmap_frame(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        frame: PhysicalAddress,
+    ) -> Result<(), HostError> {
+        self.keep_back_map(meter)?;
+        meter.lookup(1);
+        let places = self.back.as_ref().map(|back| back.places(frame)).unwrap_or_default();
+        for (id, index) in &places {
+            if let Some(Entry::Code(_)) = self.node(*id)?.entries.get(index) {
+                // What was translated stands for as long as the guest's tables do.
+                let slot = self.node(*id)?.slot(*index);
+                meter.write_pte(slot, 0)?;
+                self.forget_place(meter, (*id, *index));
+            } else {
+                self.drop_entry(meter, frames, *id, *index)?;
+            }
+        }
+        if !places.is_empty() {
+            self.empty_tlb(meter);
+        }
+        Ok(())
+    }
+
+    fn forget_place(&mut self, meter: &mut Meter<'_>, place: (NodeId, u64)) {
+        if let Some(back) = &mut self.back {
+            meter.store_state(1);
+            back.forget(place);
+        }
     }
 
     /// Drops an entry, and what nothing leads to any more.
@@ -198,6 +261,9 @@ impl Graph {
         place: (NodeId, u64),
         dropped: Entry,
     ) -> Dropped {
+        if !matches!(dropped, Entry::Table(_)) {
+            self.forget_place(meter, place);
+        }
         match dropped {
             Entry::Leaf => Dropped::Leaf,
             Entry::Code(_) => {

@@ -77,9 +77,10 @@ impl Traced {
     /// Frames that [`Self::enter`] may take: a root, and records.
     pub const ENTRY_FRAMES: u64 = 1 + Records::FILL_FRAMES;
 
-    /// Frames that a fill may take: a root that was dropped meanwhile, tables, records, and the
-    /// page itself. Carrying out a store takes at most two pages.
-    pub const FILL_FRAMES: u64 = 1 + 3 + Records::FILL_FRAMES + 1;
+    /// Frames that a fill may take: a root that was dropped meanwhile, tables, records, the page
+    /// itself, and a table of the guest's that is marked. Carrying out a store takes at most two
+    /// pages, and two tables.
+    pub const FILL_FRAMES: u64 = 1 + 3 + Records::FILL_FRAMES + 2;
 
     /// Whether there is a root for a view. A look ahead of the simulator: it costs nothing.
     pub fn has_tree(&self, translation: u64, view: View) -> bool {
@@ -236,7 +237,8 @@ impl Traced {
         mapping: &Mapping<'_>,
         mut flags: u64,
     ) -> Result<(), HostError> {
-        let Mapping { translation, view, address, leaf, frame } = *mapping;
+        let Mapping { translation, view, address, leaf, frame, .. } = *mapping;
+        flags = mapping.allowed(flags);
         let asid = *self.enter(meter, frames, translation, view)?.asid;
         let path = self.follow(meter, frames, (translation, view), address, leaf)?;
         let node = path.last().copied().ok_or(HostError::FrameNotReserved)?;
@@ -326,6 +328,16 @@ impl Traced {
     pub fn is_protected(&self, meter: &mut Meter<'_>, page: u64) -> bool {
         meter.lookup(1);
         self.graph.tables.is_protected(page)
+    }
+
+    /// Removes all that leads to a frame.
+    pub fn unmap_frame(
+        &mut self,
+        meter: &mut Meter<'_>,
+        frames: &mut TableFrames<'_>,
+        frame: PhysicalAddress,
+    ) -> Result<(), HostError> {
+        self.graph.unmap_frame(meter, frames, frame)
     }
 
     /// The monitor wrote `length` bytes for the guest within one page: what came from there is
