@@ -34,6 +34,10 @@ pub struct Counters {
     pub misaligned_cycles: u64,
     /// Lines that the data cache did not hold.
     pub data_cache_misses: u64,
+    /// Those of them that the vCPU that executes would have had in a cache for itself.
+    pub data_cache_refills: u64,
+    /// Lines that were missing and came from another node's memory.
+    pub remote_misses: u64,
     /// Cycles that data-cache misses added.
     pub data_cache_cycles: u64,
 }

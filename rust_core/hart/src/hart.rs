@@ -9,7 +9,7 @@
 //! beginning of a run does so for changes made from outside.
 
 use crate::bus::{InterruptLines, Ports, Width};
-use crate::cache::DataCache;
+use crate::cache::{DataCache, OwnLines};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::csr::Csrs;
@@ -19,6 +19,7 @@ use crate::mmu::{Mmu, Reservation};
 use crate::mode::Mode;
 use crate::profile::{IsaProfile, SecondStage};
 use crate::timing::Timing;
+use std::ops::Range;
 
 /// The privilege level of a hart.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -109,6 +110,8 @@ pub struct Hart {
     pub(crate) timer_cycles: TimerCycles,
     pub(crate) mmu: Mmu,
     pub(crate) data_cache: Option<DataCache>,
+    /// The addresses of its own node's memory; none if all memory is equally near.
+    pub(crate) local_memory: Option<Range<u64>>,
 }
 
 impl Hart {
@@ -135,6 +138,7 @@ impl Hart {
             timer_cycles: TimerCycles::default(),
             mmu: Mmu::new(&timing),
             data_cache: timing.data_cache.map(DataCache::new),
+            local_memory: None,
             timing,
         };
         hart.refresh_contexts();
@@ -147,13 +151,32 @@ impl Hart {
         Self { second_stage, ..self }
     }
 
+    /// The hart as part of a node whose memory has these addresses: what is elsewhere costs more.
+    #[must_use]
+    pub fn with_local_memory(self, local_memory: Range<u64>) -> Self {
+        Self { local_memory: Some(local_memory), ..self }
+    }
+
+    /// A vCPU is taken off, with the lines that it would have in a data cache for itself.
+    pub fn leave_data_cache(&mut self) -> OwnLines {
+        self.data_cache.as_mut().map(DataCache::leave).unwrap_or_default()
+    }
+
+    /// A vCPU that brings these lines executes from now on.
+    pub fn enter_data_cache(&mut self, own: OwnLines) {
+        if let Some(cache) = &mut self.data_cache {
+            cache.enter(own);
+        }
+    }
+
     /// Puts the hart in its reset state with `pc` as the first address. The clock and the counters
     /// go on: they are the simulator's, not the program's.
     pub fn reset(&mut self, pc: u64) {
         let fresh = Self::new(self.id, self.profile, self.timing.clone());
         let (clock, counters, hosted) = (self.clock, self.counters, self.hosted);
         let second_stage = self.second_stage;
-        *self = Self { pc, clock, counters, hosted, second_stage, ..fresh };
+        let local_memory = self.local_memory.take();
+        *self = Self { pc, clock, counters, hosted, second_stage, local_memory, ..fresh };
     }
 
     /// What things cost on this hart.

@@ -30,6 +30,7 @@ mod transition;
 pub mod trap;
 
 pub use bus::{Bus, BusError, InterruptLines, NoDevices, Ports, Signal, Width};
+pub use cache::OwnLines;
 pub use clock::Clock;
 pub use counters::Counters;
 pub use csr::{CsrEffect, CsrOp, Csrs, Untrapped};

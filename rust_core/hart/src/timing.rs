@@ -54,6 +54,8 @@ pub struct Timing {
     pub misaligned_cycles: u64,
     /// The data cache; `None` switches the model off.
     pub data_cache: Option<DataCacheShape>,
+    /// What a data-cache miss costs beside that when the line lies in another node's memory.
+    pub remote_cycles: u64,
     /// Latency of an interrupt from one hart to another.
     pub ipi_cycles: u64,
 }
@@ -76,6 +78,7 @@ impl Timing {
             device_access_cycles: 0,
             misaligned_cycles: 0,
             data_cache: None,
+            remote_cycles: 0,
             ipi_cycles: 1,
         }
     }

@@ -9,6 +9,7 @@
 //! fail on purpose ([`FrameAllocator::fail_every`]) and expect the same results.
 
 use crate::ids::VmId;
+use crate::nodes::{Homes, Numa};
 use crate::overcommit::shared_frames::{Departure, SharedFrames};
 use crate::safety::Guard;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
@@ -124,6 +125,7 @@ pub struct FrameAllocator {
     device_breaks: BTreeMap<VmId, u64>,
     injection: Option<Injection>,
     guard: Option<Arc<Guard>>,
+    homes: Option<Homes>,
 }
 
 /// Failures made on purpose.
@@ -152,6 +154,7 @@ impl FrameAllocator {
             device_breaks: BTreeMap::new(),
             injection: None,
             guard: None,
+            homes: None,
         }
     }
 
@@ -176,6 +179,18 @@ impl FrameAllocator {
     /// The guard, if there is one.
     pub fn guard(&self) -> Option<&Arc<Guard>> {
         self.guard.as_ref()
+    }
+
+    /// Divides the frames among nodes: a VM is given those of its home first.
+    pub fn divide(&mut self, numa: Numa) {
+        self.homes = Some(Homes::new(numa, self.count()));
+    }
+
+    /// Gives a VM a home, or deals its pages to all nodes.
+    pub fn settle(&mut self, vm: VmId, node: Option<usize>) {
+        if let Some(homes) = &mut self.homes {
+            homes.settle(vm, node);
+        }
     }
 
     /// The number of free frames.
@@ -247,12 +262,26 @@ impl FrameAllocator {
         if self.free_count < count { Err(Shortage::Frames { wanted: count }) } else { Ok(()) }
     }
 
-    /// Gives the lowest free frame to `owner`, or `None` if there is no free frame.
+    /// Gives the lowest free frame to `owner`, or `None` if there is no free frame. On a machine with
+    /// nodes, it is the lowest from the start of the owner's node on, if there is one.
     pub fn allocate(&mut self, owner: FrameOwner) -> Option<PhysicalAddress> {
+        if let Some(index) = self.free_at_home(owner) {
+            return Some(self.give(index, owner));
+        }
         let word = (self.first_word..self.free.len()).find(|word| self.free[*word] != 0)?;
         let bit = self.free[word].trailing_zeros() as usize;
         self.first_word = word;
         Some(self.give(word * 64 + bit, owner))
+    }
+
+    fn free_at_home(&self, owner: FrameOwner) -> Option<usize> {
+        let first = usize::try_from(self.homes.as_ref()?.first_frame(owner)).ok()?;
+        let bits = |word: usize| {
+            let before = if word == first / 64 { (1 << (first % 64)) - 1 } else { 0 };
+            self.free[word] & !before
+        };
+        let word = (first / 64..self.free.len()).find(|word| bits(*word) != 0)?;
+        Some(word * 64 + bits(word).trailing_zeros() as usize)
     }
 
     /// Gives `count` frames in a row, the first of them aligned to `count`, a power of two; `owner`
@@ -266,8 +295,11 @@ impl FrameAllocator {
         let first_frame = usize::try_from(self.base.0 / PAGE_BYTES as u64).ok()?;
         let offset = first_frame.next_multiple_of(length) - first_frame;
         let is_free = |index: usize| self.free[index / 64] >> (index % 64) & 1 != 0;
-        let mut starts = (offset..self.owners.len().saturating_sub(length - 1)).step_by(length);
-        let start = starts.find(|start| (*start..start + length).all(is_free))?;
+        let starts = (offset..self.owners.len().saturating_sub(length - 1)).step_by(length);
+        let mut runs = starts.filter(|start| (*start..start + length).all(is_free));
+        let home = self.homes.as_ref().map_or(0, |homes| homes.first_frame(owner(0)));
+        let home = usize::try_from(home).ok()?;
+        let start = runs.clone().find(|start| *start >= home).or_else(|| runs.next())?;
         for index in start..start + length {
             self.give(index, owner((index - start) as u64));
         }
@@ -324,6 +356,7 @@ impl FrameAllocator {
             }
         }
         self.usage.remove(&vm);
+        self.settle(vm, None);
     }
 
     fn index_of(&self, address: PhysicalAddress) -> Option<usize> {
@@ -471,6 +504,30 @@ mod tests {
             let given = std::iter::from_fn(|| frames.allocate(OWNER)).count() as u64;
             assert_eq!((given, frames.free_count(), frames.count()), (count, 0, count));
         }
+    }
+
+    #[test]
+    fn a_vm_is_given_frames_of_its_home_first() {
+        let mut frames = FrameAllocator::new(BASE, 200);
+        frames.divide(Numa { nodes: 2 });
+        frames.settle(VmId(1), Some(1));
+        let number = |frame: PhysicalAddress| (frame.0 - BASE.0) / 4096;
+        let mut next = || number(frames.allocate(OWNER).unwrap());
+        let home: Vec<_> = (0..100).map(|_| next()).collect();
+        assert_eq!(home, (100..200).collect::<Vec<_>>());
+        assert_eq!((next(), next()), (0, 1), "then those of other nodes");
+        frames.release_vm(VmId(1));
+        assert_eq!(number(frames.allocate(OWNER).unwrap()), 0, "its home is forgotten with it");
+    }
+
+    #[test]
+    fn runs_come_from_home_too() {
+        let mut frames = FrameAllocator::new(BASE, 2048);
+        frames.divide(Numa { nodes: 2 });
+        frames.settle(VmId(1), Some(1));
+        let run = |frames: &mut FrameAllocator| frames.allocate_run(512, |_| OWNER).unwrap().0;
+        let starts: Vec<_> = (0..4).map(|_| (run(&mut frames) - BASE.0) / 4096).collect();
+        assert_eq!(starts, [1024, 1536, 0, 512]);
     }
 
     #[test]

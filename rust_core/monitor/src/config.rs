@@ -190,6 +190,9 @@ pub struct VmConfig {
     pub large_pages: bool,
     /// Whether code of its user mode is translated as its kernel's is.
     pub translate_user: bool,
+    /// The node of its host whose frames it is given first; none for pages dealt to all nodes in turn.
+    /// Without meaning on a host whose memory is equally near to all pCPUs.
+    pub memory_node: Option<usize>,
     /// The seed of its entropy device.
     pub entropy_seed: u64,
 }
@@ -226,6 +229,8 @@ struct VmText {
     #[serde(default)]
     translate_user: bool,
     #[serde(default)]
+    memory_node: Option<usize>,
+    #[serde(default)]
     entropy_seed: u64,
 }
 
@@ -243,6 +248,7 @@ impl From<VmText> for VmConfig {
             console: text.console,
             large_pages: text.large_pages,
             translate_user: text.translate_user,
+            memory_node: text.memory_node,
             entropy_seed: text.entropy_seed,
         }
     }

@@ -21,6 +21,14 @@ pub struct VmCounters {
     pub itlb_misses: u64,
     /// Misses of the data TLB in the guest.
     pub dtlb_misses: u64,
+    /// Lines that the data cache did not hold, in the guest.
+    pub data_cache_misses: u64,
+    /// Those of them that it would have held, had the vCPU had it for itself.
+    pub data_cache_refills: u64,
+    /// Lines that were missing and came from another node's memory.
+    pub remote_misses: u64,
+    /// Cycles of data-cache misses in the guest.
+    pub data_cache_cycles: u64,
     /// The longest that anything came into the vCPU's past: 0, or the model has a bug.
     pub lateness_ns: u64,
 }
@@ -48,6 +56,10 @@ impl VmCounters {
         self.walk_references += other.walk_references;
         self.itlb_misses += other.itlb_misses;
         self.dtlb_misses += other.dtlb_misses;
+        self.data_cache_misses += other.data_cache_misses;
+        self.data_cache_refills += other.data_cache_refills;
+        self.remote_misses += other.remote_misses;
+        self.data_cache_cycles += other.data_cache_cycles;
         self.lateness_ns = self.lateness_ns.max(other.lateness_ns);
     }
 

@@ -33,6 +33,7 @@ mod ids;
 pub mod instruction;
 pub mod ledger;
 pub mod life;
+mod nodes;
 pub mod overcommit;
 pub mod paravirtual;
 pub mod pcpu;

@@ -3,6 +3,7 @@
 //! The text is JSON with exactly the keys below; a key too many or too few is an error, so that a
 //! misspelt figure can never be taken for a default.
 
+use crate::nodes::Numa;
 use dcsim_hart::isa::InstructionClass;
 use dcsim_hart::{DataCacheShape, IsaProfile, SecondStage, Timing, TlbShape};
 use serde::Deserialize;
@@ -33,6 +34,8 @@ pub struct HardwareProfile {
     pub second_stage: SecondStage,
     /// The costs.
     pub timing: Timing,
+    /// The nodes of the machine, if memory is not equally near to all of its pCPUs.
+    pub numa: Option<Numa>,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +55,7 @@ struct ProfileText {
     misaligned_cycles: u64,
     ipi_cycles: u64,
     data_cache: Option<DataCacheText>,
+    numa: Option<NumaText>,
     isa: String,
     second_stage: bool,
 }
@@ -71,6 +75,16 @@ struct DataCacheText {
     ways: usize,
     miss_cycles: u64,
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumaText {
+    nodes: usize,
+    remote_cycles: u64,
+}
+
+/// More nodes than any machine has.
+const MOST_NODES: usize = 64;
 
 /// More entries than any TLB has; keeps a slip of the pen from filling memory.
 const MOST_TLB_ENTRIES: usize = 1 << 16;
@@ -100,11 +114,13 @@ impl HardwareProfile {
             device_access_cycles: text.device_access_cycles,
             misaligned_cycles: text.misaligned_cycles,
             data_cache: text.data_cache.as_ref().map(data_cache).transpose()?,
+            remote_cycles: text.numa.as_ref().map_or(0, |numa| numa.remote_cycles),
             ipi_cycles: text.ipi_cycles,
         };
+        let numa = text.numa.as_ref().map(numa).transpose()?;
         let second_stage =
             if text.second_stage { SecondStage::Full } else { SecondStage::BareOnly };
-        Ok(Self { isa, second_stage, timing })
+        Ok(Self { isa, second_stage, timing, numa })
     }
 }
 
@@ -158,6 +174,13 @@ fn data_cache(text: &DataCacheText) -> Result<DataCacheShape, ProfileError> {
         return Err(value("data_cache.bytes", "the sets must be a power of two"));
     }
     Ok(DataCacheShape { bytes, line_bytes, ways, miss_cycles })
+}
+
+fn numa(text: &NumaText) -> Result<Numa, ProfileError> {
+    if !(1..=MOST_NODES).contains(&text.nodes) {
+        return Err(value("numa.nodes", "it must be 1 to 64"));
+    }
+    Ok(Numa { nodes: text.nodes })
 }
 
 #[cfg(test)]

@@ -103,6 +103,10 @@ impl Site<'_> {
         self.counters.walk_references += after.walk_references - before.walk_references;
         self.counters.itlb_misses += after.itlb_misses - before.itlb_misses;
         self.counters.dtlb_misses += after.dtlb_misses - before.dtlb_misses;
+        self.counters.data_cache_misses += after.data_cache_misses - before.data_cache_misses;
+        self.counters.data_cache_refills += after.data_cache_refills - before.data_cache_refills;
+        self.counters.remote_misses += after.remote_misses - before.remote_misses;
+        self.counters.data_cache_cycles += after.data_cache_cycles - before.data_cache_cycles;
         self.pcpu.executed_cycles = self.now_cycles().min(until_cycles);
         self.book(Activity::Guest);
     }

@@ -3,6 +3,7 @@
 use crate::counters::VmCounters;
 use crate::exit::ExitKind;
 use crate::ledger::Ledger;
+use dcsim_hart::OwnLines;
 use std::collections::VecDeque;
 
 /// A vCPU of a VM. Its registers are its technique's affair.
@@ -14,6 +15,8 @@ pub struct Vcpu {
     pub ledger: Ledger,
     /// What it counted.
     pub counters: VmCounters,
+    /// What it would have in a data cache for itself, while it is on no pCPU.
+    pub own_lines: OwnLines,
     /// What its model has not been told yet.
     pub events: VecDeque<ExitKind>,
 }

@@ -372,6 +372,10 @@ fn counted<'py>(
         ("walk_references", counters.walk_references),
         ("itlb_misses", counters.itlb_misses),
         ("dtlb_misses", counters.dtlb_misses),
+        ("data_cache_misses", counters.data_cache_misses),
+        ("data_cache_refills", counters.data_cache_refills),
+        ("remote_misses", counters.remote_misses),
+        ("data_cache_cycles", counters.data_cache_cycles),
         ("lateness_ns", counters.lateness_ns),
     ];
     let all = PyDict::new(py);

@@ -49,7 +49,12 @@ impl Cell {
 
     /// Hardware on which everything costs something.
     pub fn hardware(self) -> HardwareProfile {
-        HardwareProfile { isa: self.isa, second_stage: SecondStage::Full, timing: telling_costs() }
+        HardwareProfile {
+            isa: self.isa,
+            second_stage: SecondStage::Full,
+            timing: telling_costs(),
+            numa: None,
+        }
     }
 
     /// The reasons for which a guest leaves here, all of which a kernel that tries everything meets.

@@ -73,6 +73,7 @@ pub fn configuration(cell: Cell, memory_bytes: u64) -> VmConfig {
         console: false,
         large_pages: false,
         translate_user: false,
+        memory_node: None,
         entropy_seed: 1,
     }
 }

@@ -36,7 +36,7 @@ impl Costs {
         let cache = timing.data_cache.map_or(0, |shape| {
             // Eight bytes anywhere touch at most this many lines.
             let lines = 8 / shape.line_bytes.max(1) as u64 + PAGES_OF_ACCESS;
-            lines.saturating_mul(shape.miss_cycles)
+            lines.saturating_mul(shape.miss_cycles.saturating_add(timing.remote_cycles))
         });
         let others = timing.device_access_cycles.saturating_add(timing.misaligned_cycles);
         let access_cycles = walks.saturating_add(cache).saturating_add(others);

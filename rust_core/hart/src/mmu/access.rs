@@ -321,13 +321,21 @@ impl Hart {
     }
 
     fn charge_data_cache(&mut self, physical: u64, length: u64) {
-        if let Some(cache) = &mut self.data_cache {
-            let misses = cache.access(physical, length);
-            let cycles = misses * cache.miss_cycles();
-            self.clock.cycles += cycles;
-            self.counters.data_cache_misses += misses;
-            self.counters.data_cache_cycles += cycles;
+        let Some(cache) = &mut self.data_cache else { return };
+        let missing = cache.access(physical, length);
+        if missing.lines == 0 {
+            return;
         }
+        let mut each = cache.miss_cycles();
+        if self.local_memory.as_ref().is_some_and(|local| !local.contains(&physical)) {
+            each += self.timing.remote_cycles;
+            self.counters.remote_misses += missing.lines;
+        }
+        let cycles = missing.lines * each;
+        self.clock.cycles += cycles;
+        self.counters.data_cache_misses += missing.lines;
+        self.counters.data_cache_refills += missing.refills;
+        self.counters.data_cache_cycles += cycles;
     }
 }
 

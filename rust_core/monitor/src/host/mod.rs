@@ -111,10 +111,20 @@ impl Host {
             ))
         };
         let frames = Frames::try_new(BASE, frame_count).map_err(too_much)?;
-        let allocator = FrameAllocator::try_new(BASE, frame_count).map_err(too_much)?;
+        let mut allocator = FrameAllocator::try_new(BASE, frame_count).map_err(too_much)?;
+        if let Some(numa) = profile.numa {
+            allocator.divide(numa);
+        }
         let hart = |id| {
-            Hart::new(id, profile.isa, profile.timing.clone())
-                .with_second_stage(profile.second_stage)
+            let hart = Hart::new(id, profile.isa, profile.timing.clone())
+                .with_second_stage(profile.second_stage);
+            match profile.numa {
+                Some(numa) => {
+                    let node = numa.node_of_pcpu(id, pcpus);
+                    hart.with_local_memory(numa.addresses(node, BASE.0, frame_count))
+                }
+                None => hart,
+            }
         };
         let pcpus = (0..pcpus).map(|id| Pcpu::new(hart(id))).collect();
         Ok(Self {
@@ -310,6 +320,7 @@ impl Host {
         if let Some(guard) = self.allocator.guard() {
             guard.admit(id, config.paging);
         }
+        self.allocator.settle(id, config.memory_node);
         let injection = self.allocator.suspend_failures();
         let made = self.make_technique(store, id, &config, fill);
         self.allocator.resume_failures(injection);

@@ -30,6 +30,8 @@ impl Host {
         processor.loaded = Some(vcpu);
         let clock = &mut processor.hart.clock;
         clock.cycles = clock.cycles.max(clock.cycles_at_ns(at_ns));
+        let own_lines = std::mem::take(&mut self.vcpu_mut(vcpu)?.own_lines);
+        self.pcpus[pcpu].hart.enter_data_cache(own_lines);
         self.vcpu_mut(vcpu)?.pcpu = Some(pcpu);
         let _acting = self.act_for(vcpu.vm);
         let (mut site, technique) = self.site(store, pcpu, vcpu)?;
@@ -49,7 +51,10 @@ impl Host {
         site.ledger.end();
         site.ledger.verify()?;
         site.pcpu.loaded = None;
-        self.vcpu_mut(vcpu)?.pcpu = None;
+        let own_lines = site.pcpu.hart.leave_data_cache();
+        let machine = self.vcpu_mut(vcpu)?;
+        machine.own_lines = own_lines;
+        machine.pcpu = None;
         Ok(vcpu)
     }
 

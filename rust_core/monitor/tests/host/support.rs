@@ -24,6 +24,7 @@ pub fn profile() -> HardwareProfile {
         isa: IsaProfile::Rv64gc,
         second_stage: SecondStage::Full,
         timing: telling_costs(),
+        numa: None,
     }
 }
 
@@ -78,6 +79,7 @@ pub fn config(cell: impl Into<Cell>, memory_bytes: u64, bootargs: &str) -> VmCon
         console: false,
         large_pages: false,
         translate_user: false,
+        memory_node: None,
         entropy_seed: 1,
     }
 }

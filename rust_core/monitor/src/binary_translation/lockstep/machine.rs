@@ -73,7 +73,7 @@ fn profile(isa: IsaProfile) -> HardwareProfile {
     timing.return_cycles = 15;
     timing.walk_reference_cycles = 8;
     timing.device_access_cycles = 40;
-    HardwareProfile { isa, second_stage: SecondStage::BareOnly, timing }
+    HardwareProfile { isa, second_stage: SecondStage::BareOnly, timing, numa: None }
 }
 
 /// A machine.
@@ -110,6 +110,7 @@ impl Machine {
             console: false,
             large_pages: false,
             translate_user: guest.translates_users && !is_bare,
+            memory_node: None,
             entropy_seed: 1,
         };
         let disk = guest.disk.clone();
