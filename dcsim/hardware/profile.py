@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict, get_args
 
 from pydantic import Field, model_validator
 
 from dcsim.errors import UnknownNameError
-from dcsim.hardware.figure import Closed, Cycles, Figure, LedgerEntry, Text
+from dcsim.hardware.figure import Closed, Cycles, Figure, Kind, LedgerEntry, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,16 @@ IsaName = Literal["rv64gch", "rv64gc", "rv64gc-legacy-silent", "rv64gc-legacy"]
 """From the richest to the poorest: a processor may always do without what it has."""
 
 Count = Annotated[int, Field(ge=1, le=1 << 40)]
+Hertz = Annotated[int, Field(ge=1_000_000, le=100_000_000_000)]
+Nodes = Annotated[int, Field(ge=1, le=64)]
+
+
+class _Asked(TypedDict):
+    kind: Kind
+    note: str
+
+
+_ASKED: _Asked = {"kind": "assumption", "note": "asked for by the scenario"}
 
 
 class ClassCycles(Closed):
@@ -75,10 +85,17 @@ class DataCacheShape(Closed):
     miss_cycles: Cycles
 
 
+class NumaShape(Closed):
+    """Nodes: a data-cache miss that goes to another node's memory costs extra cycles."""
+
+    nodes: Figure[Nodes]
+    remote_cycles: Cycles
+
+
 class MachineTiming(Closed):
     """Everything that the machine world knows about time."""
 
-    hz: Figure[Annotated[int, Field(ge=1_000_000, le=100_000_000_000)]]
+    hz: Figure[Hertz]
     timebase_hz: Figure[Annotated[int, Field(ge=1_000, le=1_000_000_000)]]
     class_cycles: ClassCycles
     trap_cycles: Cycles
@@ -96,6 +113,7 @@ class MachineTiming(Closed):
     misaligned_cycles: Cycles
     ipi_cycles: Cycles
     data_cache: DataCacheShape | None
+    numa: NumaShape | None = None
     isa: Figure[IsaName]
     second_stage: Figure[bool]
     """Whether `hgatp` takes other modes than Bare."""
@@ -131,9 +149,7 @@ class HardwareProfile(Closed):
             return self
         if isa not in self.permitted_isas:
             raise UnknownNameError(f"instruction set of {self.name}", isa, self.permitted_isas)
-        figure = Figure[IsaName](value=isa, kind="assumption", note="asked for by the scenario")
-        machine = self.machine.model_copy(update={"isa": figure})
-        return self.model_copy(update={"machine": machine})
+        return self._with(isa=Figure[IsaName](value=isa, **_ASKED))
 
     def with_exit_cycles(self, cycles: int | None) -> HardwareProfile:
         """Return the same processor with another round trip of exit and entry; the same for None.
@@ -148,12 +164,41 @@ class HardwareProfile(Closed):
         machine = self.machine
         out, back = machine.world_switch_cycles.value, machine.world_return_cycles.value
         out = min(max((2 * cycles * out + out + back) // (2 * (out + back)), 1), cycles - 1)
-        note = "asked for by the scenario"
-        changes = {
-            "world_switch_cycles": Cycles(value=out, kind="assumption", note=note),
-            "world_return_cycles": Cycles(value=cycles - out, kind="assumption", note=note),
-        }
-        return self.model_copy(update={"machine": machine.model_copy(update=changes)})
+        back = cycles - out
+        return self._with(
+            world_switch_cycles=Cycles(value=out, **_ASKED),
+            world_return_cycles=Cycles(value=back, **_ASKED),
+        )
+
+    def with_hz(self, hz: int | None) -> HardwareProfile:
+        """Return the same processor at another clock; the same for None.
+
+        What takes cycles takes as many, so everything in it is slower or faster by the same factor.
+        """
+        if hz is None:
+            return self
+        return self._with(hz=Figure[Hertz](value=hz, **_ASKED))
+
+    def with_data_cache(
+        self, *, size_bytes: int, line_bytes: int, ways: int, miss_cycles: int
+    ) -> HardwareProfile:
+        """Return the same processor with a model of a data cache of this shape."""
+        shape = DataCacheShape(
+            bytes=Figure[Count](value=size_bytes, **_ASKED),
+            line_bytes=Figure[Count](value=line_bytes, **_ASKED),
+            ways=Figure[Count](value=ways, **_ASKED),
+            miss_cycles=Cycles(value=miss_cycles, **_ASKED),
+        )
+        return self._with(data_cache=shape)
+
+    def with_nodes(self, nodes: int, remote_cycles: int) -> HardwareProfile:
+        """Return a machine of such processors in nodes."""
+        count = Figure[Nodes](value=nodes, **_ASKED)
+        cycles = Cycles(value=remote_cycles, **_ASKED)
+        return self._with(numa=NumaShape(nodes=count, remote_cycles=cycles))
+
+    def _with(self, **changes: object) -> HardwareProfile:
+        return self.model_copy(update={"machine": self.machine.model_copy(update=changes)})
 
     def ipi_ns(self) -> int:
         """Return how long an inter-processor interrupt takes, in nanoseconds, rounded up."""

@@ -72,6 +72,9 @@ class Processor:
         The number of the VM whose vCPU is loaded; None when idle.
     exiting
         Whether an exit of it is not handled yet: it executes nothing until it is.
+    reached_ns
+        No guest instruction has started on it at or after this time: the limit of the last run, or
+        the exit with which it ended.
     """
 
     def __init__(self, index: int) -> None:
@@ -79,6 +82,7 @@ class Processor:
         self.vm: int | None = None
         self.loaded_ns = 0
         self.exiting = False
+        self.reached_ns = 0
 
 
 class Conductor:
@@ -122,7 +126,6 @@ class Conductor:
         self._channels: list[Channel] = []
         self._idle: Event | None = None
         self._next_ns = 0
-        self._reached_ns = 0
 
     def attach(self, supervisor: Supervisor) -> None:
         """Start, under a supervisor."""
@@ -203,9 +206,9 @@ class Conductor:
         """Return by how much something that arrives now is late for a processor's vCPU.
 
         Guest instructions start before the limit of a run only; a processor that stands beyond it
-        is ending one, or is in host software.
+        is ending one, or is in host software, as it is behind an exit.
         """
-        executed_ns = min(self._machine.local_time_ns(processor.index), self._reached_ns)
+        executed_ns = min(self._machine.local_time_ns(processor.index), processor.reached_ns)
         return max(0, executed_ns - self._environment.now)
 
     # The process.
@@ -234,7 +237,9 @@ class Conductor:
 
     def _advance(self) -> int:
         """Run the machine as far as nothing can reach it; return how far that is."""
-        limit_ns = self._reached_ns = self._limit_ns()
+        limit_ns = self._limit_ns()
+        for each in self.processors:
+            each.reached_ns = limit_ns
         while True:
             self.runs += 1
             exit_ = self._machine.run(limit_ns)
@@ -243,6 +248,7 @@ class Conductor:
             at_ns = max(exit_.time_ns, self._environment.now)
             processor = self.processors[exit_.pcpu]
             processor.exiting = True
+            processor.reached_ns = at_ns
             handle = partial(self._handle, processor, exit_)
             self._environment.at(at_ns, handle, reach=self._scope, rank=self._rank)
             limit_ns = min(limit_ns, at_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dcsim.errors import PlacementError
 from dcsim.host.conductor import Conductor
@@ -62,6 +62,10 @@ class HostConfig:
     partitions: tuple[Partition, ...] = ()
     """Of its disk; all of it holds files when there are none."""
     power_window_ns: int = POWER_WINDOW_NS
+    nodes: int = 1
+    """Parts of processors and memory that are near each other."""
+    memory_policy: Literal["home", "interleave"] = "home"
+    """From which of them a VM's memory comes: its home's first, or all in turn."""
 
 
 class Host:

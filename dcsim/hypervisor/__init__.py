@@ -10,8 +10,15 @@ from dcsim.hypervisor.credit import CreditScheduler
 from dcsim.hypervisor.fair import FairScheduler
 from dcsim.hypervisor.hypervisor import Hypervisor
 from dcsim.hypervisor.paths import TYPE1, TYPE2, HostPaths
+from dcsim.hypervisor.real_time import RealTimeScheduler, demand
 from dcsim.hypervisor.recursion import demonstrate_recursion
-from dcsim.hypervisor.scheduler import Choice, Schedulable, Scheduler
+from dcsim.hypervisor.scheduler import Choice, Reservation, Schedulable, Scheduler
+from dcsim.hypervisor.schedulers import (
+    default_scheduler,
+    make_scheduler,
+    scheduler_kind,
+    scheduler_names,
+)
 from dcsim.hypervisor.technique import (
     PAGINGS,
     TECHNIQUES,
@@ -48,6 +55,8 @@ __all__ = [
     "Hypervisor",
     "Misfit",
     "PagingName",
+    "RealTimeScheduler",
+    "Reservation",
     "Schedulable",
     "Scheduler",
     "Storage",
@@ -60,9 +69,14 @@ __all__ = [
     "VmConfig",
     "constants",
     "default_paging",
+    "default_scheduler",
+    "demand",
     "demonstrate_recursion",
+    "make_scheduler",
     "misfit",
     "paging_misfit",
+    "scheduler_kind",
+    "scheduler_names",
     "told_mode",
     "translation_misfit",
     "vcpus_misfit",

@@ -5,47 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.hardware import LedgerEntry
-from dcsim.hypervisor import cached_io, credit, fair, hypervisor, snapshots, type2, virtual_nic
+from dcsim.hypervisor import cached_io, hypervisor, snapshots, type2, virtual_nic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["constants"]
 
-_XEN = "Xen's credit scheduler, credit.c"
-_LINUX = "Linux's completely fair scheduler, fair.c"
-
 
 def constants(kind: str) -> Iterator[LedgerEntry]:
     """Yield the constants of one type of hypervisor: ``type1`` or ``type2``."""
     yield from _of_both(kind)
     if kind == "type1":
-        yield LedgerEntry("credit.slice", credit.SLICE_NS, "ns", "published", _XEN)
-        yield LedgerEntry("credit.tick", credit.TICK_NS, "ns", "published", _XEN)
-        yield LedgerEntry(
-            "credit.ticks_per_accounting", credit.TICKS_PER_ACCOUNTING, "", "published", _XEN
-        )
-        yield LedgerEntry("credit.rate_limit", credit.RATE_LIMIT_NS, "ns", "published", _XEN)
         return
-    yield LedgerEntry("fair.latency", fair.LATENCY_NS, "ns", "published", _LINUX)
-    yield LedgerEntry(
-        "fair.minimum_granularity", fair.MINIMUM_GRANULARITY_NS, "ns", "published", _LINUX
-    )
-    yield LedgerEntry(
-        "fair.wakeup_granularity", fair.WAKEUP_GRANULARITY_NS, "ns", "published", _LINUX
-    )
-    yield LedgerEntry("fair.bandwidth_period", fair.BANDWIDTH_PERIOD_NS, "ns", "published", _LINUX)
-    yield LedgerEntry("fair.nice_0_weight", fair.NICE_0_WEIGHT, "", "published", _LINUX)
-    yield LedgerEntry(
-        "fair.balance_per_processor", fair.BALANCE_NS_PER_PROCESSOR, "ns", "published", _LINUX
-    )
-    yield LedgerEntry(
-        "fair.weight_of_nice_0",
-        fair.WEIGHT_OF_DEFAULT,
-        "",
-        "assumption",
-        "the VM weight that stands for nice 0: the default",
-    )
     yield LedgerEntry(
         "host.system_share",
         type2.SYSTEM_SHARE,

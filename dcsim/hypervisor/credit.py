@@ -7,9 +7,10 @@ so that I/O is answered quickly by VMs that use little CPU. A *cap* limits what 
 when processors are idle: beyond it, it is parked until it has credit again. Each processor has a
 queue; one that would run an over vCPU, or nothing, takes a better one from another queue.
 
-Parameters and rules are those of Xen's credit scheduler (its ``credit.c``): slice 30 ms, tick
-10 ms, accounting every third tick, 10 credits per millisecond, rate limit 1 ms. Credit is held in
-nanoseconds of processor time (one of Xen's credits is 100 us), so that nothing is rounded.
+Parameters and rules are those of Xen's credit scheduler (its ``credit.c``): slice 30 ms, a tick
+every third of it, accounting every third tick, 10 credits per millisecond, rate limit 1 ms. Credit
+is held in nanoseconds of processor time (one of Xen's credits is 100 us), so that nothing is
+rounded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from dcsim.hypervisor.scheduler import Choice
+from dcsim.hypervisor.scheduler import Choice, may_run, places
+from dcsim.hypervisor.shared_queue import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["CreditScheduler"]
 
 SLICE_NS = 30_000_000
-TICK_NS = 10_000_000
+TICKS_PER_SLICE = 3
 TICKS_PER_ACCOUNTING = 3
 RATE_LIMIT_NS = 1_000_000
 
@@ -54,12 +56,35 @@ class CreditScheduler:
     ----------
     processors
         How many there are.
+    slice_ns
+        How long one runs before the next of the same priority does.
+    tick_ns
+        How often boosts end; credit is handed out every third time.
+        A third of the slice by default.
+    rate_limit_ns
+        For how long nobody takes the place of one that has just begun.
+    boost
+        Whether one that wakes with credit left goes first.
     """
 
-    def __init__(self, processors: int) -> None:
+    def __init__(
+        self,
+        processors: int,
+        *,
+        slice_ns: int = SLICE_NS,
+        tick_ns: int | None = None,
+        rate_limit_ns: int = RATE_LIMIT_NS,
+        boost: bool = True,
+    ) -> None:
+        self.slice_ns = slice_ns
+        self.tick_ns = tick_ns or max(1, slice_ns // TICKS_PER_SLICE)
+        self.period_ns = TICKS_PER_ACCOUNTING * self.tick_ns
+        self.rate_limit_ns = rate_limit_ns
+        self.boost = boost
         self._queues: list[list[Schedulable]] = [[] for _ in range(processors)]
         self._current: list[Schedulable | None] = [None] * processors
         self._accounts: dict[Schedulable, _Account] = {}
+        self._yielded: dict[int, tuple[Schedulable, tuple[Schedulable, ...]]] = {}
 
     # Who there is.
 
@@ -82,11 +107,17 @@ class CreditScheduler:
         """Queue a vCPU, boosted when it has credit; return who should choose again."""
         del now_ns
         account = self._accounts[vcpu]
-        if account.priority == UNDER and not account.parked:
+        if self.boost and account.priority == UNDER and not account.parked:
             account.priority = BOOST
-        processor = vcpu.processor % len(self._queues)
+        processor = self._place(vcpu)
         self._enqueue(vcpu, processor)
         return self._tickle(processor, account.priority)
+
+    def _place(self, vcpu: Schedulable) -> int:
+        """Return where one is queued: on an idle processor, the nearest, or where it ran."""
+        allowed = places(vcpu, len(self._queues))
+        idle = (each for each in allowed if self._current[each] is None and not self._queues[each])
+        return next(idle, allowed[0])
 
     def leave(self, vcpu: Schedulable) -> None:
         """Note that a vCPU, current or queued, does not want to run any more."""
@@ -99,21 +130,50 @@ class CreditScheduler:
 
     def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
         """Choose the best of this processor's queue, or a better one of another queue."""
+        yielded = self._yielded.pop(processor, None)
         if current is not None:
-            account = self._accounts[current]
-            limit_ns = account.started_ns + RATE_LIMIT_NS
-            if now_ns < limit_ns and not account.parked:
-                # Switching more often than this costs more than it gives.
-                waits = bool(self._queues[processor])
-                return Choice(current, limit_ns if waits else account.started_ns + SLICE_NS)
+            if yielded is None or yielded[0] is not current:
+                yielded = None
+                account = self._accounts[current]
+                limit_ns = account.started_ns + self.rate_limit_ns
+                if now_ns < limit_ns and not account.parked:
+                    # Switching more often than this costs more than it gives.
+                    waits = bool(self._queues[processor])
+                    return Choice(
+                        current, limit_ns if waits else account.started_ns + self.slice_ns
+                    )
             self._current[processor] = None
             self._enqueue(current, processor)
-        chosen = self._take(processor)
+        chosen = self._directed(processor, yielded) or self._take(processor)
         self._current[processor] = chosen
         if chosen is None:
             return Choice(None, None)
         self._accounts[chosen].started_ns = now_ns
-        return Choice(chosen, now_ns + SLICE_NS)
+        return Choice(chosen, now_ns + self.slice_ns)
+
+    def yield_(self, vcpu: Schedulable, to: Iterable[Schedulable] = ()) -> Iterable[int]:
+        """Let others go first, once, whatever their priority."""
+        processor = self._current.index(vcpu)
+        self._yielded[processor] = (vcpu, tuple(to))
+        return (processor,)
+
+    def _directed(
+        self, processor: int, yielded: tuple[Schedulable, tuple[Schedulable, ...]] | None
+    ) -> Schedulable | None:
+        """Take whom one that yields names, or the best of the others."""
+        if yielded is None:
+            return None
+        by, to = yielded
+        others = [each for each in self._queues[processor] if each is not by]
+        free = (each for each in (*to, *others) if self._is_free(each, processor))
+        chosen = next(free, None) or self._better_elsewhere(processor, None)
+        if chosen is not None:
+            self._dequeue(chosen)
+        return chosen
+
+    def _is_free(self, vcpu: Schedulable, processor: int) -> bool:
+        queued = any(vcpu in queue for queue in self._queues)
+        return queued and may_run(vcpu, processor) and not self._accounts[vcpu].parked
 
     # Periodic work.
 
@@ -121,7 +181,7 @@ class CreditScheduler:
         """Return the next multiple of the tick while anyone runs, waits or holds credit."""
         busy = any(current is not None for current in self._current) or any(self._queues)
         if busy or any(account.active for account in self._accounts.values()):
-            return (now_ns // TICK_NS + 1) * TICK_NS
+            return (now_ns // self.tick_ns + 1) * self.tick_ns
         return None
 
     def tick(self, now_ns: int) -> Iterable[int]:
@@ -132,7 +192,7 @@ class CreditScheduler:
                 account.active = True
                 if account.priority == BOOST:
                     account.priority = UNDER
-        if now_ns % (TICKS_PER_ACCOUNTING * TICK_NS) == 0:
+        if now_ns % self.period_ns == 0:
             self._account()
         return self._preemptible()
 
@@ -140,7 +200,7 @@ class CreditScheduler:
         """Hand out the credit of one accounting period."""
         active = [vcpu for vcpu, account in self._accounts.items() if account.active]
         weights = sum(vcpu.weight for vcpu in active)
-        left_ns = len(self._queues) * SLICE_NS
+        left_ns = len(self._queues) * self.period_ns
         # Who can use less than its share comes first and leaves the rest to the others.
         for vcpu in sorted(active, key=self._need):
             share_ns = left_ns * vcpu.weight // weights
@@ -151,7 +211,7 @@ class CreditScheduler:
 
     def _most_ns(self, vcpu: Schedulable) -> int:
         """Return what a vCPU could use of one period: all of a processor, or its cap."""
-        return SLICE_NS * vcpu.cap_percent // 100 if vcpu.cap_percent else SLICE_NS
+        return self.period_ns * vcpu.cap_percent // 100 if vcpu.cap_percent else self.period_ns
 
     def _need(self, vcpu: Schedulable) -> tuple[Fraction, int]:
         """Return what a vCPU can use for each unit of weight; the index breaks ties."""
@@ -164,13 +224,13 @@ class CreditScheduler:
             self._set_priority(vcpu, OVER)
             if vcpu.cap_percent and account.credit_ns < -self._most_ns(vcpu):
                 account.parked = True
-            account.credit_ns = max(account.credit_ns, -SLICE_NS)
+            account.credit_ns = max(account.credit_ns, -self.period_ns)
             return
         self._set_priority(vcpu, UNDER)
         account.parked = False
-        if account.credit_ns > SLICE_NS:
+        if account.credit_ns > self.period_ns:
             # It does not use what it gets: it stops earning, and keeps some for when it wakes.
-            account.credit_ns = SLICE_NS // 2
+            account.credit_ns = self.period_ns // 2
             account.active = False
 
     def _set_priority(self, vcpu: Schedulable, priority: int) -> None:
@@ -200,10 +260,16 @@ class CreditScheduler:
     def _forget_current(self, vcpu: Schedulable) -> None:
         self._current = [None if current is vcpu else current for current in self._current]
 
-    def _best(self, processor: int) -> Schedulable | None:
-        """Return the first of a queue that is not parked."""
+    def _best(self, processor: int, runs_on: int | None = None) -> Schedulable | None:
+        """Return the first of a queue that is not parked and may run there, or elsewhere."""
+        place = processor if runs_on is None else runs_on
         return next(
-            (each for each in self._queues[processor] if not self._accounts[each].parked), None
+            (
+                each
+                for each in self._queues[processor]
+                if not self._accounts[each].parked and may_run(each, place)
+            ),
+            None,
         )
 
     def _take(self, processor: int) -> Schedulable | None:
@@ -216,14 +282,19 @@ class CreditScheduler:
         return best
 
     def _better_elsewhere(self, processor: int, best: Schedulable | None) -> Schedulable | None:
+        """Return the best that other queues have for a processor, if it is better than its own.
+
+        Of several with one priority, one that ran here last or is at home here goes first.
+        """
         count = len(self._queues)
-        for step in range(1, count):
-            other = self._best((processor + step) % count)
-            if other is None:
-                continue
-            if best is None or self._accounts[other].priority > self._accounts[best].priority:
-                best = other
-        return best
+        others = [self._best((processor + step) % count, processor) for step in range(1, count)]
+        found = [each for each in others if each is not None]
+        highest = max((self._accounts[each].priority for each in found), default=None)
+        if highest is None or (best is not None and self._accounts[best].priority >= highest):
+            return best
+        return nearest(
+            [each for each in found if self._accounts[each].priority == highest], processor
+        )
 
     def _tickle(self, processor: int, priority: int) -> Iterable[int]:
         """Return who should look at a vCPU that was queued.
@@ -244,7 +315,7 @@ class CreditScheduler:
         for processor, current in enumerate(self._current):
             best = self._best(processor)
             if current is None:
-                if any(self._best(index) for index in range(len(self._queues))):
+                if any(self._best(index, processor) for index in range(len(self._queues))):
                     found.append(processor)
             elif self._accounts[current].parked or (
                 best is not None

@@ -80,6 +80,10 @@ class Dispatcher(ABC):
         for slot in self._slots:
             if slot.look and not slot.processor.exiting:
                 self._choose(slot)
+        # One that was displaced may go to a processor that was looked at before, and is idle.
+        for slot in self._slots:
+            if slot.look and slot.vcpu is None and not slot.processor.exiting:
+                self._choose(slot)
         if self._tick is None:
             self._arm_tick()
 
@@ -99,14 +103,20 @@ class Dispatcher(ABC):
             self._lay_down(slot, "paused")
         now_ns = self._conductor.local_ns(slot.processor)
         self._account(slot, now_ns)
+        self._account_all(self.environment.now)
         current = slot.vcpu
         choice = self._scheduler.choose(slot.processor.index, current, now_ns)
         if choice.vcpu is not current:
             if current is not None:
                 self._lay_down(slot, "runnable")
+                self._have_idle_look()
             if isinstance(choice.vcpu, VirtualCpu):
                 self._take_up(slot, choice.vcpu)
         self._arm(slot, choice.again_ns)
+
+    def _have_idle_look(self) -> None:
+        for slot in self._slots:
+            slot.look = slot.look or slot.vcpu is None
 
     def _take_up(self, slot: Slot, vcpu: VirtualCpu) -> None:
         """Load a vCPU and do what its arrival owes."""

@@ -9,6 +9,7 @@ from dcsim.errors import MachineError
 from dcsim.hypervisor.disk_io import DirectIo, guest_request
 from dcsim.hypervisor.disk_shelf import DiskShelf
 from dcsim.hypervisor.dispatcher import Dispatcher, Slot
+from dcsim.hypervisor.nodes import Nodes
 from dcsim.hypervisor.snapshots import Snapshots
 from dcsim.hypervisor.virtual_disk import FileDisk
 
@@ -72,6 +73,7 @@ class Hypervisor(Dispatcher):
         self.shelf = DiskShelf(host)
         self.snapshots = Snapshots(self, host.disk, host.scope)
         self._direct = DirectIo(self)
+        self._nodes = Nodes(host.config.nodes, host.config.pcpus, host.config.memory_policy)
         self.peak_frames = 0
         self.on_ended: Callable[[VirtualMachine], None] | None = None
         self._handlers: dict[str, Callable[[Slot, VirtualMachine, Exit], None]] = {
@@ -118,7 +120,8 @@ class Hypervisor(Dispatcher):
         """Make a VM that was expected, and let it run."""
         config = vm.config
         vm.virtual_disk = self.shelf.open(vm)
-        number = self._machine.create_vm(config.machine_json(), config.kernel, vm.disk)
+        settings = config.machine_json(self._settle_down(vm))
+        number = self._machine.create_vm(settings, config.kernel, vm.disk)
         self._take_in(vm, number)
         vm.state = "running"
         vm.started_ns = self.environment.now
@@ -166,7 +169,15 @@ class Hypervisor(Dispatcher):
     def restore(self, vm: VirtualMachine, state: Any) -> None:  # noqa: ANN401
         """Take in a VM that was expected, stopped as it is."""
         vm.virtual_disk = self.shelf.open(vm)
-        self._take_in(vm, self._machine.restore_vm(vm.config.machine_json(), state, vm.disk))
+        settings = vm.config.machine_json(self._settle_down(vm))
+        self._take_in(vm, self._machine.restore_vm(settings, state, vm.disk))
+
+    def _settle_down(self, vm: VirtualMachine) -> int | None:
+        """Give a VM a home here; return the node of its memory."""
+        home = self._nodes.settle(vm)
+        for vcpu in vm.vcpus:
+            vcpu.home = home.processors
+        return home.node
 
     def snapshot(self, vm: VirtualMachine) -> Any:  # noqa: ANN401
         """Return the state of a stopped VM, which stays."""
@@ -227,6 +238,7 @@ class Hypervisor(Dispatcher):
         self.host.vms.add(-1, self.environment.now)
         for vcpu in vm.vcpus:
             self._scheduler.remove(vcpu)
+        self._nodes.leave(vm)
         self.host.release(vm.name)
 
     # Exits.

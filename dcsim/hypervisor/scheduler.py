@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Choice", "Schedulable", "Scheduler"]
+__all__ = ["Choice", "Reservation", "Schedulable", "Scheduler", "may_run", "places"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Processor time that a real-time scheduler guarantees."""
+
+    budget_ns: int
+    """So much in every period."""
+    period_ns: int
+    """From the first use on, time is divided into periods of this length."""
 
 
 class Schedulable(Protocol):
@@ -26,6 +37,10 @@ class Schedulable(Protocol):
     """Where it runs, or ran last."""
     affinity: frozenset[int] | None
     """The only processors on which it may run; None for any."""
+    home: frozenset[int] | None
+    """The processors that are near its memory; None when all are."""
+    reservation: Reservation | None
+    """What a real-time scheduler guarantees it; None for a part of what is left over."""
 
 
 class Choice(NamedTuple):
@@ -41,6 +56,7 @@ class Scheduler(Protocol):
 
     A scheduler holds the vCPUs that want to run. The one that runs on a processor is *current*
     there and in no queue. It is told of everything that happens and asked to choose; it never acts.
+    None puts a vCPU where its affinity does not let it.
     """
 
     def add(self, vcpu: Schedulable) -> None:
@@ -71,8 +87,45 @@ class Scheduler(Protocol):
     def leave(self, vcpu: Schedulable) -> None:
         """Note that a vCPU, current or queued, does not want to run any more."""
 
+    def yield_(self, vcpu: Schedulable, to: Iterable[Schedulable] = ()) -> Iterable[int]:
+        """Let others go first, once: a current vCPU has found that it can do nothing useful.
+
+        Parameters
+        ----------
+        vcpu
+            Who yields; it stays runnable.
+        to
+            Those that it waits for, best first: the first of them that is queued and may run there
+            is chosen.
+
+        Returns
+        -------
+        Iterable[int]
+            The processors that should choose again.
+        """
+
     def next_tick_ns(self, now_ns: int) -> int | None:
         """Return when :meth:`tick` wants to be called; None while it has nothing to do."""
 
     def tick(self, now_ns: int) -> Iterable[int]:
         """Do periodic work; return the processors that should choose again."""
+
+
+def may_run(vcpu: Schedulable, processor: int) -> bool:
+    """Tell whether a vCPU's affinity lets it run on a processor."""
+    return vcpu.affinity is None or processor in vcpu.affinity
+
+
+def places(vcpu: Schedulable, count: int) -> list[int]:
+    """Return where a vCPU may run, of so many processors, best first.
+
+    Where it ran last its lines may still be in the cache, but a node that is not its memory's is
+    worse than any other processor at home.
+    """
+    home = vcpu.home
+    last = vcpu.processor % count
+
+    def rank(processor: int) -> tuple[bool, bool, int]:
+        return home is not None and processor not in home, processor != last, processor
+
+    return sorted((each for each in range(count) if may_run(vcpu, each)), key=rank)

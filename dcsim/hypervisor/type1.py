@@ -10,20 +10,23 @@ from dcsim.hypervisor.paths import TYPE1
 
 if TYPE_CHECKING:
     from dcsim.host import Host
+    from dcsim.hypervisor.scheduler import Scheduler
 
 __all__ = ["Type1"]
 
 
 class Type1(Hypervisor):
-    """Credit scheduler, own drivers.
+    """Its own scheduler, own drivers.
 
     Parameters
     ----------
     host
         What it runs on.
+    scheduler
+        What chooses; the credit scheduler when left out.
     """
 
     kind = "type1"
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host, CreditScheduler(host.config.pcpus), TYPE1)
+    def __init__(self, host: Host, scheduler: Scheduler | None = None) -> None:
+        super().__init__(host, scheduler or CreditScheduler(host.config.pcpus), TYPE1)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dcsim.hypervisor.disk_io import GuestRequest
     from dcsim.hypervisor.dispatcher import Slot
     from dcsim.hypervisor.paths import Steps
+    from dcsim.hypervisor.scheduler import Scheduler
     from dcsim.hypervisor.virtual_disk import CacheMode
     from dcsim.hypervisor.virtual_machine import VirtualMachine
 
@@ -42,13 +43,15 @@ class Type2(Hypervisor):
     ----------
     host
         What it runs on.
+    scheduler
+        What chooses; the fair scheduler when left out.
     """
 
     kind = "type2"
     cache_mode: ClassVar[CacheMode] = "writeback"
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host, FairScheduler(host.config.pcpus), TYPE2)
+    def __init__(self, host: Host, scheduler: Scheduler | None = None) -> None:
+        super().__init__(host, scheduler or FairScheduler(host.config.pcpus), TYPE2)
         system_bytes = self.system_bytes(host.config.memory_bytes)
         host.reserve("operating-system", system_bytes)
         self.cache = PageCache(system_bytes // CACHE_SHARE)

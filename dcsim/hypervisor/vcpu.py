@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from dcsim.host import PathStep
+    from dcsim.hypervisor.scheduler import Reservation
     from dcsim.hypervisor.virtual_machine import VirtualMachine
     from dcsim.sim import Timer
 
@@ -42,6 +43,10 @@ class VirtualCpu:
         Where it runs, or ran last.
     affinity
         The only processors on which it may run; None for any.
+    home
+        The processors that are near its memory; None when all are.
+    reservation
+        What a real-time scheduler guarantees it.
     spent_ns
         Time in each state that is over.
     waiting
@@ -50,6 +55,10 @@ class VirtualCpu:
         When its guest's own timer ends that.
     owed_paths
         What interrupts cost that came while it was on no processor.
+    wakeups
+        How often it stopped being blocked.
+    wake_wait_ns
+        For how long it then waited for a processor, all times added.
     """
 
     def __init__(
@@ -62,6 +71,8 @@ class VirtualCpu:
         self.cap_percent = cap_percent
         self.processor = 0
         self.affinity: frozenset[int] | None = None
+        self.home: frozenset[int] | None = None
+        self.reservation: Reservation | None = None
         self.state: VcpuState = "paused"
         self.spent_ns: dict[VcpuState, int] = {
             "running": 0,
@@ -72,6 +83,9 @@ class VirtualCpu:
         self.waiting = number > 0
         self.wake_timer: Timer | None = None
         self.owed_paths: list[tuple[str, tuple[PathStep, ...]]] = []
+        self.wakeups = 0
+        self.wake_wait_ns = 0
+        self._woke_ns: int | None = None
         self._since_ns = 0
 
     def cancel_wake(self) -> None:
@@ -88,8 +102,17 @@ class VirtualCpu:
         """
         at_ns = max(at_ns, self._since_ns)
         self.spent_ns[self.state] += at_ns - self._since_ns
+        self._note_wake(state, at_ns)
         self._since_ns = at_ns
         self.state = state
+
+    def _note_wake(self, state: VcpuState, at_ns: int) -> None:
+        if self.state == "blocked" and state == "runnable":
+            self.wakeups += 1
+            self._woke_ns = at_ns
+        elif self._woke_ns is not None and state == "running":
+            self.wake_wait_ns += at_ns - self._woke_ns
+            self._woke_ns = None
 
     def time_ns(self, state: VcpuState, at_ns: int) -> int:
         """Return the time spent in a state up to now."""

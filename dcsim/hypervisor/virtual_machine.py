@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from dcsim.host import DiskContent, Run
     from dcsim.hypervisor.hypervisor import Hypervisor
+    from dcsim.hypervisor.scheduler import Reservation
     from dcsim.hypervisor.technique import PagingName, TechniqueName
     from dcsim.hypervisor.virtual_disk import CacheMode, DiskFormat, VirtualDisk
     from dcsim.sim import Environment
@@ -74,6 +75,10 @@ class VmConfig:
     """Whether user code is translated as the kernel's is."""
     weight: int = 256
     cap_percent: int = 0
+    pin: tuple[int, ...] = ()
+    """The only processors of its host on which it may run; empty for any."""
+    reservation: Reservation | None = None
+    """Processor time that a real-time scheduler guarantees it."""
     disk_bytes: int = 0
     """Capacity of its disk; 0 for none."""
     disk_format: DiskFormat = "raw"
@@ -96,10 +101,17 @@ class VmConfig:
         """How guest addresses are translated in the end."""
         return default_paging(self.technique) if self.paging is None else self.paging
 
-    def machine_json(self) -> str:
-        """Return what the machine world has to know, as it reads it."""
+    def machine_json(self, memory_node: int | None = None) -> str:
+        """Return what the machine world has to know, as it reads it.
+
+        Parameters
+        ----------
+        memory_node
+            The node whose frames it is given first; None for all in turn.
+        """
         return json.dumps(
             {
+                "memory_node": memory_node,
                 "name": self.name,
                 "technique": self.technique,
                 "paging": self.paging_name,
@@ -178,6 +190,9 @@ class VirtualMachine:
             )
             for number in range(config.vcpus)
         ]
+        for vcpu in self.vcpus:
+            vcpu.affinity = frozenset(config.pin) or None
+            vcpu.reservation = config.reservation
         self.disk = disk
         self.storage = storage
         self.virtual_disk: VirtualDisk = PlainDisk(config.name)

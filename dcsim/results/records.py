@@ -117,6 +117,18 @@ class VmRecord:
     """Time runnable while others ran."""
     halted_ns: int
     """Time in wait-for-interrupt."""
+    wakeups: int = 0
+    """How often it stopped waiting for an interrupt while it was off its pCPU."""
+    wake_wait_ns: int = 0
+    """Time from then until it had a pCPU, all times added."""
+    data_cache_misses: int = 0
+    """Lines that the data cache lacked."""
+    data_cache_refills: int = 0
+    """Those of them that it would have held, had the vCPU had it for itself."""
+    data_cache_cycles: int = 0
+    """Cycles of these misses; part of the cycles of ``guest``."""
+    remote_misses: int = 0
+    """Misses that went to another node's memory."""
     lateness_ns: int
     """The latest that anything arrived in its past; 0 unless dcsim is wrong."""
     disk_reads: int = 0

@@ -21,7 +21,15 @@ from dcsim.errors import GuestImageError
 from dcsim.guest import kernel_image
 from dcsim.hardware import load_disk_profile, load_power_curve, load_profile
 from dcsim.host import Host, HostConfig, Partition
-from dcsim.hypervisor import Hypervisor, Type1, Type2, VirtualMachine, VmConfig
+from dcsim.hypervisor import (
+    Hypervisor,
+    Reservation,
+    Type1,
+    Type2,
+    VirtualMachine,
+    VmConfig,
+    make_scheduler,
+)
 from dcsim.policy import ConsolidationSettings, consolidation_policy, placement_policy
 from dcsim.sim import Environment, Streams
 from dcsim.workload import Arrivals, Request, arrival_times
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcsim import scenario as scenarios
+    from dcsim.hardware import HardwareProfile
     from dcsim.host.world import World
     from dcsim.scenario import Scenario
 
@@ -116,7 +125,7 @@ def _hypervisor(
     cut: Cut | None,
 ) -> Hypervisor:
     kind = _HYPERVISORS[host.hypervisor]
-    profile = load_profile(host.hardware).with_isa(host.isa).with_exit_cycles(host.exit_cycles)
+    profile = _profile(host)
     config = HostConfig(
         name=host.name,
         profile=profile,
@@ -132,10 +141,31 @@ def _hypervisor(
         partitions=tuple(
             Partition(each.name, each.size_bytes, each.use) for each in host.disk.partitions
         ),
+        nodes=1 if host.numa is None else host.numa.nodes,
+        memory_policy="home" if host.numa is None else host.numa.memory,
     )
     frames_bytes = host.memory_bytes - kind.system_bytes(host.memory_bytes)
     machine = world.machine(profile, host.pcpus, frames_bytes)
-    return kind(Host(environment, config, machine, cut))
+    given = {} if host.scheduler is None else host.scheduler.given
+    scheduler = make_scheduler(host.scheduler_name, host.pcpus, given)
+    return kind(Host(environment, config, machine, cut), scheduler)
+
+
+def _profile(host: scenarios.Host) -> HardwareProfile:
+    """Return a host's processors as the scenario has them."""
+    profile = load_profile(host.hardware).with_isa(host.isa).with_exit_cycles(host.exit_cycles)
+    profile = profile.with_hz(host.clock_hz)
+    cache = host.data_cache
+    if cache is not None:
+        profile = profile.with_data_cache(
+            size_bytes=cache.size_bytes,
+            line_bytes=cache.line_bytes,
+            ways=cache.ways,
+            miss_cycles=cache.miss_cycles,
+        )
+    if host.numa is not None:
+        profile = profile.with_nodes(host.numa.nodes, host.numa.remote_cycles)
+    return profile
 
 
 class _VmMaker:
@@ -171,6 +201,8 @@ class _VmMaker:
             translate_user=vm.translate_user,
             weight=vm.weight,
             cap_percent=vm.cap,
+            pin=vm.pin or (),
+            reservation=_reservation(vm.reservation),
             **_disk_settings(vm.disk),
             has_network=vm.requests is not None,
             has_virtio_console=vm.console == "virtio",
@@ -217,6 +249,12 @@ def _arrivals(requests: scenarios.Requests, start_ns: int) -> Arrivals:
         first_ns=start_ns + requests.first_ns,
         count=requests.count,
     )
+
+
+def _reservation(reservation: scenarios.VmReservation | None) -> Reservation | None:
+    if reservation is None:
+        return None
+    return Reservation(budget_ns=reservation.budget_ns, period_ns=reservation.period_ns)
 
 
 def _template(requests: scenarios.Requests) -> Request:

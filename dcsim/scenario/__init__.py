@@ -8,18 +8,22 @@ from dcsim.scenario.expect import Expectation
 from dcsim.scenario.hosts import Disk, Fabric, Host, Link, Partition, SharedStorage, Storage
 from dcsim.scenario.load import ScenarioFile, load_scenario, read_scenario
 from dcsim.scenario.policies import Consolidation, Migration, Placement
+from dcsim.scenario.processors import DataCache, HostScheduler, Numa, VmReservation
 from dcsim.scenario.scenario import Scenario
 from dcsim.scenario.snapshots import Snapshot
 from dcsim.scenario.vms import Requests, VirtualDisk, Vm
 
 __all__ = [
     "Consolidation",
+    "DataCache",
     "Disk",
     "Expectation",
     "Fabric",
     "Host",
+    "HostScheduler",
     "Link",
     "Migration",
+    "Numa",
     "Partition",
     "Placement",
     "Requests",
@@ -30,6 +34,7 @@ __all__ = [
     "Storage",
     "VirtualDisk",
     "Vm",
+    "VmReservation",
     "load_scenario",
     "read_scenario",
 ]

@@ -21,6 +21,12 @@ from dcsim.hypervisor import (
     vcpus_misfit,
 )
 from dcsim.policy import consolidation_names, placement_names
+from dcsim.scenario.check_processors import (
+    check_admission,
+    check_pins,
+    check_processors,
+    check_shares,
+)
 from dcsim.scenario.disk_checks import check_disks
 from dcsim.scenario.finding import Finding, known, positive, whole
 from dcsim.scenario.images import image_problem
@@ -254,6 +260,15 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
             yield from known("host", vm.host, hosts, (*location, "host"))
 
 
+def _check_processor_time(scenario: Scenario) -> Iterator[Finding]:
+    """Hold what VMs ask of schedulers to every host on which they may come to be."""
+    hosts = {host.name: host for host in scenario.each_host()}
+    for index, group in enumerate(scenario.vms):
+        reached = [hosts[name] for name in _reachable(scenario, group) if name in hosts]
+        yield from check_pins(group, index, reached)
+        yield from check_shares(group, index, reached)
+
+
 def _check_requests(scenario: Scenario) -> Iterator[Finding]:
     for index, vm in enumerate(scenario.vms):
         if vm.requests is None:
@@ -366,8 +381,11 @@ _CHECKS = (
     _check_storage,
     check_disks,
     _check_hosts,
+    check_processors,
     _check_vms,
     _check_techniques,
+    _check_processor_time,
+    check_admission,
     _check_requests,
     _check_images,
     _check_fabric,

@@ -8,8 +8,10 @@ from pydantic import Field
 
 from dcsim.hardware import IsaName, load_disk_profile
 from dcsim.host import DISK_BYTES, PartitionUse, ServiceOrder
+from dcsim.hypervisor import default_scheduler
 from dcsim.scenario.model import Items, Model, Name
-from dcsim.units import Bandwidth, Bytes, Duration
+from dcsim.scenario.processors import DataCache, HostScheduler, Numa
+from dcsim.units import Bandwidth, Bytes, Duration, Frequency
 
 __all__ = ["Disk", "Fabric", "Host", "Link", "Partition", "SharedStorage", "Storage"]
 
@@ -68,6 +70,15 @@ class Host(Model):
     exit_cycles: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
     """Cycles of a world switch and its return together, for studies of what an exit costs: split in
     the profile's ratio, which stands when left out. Only with `rv64gch`."""
+    clock_hz: Frequency | None = Field(default=None, alias="clock")
+    """The processors' clock, the profile's own when left out: for studies that scale time. What
+    takes cycles takes as many."""
+    data_cache: DataCache | None = None
+    """A model of the processors' data caches; the profile's own when left out, which is none in
+    those that come with dcsim."""
+    numa: Numa | None = None
+    """Nodes of processors and memory; all memory is equally near when left out. Only with a data
+    cache, whose misses are what another node slows down."""
     hypervisor: Literal["type1", "type2"]
     """`type1` owns the machine; `type2` is a process on a host operating system."""
     pcpus: Annotated[int, Field(ge=1, le=64)]
@@ -76,8 +87,17 @@ class Host(Model):
     """Physical memory, of which the hypervisor's own tables take their part."""
     power: str
     """A power curve: watts at each utilisation, off and while starting."""
+    scheduler: HostScheduler | None = None
+    """What decides who runs; `credit` on type 1 and `fair` on type 2 when left out."""
     disk: Disk = Disk()
     """The disk behind `on: local` and behind a type 2 hypervisor's host files."""
+
+    @property
+    def scheduler_name(self) -> str:
+        """The scheduler, chosen or its hypervisor's own."""
+        if self.scheduler is not None:
+            return self.scheduler.policy
+        return default_scheduler(self.hypervisor)
 
 
 class Link(Model):

@@ -14,7 +14,8 @@ from dcsim.hypervisor import (
     TechniqueName,
     default_paging,
 )
-from dcsim.scenario.model import Model, Name
+from dcsim.scenario.model import Items, Model, Name
+from dcsim.scenario.processors import VmReservation
 from dcsim.units import Bytes, Duration, Rate
 
 __all__ = ["Requests", "VirtualDisk", "Vm"]
@@ -107,6 +108,10 @@ class Vm(Model):
     """Share of the CPU under contention, in proportion to the other weights."""
     cap: Annotated[int, Field(ge=0, le=100)] = 0
     """At most this many percent of one physical CPU; 0 for no cap."""
+    pin: Annotated[Items[Annotated[int, Field(ge=0, le=63)]], Field(min_length=1)] | None = None
+    """The only processors of its host on which it may run, such as `[0, 1]`; any when left out."""
+    reservation: VmReservation | None = None
+    """Processor time that it is guaranteed; only on hosts with the scheduler `real-time`."""
     host: Name | None = None
     """The host on which it starts; the placement policy decides when left out."""
     start_ns: Duration = Field(default=0, alias="start")
