@@ -59,9 +59,11 @@ _OTHERS = [
     Case("files-without-disk", "files", status=1),
     Case("forkwait-large", "forkwait n=2 pages=12 large=1"),
     Case("idle", "idle seconds=1 period=250"),
+    Case("locks", "locks workers=3 rounds=20 hold=300", in_order=False),
     Case("misbehave-unknown", "misbehave how=well", status=1),
     Case("records", "records records=40 passes=2", disk_mib=1),
     Case("nanobench", "nanobench rounds=40", tells_time=True),
+    Case("parallel", "parallel workers=3 rounds=5 work=100", in_order=False),
     Case("server-with-disk", "server fixed=9+12 disk=256 at=100", disk_mib=1),
     # More than fits into its memory; QEMU's smallest machine has more.
     Case("swapper", "swapper size=2000000 passes=2", {"swap_pages": 300}, memory_mib=4, disk_mib=2),

@@ -13,6 +13,17 @@
 #define SBI_RESET_SYSTEM 0
 #define SBI_CONSOLE 0x4442434e
 #define SBI_CONSOLE_WRITE 0
+#define SBI_HARTS 0x48534d
+#define SBI_HARTS_START 0
+#define SBI_INTERRUPT 0x735049
+#define SBI_INTERRUPT_SEND 0
+#define SBI_FENCE 0x52464e43
+#define SBI_FENCE_PAGES_OF_SPACE 2
+#define SBI_STEAL_TIME 0x535441
+#define SBI_STEAL_TIME_SET 0
+#define SBI_LOCKS 0x0a444354
+#define SBI_LOCKS_WAIT 0
+#define SBI_LOCKS_KICK 1
 
 struct sbi_result {
     int64_t error;  // 0: none

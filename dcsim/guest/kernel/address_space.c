@@ -7,6 +7,7 @@
 #include "layout.h"
 #include "riscv.h"
 #include "swap.h"
+#include "translations.h"
 
 static bool has_asids;
 
@@ -48,8 +49,8 @@ static void page_drop(const struct page *page) {
     entry_set(page->entry, 0);
 }
 
-static void stop_using(const struct address_space *space) {
-    if (this_hart->in_use != space)
+void address_space_leave(void) {
+    if (!this_hart->in_use)
         return;
     if (hypervisor_present)
         hypervisor_use_root(0, 0);
@@ -66,7 +67,8 @@ void address_space_destroy(struct address_space *space) {
         else
             page_drop(&page);
     }
-    stop_using(space);
+    if (this_hart->in_use == space)
+        address_space_leave();
     flush_space(space->asid);
     page_table_free(space->root);
     space->root = NULL;
@@ -82,6 +84,8 @@ void address_space_use(const struct address_space *space) {
         CSR_WRITE(satp, SATP_SV39 | space->asid << SATP_ASID_SHIFT | root >> 12);
     if (!has_asids)
         fence_everything();
+    if (several_harts)
+        translations_catch_up(space->asid);
     this_hart->in_use = space;
 }
 

@@ -47,6 +47,9 @@ void address_space_fork(struct address_space *parent, struct address_space *chil
 // Makes the hart translate by this space. Costs nothing when it already does.
 void address_space_use(const struct address_space *space);
 
+// Makes it translate by none.
+void address_space_leave(void);
+
 struct area *address_space_find(struct address_space *space, uint64_t address);
 struct area *address_space_add(struct address_space *space, struct area area);
 

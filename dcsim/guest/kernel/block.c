@@ -83,12 +83,14 @@ static struct request *free_request(enum block_wait wait) {
 }
 
 static void wait_for(struct request *request, enum block_wait wait) {
-    while (!request->done) {
-        if (wait == BLOCK_WAIT_YIELD)
-            wait_on(request);
-        else
-            interrupts_wait();
-    }
+    while (wait == BLOCK_WAIT_YIELD && !request->done)
+        wait_on(request);
+    if (request->done)
+        return;
+    plic_listen_here();
+    while (!request->done)
+        interrupts_wait();
+    plic_listen_at_first();
 }
 
 // Fills in the header of a request; returns the number of its first descriptor.

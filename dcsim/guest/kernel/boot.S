@@ -2,8 +2,27 @@
 //
 // Entered by the firmware with a0 = hart id, a1 = physical address of the device tree. Both are
 // passed on to kernel_start.
+#include "hart.h"
 #include "hypervisor.h"
 #include "layout.h"
+
+    .macro use_boot_table
+    lla     t0, boot_table
+    srli    t0, t0, 12
+    li      t1, 8 << 60
+    or      t0, t0, t1
+    sfence.vma
+    csrw    satp, t0
+    .endm
+
+    // Continues at the high address of the next instruction.
+    .macro go_high
+    li      t1, KERNEL_OFFSET
+    lla     t0, 1f
+    or      t0, t0, t1
+    jr      t0
+1:
+    .endm
 
     .section .text.boot
     .globl boot
@@ -35,21 +54,10 @@ in_supervisor_mode:
 
     // Sv39 with boot_table, which maps this code at both addresses; a hypervisor does that already.
     bnez    s2, to_high
-    lla     t0, boot_table
-    srli    t0, t0, 12
-    li      t1, 8 << 60
-    or      t0, t0, t1
-    sfence.vma
-    csrw    satp, t0
+    use_boot_table
 to_high:
-
-    // Continue at the high address of the next instruction.
-    li      t1, KERNEL_OFFSET
-    lla     t0, high
-    or      t0, t0, t1
-    jr      t0
-high:
-    lla     tp, boot_hart
+    go_high
+    lla     tp, harts
     lla     sp, boot_stack_top
     lla     t0, bss_start
     lla     t1, image_end
@@ -68,6 +76,30 @@ start:
     mv      a0, s0
     mv      a1, s1
     call    kernel_start
+
+    // Another hart begins: a0 = hart id, a1 = its struct hart. What the first has found out holds for it
+    // too, and the provisional page table is still there.
+    .globl  boot_other
+boot_other:
+    mv      s1, a1
+    lla     t0, hypervisor_present
+    lbu     s2, 0(t0)
+    lla     t0, kernel_in_user_mode
+    lbu     s3, 0(t0)
+    bnez    s3, other_to_high
+    csrw    sie, zero
+    csrw    sscratch, zero
+    bnez    s2, other_to_high
+    use_boot_table
+other_to_high:
+    go_high
+    mv      tp, s1
+    ld      sp, HART_STACK(tp)
+    bnez    s3, begin
+    lla     t0, trap_entry
+    csrw    stvec, t0
+begin:
+    call    hart_begin
 
     // An ELF note, by which loaders know that this kernel can use the hypervisor: name, type 1, and
     // the version of the interface.

@@ -38,7 +38,7 @@ void console_start(void) {
     }
     if (settings.console == CONSOLE_VIRTIO)
         print("kernel: no virtio console, using the UART\n");
-    if (settings.console == CONSOLE_FIRMWARE && sbi_has_console())
+    if (settings.console == CONSOLE_FIRMWARE && sbi_has(SBI_CONSOLE))
         in_use = CONSOLE_FIRMWARE;
     if (machine.uart.address && machine.plic.address) {
         uart_start();

@@ -57,7 +57,9 @@ static void read_property(struct reader *reader, const char *name, const void *v
     else if (text_equal(name, "interrupts"))
         node->interrupt = read_cells(value, size ? 1 : 0);
     else if (text_equal(name, "device_type"))
-        node->is_memory = text_equal(value, "memory");
+        node->is_memory = text_equal(value, "memory"), node->is_hart = text_equal(value, "cpu");
+    else if (text_equal(name, "status"))
+        node->is_disabled = !text_equal(value, "okay");
     else if (text_equal(name, "timebase-frequency"))
         node->timebase_hz = read_cells(value, size / sizeof(uint32_t));
     else if (text_equal(name, "riscv,isa"))

@@ -13,7 +13,8 @@ struct property {
 // into the tree.
 struct node {
     struct property compatible;
-    bool is_memory;              // device_type = "memory"
+    bool is_memory, is_hart;     // device_type = "memory", "cpu"
+    bool is_disabled;            // it has a status, which is not "okay"
     uint64_t address, bytes;     // the first pair of `reg`
     uint32_t interrupt;          // the first cell of `interrupts`
     uint64_t timebase_hz;

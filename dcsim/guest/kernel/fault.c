@@ -10,6 +10,7 @@
 #include "replace.h"
 #include "riscv.h"
 #include "swap.h"
+#include "translations.h"
 
 // One fault takes at most two tables and one page.
 #define FRAMES_PER_FAULT LEVELS
@@ -41,7 +42,7 @@ static entry_t load_fresh(const struct area *area, uint64_t page) {
     uint64_t frame = frame_allocate();
     load_image(area, page, to_pointer(frame));
     if (area->permissions & ENTRY_EXECUTE)
-        flush_instructions();
+        code_changed();
     return entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions);
 }
 

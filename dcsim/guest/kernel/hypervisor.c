@@ -16,6 +16,7 @@ enum function {
     WAIT,
     NOTIFY,
     SEAL = HYPERVISOR_RETURN + 1,
+    LISTEN,
 };
 
 // In the lowest bits of the address that an operation is about.
@@ -52,12 +53,21 @@ static uint64_t call(enum function function, uint64_t first, uint64_t second, ui
     return result.value;
 }
 
+static void share(void) {
+    call(SHARE, to_physical((const void *)hypervisor_shared()), (uint64_t)trap_entry_in_user_mode, 0);
+}
+
 void hypervisor_start(void) {
     this_hart->shared = &boot_page;
-    call(SHARE, to_physical((const void *)&boot_page), (uint64_t)trap_entry_in_user_mode, 0);
+    share();
     call(SEAL, to_physical(image_start), to_physical(constants_start), to_physical(data_start));
     call(SWITCH, 0, 0, 0);
     hypervisor_large_pages = call(FEATURES, 0, 0, 0) & HYPERVISOR_LARGE_PAGES;
+}
+
+void hypervisor_join(void) {
+    share();
+    call(SWITCH, 0, 0, 0);
 }
 
 void hypervisor_commit(void) {
@@ -127,6 +137,11 @@ void hypervisor_notify(uint64_t registers, uint32_t queue_number) {
     call(NOTIFY, registers, queue_number, 0);
 }
 
-uint64_t hypervisor_stolen_ticks(void) {
-    return hypervisor_present ? hypervisor_shared()->stolen_ticks : 0;
+void hypervisor_listen(const struct hart *hart) {
+    call(LISTEN, hart->id, 0, 0);
+}
+
+uint64_t hypervisor_take_lines_of(const struct hart *hart) {
+    uint64_t others = HYPERVISOR_TIMER | HYPERVISOR_HART;
+    return __atomic_fetch_and(&hart->shared->pending, others, __ATOMIC_ACQUIRE) & ~others;
 }

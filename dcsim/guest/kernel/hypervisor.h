@@ -56,12 +56,17 @@ static inline volatile struct hypervisor_page *hypervisor_shared(void) {
     return this_hart->shared;
 }
 
-// The event that the timer has fired, for a kernel in user mode.
+// Events of a kernel in user mode: the timer has fired; another hart has sent an interrupt.
 #define HYPERVISOR_TIMER 1ul
+#define HYPERVISOR_HART (1ul << 63)
+
+// In the value of an entry that is set: D stays what it is by then.
+#define HYPERVISOR_KEEP_DIRTY (1ul << 63)
 
 // Begins: events arrive from now on, physical addresses are no longer valid as virtual ones, and code
-// and constants can no longer be written, nor data executed.
+// and constants can no longer be written, nor data executed. On the hart that boots, and on the others.
 void hypervisor_start(void);
+void hypervisor_join(void);
 
 // Changes of page tables, carried out in this order at the latest by hypervisor_commit. An entry is
 // named by its place in memory, and its value has our own idea of physical addresses.
@@ -85,12 +90,15 @@ uint64_t hypervisor_own_entry(uint64_t entry);
 // The interrupts raised since the last call, a bit for each.
 uint64_t hypervisor_take_events(void);
 
+// Has the interrupts of devices told to a hart from now on; those that have been told to another, which
+// has not taken them yet.
+void hypervisor_listen(const struct hart *hart);
+uint64_t hypervisor_take_lines_of(const struct hart *hart);
+
 // Sleeps until an interrupt is pending that sie enables.
 void hypervisor_wait(void);
 
 // Tells the virtio device with these registers to look at a queue.
 void hypervisor_notify(uint64_t registers, uint32_t queue);
 
-// How long, on the time counter, others ran although we could have. Zero without a hypervisor.
-uint64_t hypervisor_stolen_ticks(void);
 #endif

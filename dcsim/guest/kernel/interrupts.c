@@ -6,35 +6,47 @@
 #include "privilege.h"
 #include "timer.h"
 
+// A hypervisor that this kernel knows tells of devices in the same way.
+static void serve_software(void) {
+    if (several_harts)
+        hart_interrupted();
+    if (hypervisor_present)
+        plic_serve();
+}
+
 void interrupt_serve(uint64_t cause) {
     if (cause == CAUSE_TIMER)
         timer_interrupt();
-    else if (cause == CAUSE_EXTERNAL || cause == CAUSE_SOFTWARE)
+    else if (cause == CAUSE_EXTERNAL)
         plic_serve();
+    else if (cause == CAUSE_SOFTWARE)
+        serve_software();
     else
         panic("unknown interrupt %lx", cause);
 }
 
 // In user mode the timer is one of the events.
-static void serve_pending(void) {
+void interrupts_serve_pending(void) {
     uint64_t pending = kernel_in_user_mode ? INTERRUPT_SOFTWARE : CSR_READ(sip);
     if (pending & INTERRUPT_TIMER)
         timer_interrupt();
-    if (pending & (INTERRUPT_EXTERNAL | INTERRUPT_SOFTWARE))
+    if (pending & INTERRUPT_EXTERNAL)
         plic_serve();
+    if (pending & INTERRUPT_SOFTWARE)
+        serve_software();
 }
 
 // Sleep ends although sstatus.SIE is 0, so no interrupt can slip in between the caller's look at its
 // condition and the sleep.
 void interrupts_wait(void) {
     interrupt_sleep();
-    serve_pending();
+    interrupts_serve_pending();
 }
 
 // Nothing interrupts a kernel in user mode: it looks for itself.
 void interrupts_allow(void) {
     if (kernel_in_user_mode)
-        serve_pending();
+        interrupts_serve_pending();
     else
         interrupts_open();
 }

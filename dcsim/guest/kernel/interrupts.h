@@ -8,8 +8,12 @@
 // Serves the interrupt that trapped with this cause. Processes may become ready.
 void interrupt_serve(uint64_t cause);
 
-// Sleeps until an interrupt is pending, and serves it. Processes may become ready.
+// Sleeps until an interrupt is pending, and serves it. Processes may become ready. The kernel's lock
+// stays with the caller: nothing changes but what interrupts do.
 void interrupts_wait(void);
+
+// Serves what is pending now, by looking. Processes may become ready.
+void interrupts_serve_pending(void);
 
 // Serves what is pending now. Costs little when nothing is. Processes may become ready.
 void interrupts_allow(void);

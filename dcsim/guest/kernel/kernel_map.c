@@ -49,6 +49,11 @@ static void map_devices(void) {
         map_device(machine.virtio[i].address, machine.virtio[i].bytes);
 }
 
+static void use(void) {
+    CSR_WRITE(satp, SATP_SV39 | to_physical(kernel_root) >> 12);
+    fence_everything();
+}
+
 void kernel_map_start(void) {
     if (hypervisor_present) {
         hypervisor_start();
@@ -60,8 +65,14 @@ void kernel_map_start(void) {
     map(constants, data, CONSTANTS);
     map(data, machine.memory_start + machine.memory_bytes, DATA);
     map_devices();
-    CSR_WRITE(satp, SATP_SV39 | to_physical(kernel_root) >> 12);
-    fence_everything();
+    use();
+}
+
+void kernel_map_join(void) {
+    if (hypervisor_present)
+        hypervisor_join();
+    else
+        use();
 }
 
 entry_t *kernel_map_new_root(void) {

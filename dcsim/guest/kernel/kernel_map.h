@@ -7,6 +7,9 @@
 // Requires frames_start.
 void kernel_map_start(void);
 
+// Has another hart use it too.
+void kernel_map_join(void);
+
 // The root for when no process's is in use.
 extern entry_t *kernel_root;
 

@@ -9,6 +9,9 @@
 #include "memory.h"
 #include "print.h"
 
+// Sets of harts are one word for the firmware.
+#define HART_ID_LIMIT 64
+
 struct machine machine;
 
 static void found_memory(const struct node *node) {
@@ -55,6 +58,11 @@ static bool isa_has(const char *isa, const char *extension) {
     return false;
 }
 
+static void found_hart(const struct node *node) {
+    if (!node->is_disabled && machine.hart_count < HART_LIMIT && node->address < HART_ID_LIMIT)
+        machine.harts[machine.hart_count++] = node->address;
+}
+
 static void found_node(const struct node *node) {
     if (node->isa && isa_has(node->isa, "sstc") && !kernel_in_user_mode)
         machine.has_supervisor_timer = true;
@@ -64,6 +72,8 @@ static void found_node(const struct node *node) {
         machine.timebase_hz = node->timebase_hz;
     if (node->boot_arguments)
         text_copy(machine.boot_arguments, node->boot_arguments, BOOT_ARGUMENTS_BYTES);
+    if (node->is_hart)
+        found_hart(node);
     if (node->is_memory && machine.memory_bytes == 0)
         found_memory(node);
     else if (node->compatible.size)
@@ -71,7 +81,7 @@ static void found_node(const struct node *node) {
 }
 
 void machine_discover(unsigned boot_hart, const void *tree) {
-    machine.boot_hart = boot_hart;
+    machine.boot_hart = this_hart->id = boot_hart;
     if (!device_tree_read(tree, found_node))
         panic("no device tree");
     if (machine.memory_bytes == 0 || machine.timebase_hz == 0)

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hart.h"
+
 #define VIRTIO_LIMIT 16
 #define BOOT_ARGUMENTS_BYTES 1024
 
@@ -19,7 +21,9 @@ struct machine {
     uint64_t timebase_hz;      // how fast the `time` register counts
     bool has_supervisor_timer;  // Sstc: the stimecmp register replaces a firmware call
     bool has_cycle_counter;     // Zicntr: the `cycle` register may be read
-    unsigned boot_hart;
+    uint64_t boot_hart;
+    uint64_t harts[HART_LIMIT];  // the numbers of all, the boot hart's too
+    int hart_count;
     uint64_t finisher;
     struct device uart, plic;
     struct device virtio[VIRTIO_LIMIT];

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hart.h"
 #include "hypervisor.h"
 #include "layout.h"
 #include "riscv.h"
@@ -57,13 +58,19 @@ static inline void entry_set(entry_t *entry, entry_t value) {
         *entry = value;
 }
 
+// Other harts may have kept translations of this identifier (translations.h).
+void translations_changed(uint64_t asid);
+
 // Makes changed entries visible: that of one page, be it together with others, up to flush_now;
 // that of one page; those of an address space.
 static inline void flush_later(uint64_t address, uint64_t asid) {
-    if (hypervisor_present)
+    if (hypervisor_present) {
         hypervisor_flush_page(address, asid);
-    else
-        fence_page(address, asid);
+        return;
+    }
+    fence_page(address, asid);
+    if (several_harts)
+        translations_changed(asid);
 }
 static inline void flush_now(void) {
     if (hypervisor_present)
@@ -74,12 +81,14 @@ static inline void flush_page(uint64_t address, uint64_t asid) {
     flush_now();
 }
 static inline void flush_space(uint64_t asid) {
-    if (!hypervisor_present) {
-        fence_space(asid);
+    if (hypervisor_present) {
+        hypervisor_flush_space(asid);
+        hypervisor_commit();
         return;
     }
-    hypervisor_flush_space(asid);
-    hypervisor_commit();
+    fence_space(asid);
+    if (several_harts)
+        translations_changed(asid);
 }
 
 // Does the entry map a page, rather than name a table?

@@ -14,6 +14,10 @@
 
 #define INTERRUPT_LIMIT 64
 
+// Thresholds; all interrupts have the second as their priority, and those above the threshold pass.
+#define LET_ALL_PASS 0
+#define LET_NONE_PASS 1
+
 // Offsets of 32-bit registers, in bytes.
 #define PRIORITY 0x0
 #define ENABLE 0x2000
@@ -32,11 +36,19 @@ static volatile uint32_t *plic_register(uint64_t offset) {
 }
 
 static uint64_t context(void) {
-    return 2 * machine.boot_hart + 1;
+    return 2 * this_hart->id + 1;
 }
 
 const volatile uint32_t *plic_threshold_register(void) {
     return machine.plic.address ? plic_register(THRESHOLD + context() * CONTEXT_STRIDE) : NULL;
+}
+
+static void set_threshold(uint32_t threshold) {
+    *plic_register(THRESHOLD + context() * CONTEXT_STRIDE) = threshold;
+}
+
+static void enable_here(unsigned interrupt) {
+    *plic_register(ENABLE + context() * ENABLE_STRIDE + interrupt / 32 * 4) |= 1u << interrupt % 32;
 }
 
 void plic_start(void) {
@@ -44,7 +56,18 @@ void plic_start(void) {
         interrupts_listen(INTERRUPT_SOFTWARE);
         return;
     }
-    *plic_register(THRESHOLD + context() * CONTEXT_STRIDE) = 0;
+    set_threshold(LET_ALL_PASS);
+    interrupts_listen(INTERRUPT_EXTERNAL);
+}
+
+void plic_join(void) {
+    if (hypervisor_present)
+        return;
+    set_threshold(LET_NONE_PASS);
+    for (unsigned interrupt = 1; interrupt < INTERRUPT_LIMIT; interrupt++) {
+        if (handlers[interrupt].function)
+            enable_here(interrupt);
+    }
     interrupts_listen(INTERRUPT_EXTERNAL);
 }
 
@@ -55,9 +78,8 @@ void plic_enable(unsigned interrupt, interrupt_handler *handler, void *argument)
     handlers[interrupt].argument = argument;
     if (hypervisor_present)
         return;
-    *plic_register(PRIORITY + interrupt * 4) = 1;
-    *plic_register(ENABLE + context() * ENABLE_STRIDE + interrupt / 32 * 4) |=
-        1u << interrupt % 32;
+    *plic_register(PRIORITY + interrupt * 4) = LET_NONE_PASS;
+    enable_here(interrupt);
 }
 
 static void serve(uint32_t interrupt) {
@@ -65,15 +87,39 @@ static void serve(uint32_t interrupt) {
         handlers[interrupt].function(handlers[interrupt].argument);
 }
 
+static void serve_all(uint64_t interrupts) {
+    for (uint32_t interrupt = 0; interrupts; interrupt++, interrupts >>= 1) {
+        if (interrupts & 1)
+            serve(interrupt);
+    }
+}
+
 // A hypervisor reads the controller itself, and tells of all that was raised at once.
 static void serve_events(void) {
     uint64_t events = hypervisor_take_events();
     if (events & HYPERVISOR_TIMER)
         timer_interrupt();
-    for (uint32_t interrupt = 0; events; interrupt++, events >>= 1) {
-        if (events & 1)
-            serve(interrupt);
+    serve_all(events & ~(HYPERVISOR_TIMER | HYPERVISOR_HART));
+}
+
+void plic_listen_here(void) {
+    if (this_hart == &harts[0])
+        return;
+    if (!hypervisor_present) {
+        set_threshold(LET_ALL_PASS);
+        return;
     }
+    hypervisor_listen(this_hart);
+    serve_all(hypervisor_take_lines_of(&harts[0]));
+}
+
+void plic_listen_at_first(void) {
+    if (this_hart == &harts[0])
+        return;
+    if (hypervisor_present)
+        hypervisor_listen(&harts[0]);
+    else
+        set_threshold(LET_NONE_PASS);
 }
 
 // Others raised at the same time keep the interrupt pending and are served by the next trap:

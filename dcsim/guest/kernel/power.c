@@ -7,11 +7,13 @@
 #include "print.h"
 #include "privilege.h"
 #include "sbi.h"
+#include "statistics.h"
 
 #define FINISHER_PASS 0x5555u
 #define FINISHER_FAIL 0x3333u
 
 noreturn void power_off(unsigned status) {
+    statistics_print();
     print("kernel: power off, status %u\n", status);
     if (machine.finisher) {
         volatile uint32_t *finisher = to_pointer(machine.finisher);

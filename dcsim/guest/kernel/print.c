@@ -5,6 +5,7 @@
 
 #include "console.h"
 #include "format.h"
+#include "hart.h"
 #include "power.h"
 #include "privilege.h"
 
@@ -21,6 +22,8 @@ void print(const char *pattern, ...) {
 
 noreturn void panic(const char *pattern, ...) {
     interrupts_listen_to_none();  // however wrong things are, nothing comes in between
+    if (several_harts)
+        harts_stop_others();
     char reason[LINE_BYTES];
     va_list arguments;
     va_start(arguments, pattern);

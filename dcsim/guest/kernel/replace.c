@@ -9,6 +9,7 @@
 #include "process.h"
 #include "riscv.h"
 #include "swap.h"
+#include "translations.h"
 
 // One instruction needs up to four pages at once: two that it spans, two that its data spans. With
 // fewer that can go than a few times that, processes would only evict each other's, for ever.
@@ -19,36 +20,63 @@ static struct {
     struct page page;
 } hand;
 
+static struct address_space *space_under_hand(void) {
+    return &processes[hand.process]->space;
+}
+
+// Clears bits of an entry. A hart that runs the process may be setting A and D in it.
+static void clear_bits(entry_t *entry, entry_t bits) {
+    if (!several_harts)
+        entry_set(entry, entry_read(entry) & ~bits);
+    else if (hypervisor_present)
+        hypervisor_set_entry(entry, (entry_read(entry) & ~bits) | HYPERVISOR_KEEP_DIRTY);
+    else
+        __atomic_fetch_and(entry, ~bits, __ATOMIC_RELAXED);
+}
+
 static bool is_changed(entry_t entry) {
     return entry & (ENTRY_DIRTY | ENTRY_CHANGED);
+}
+
+// Takes an entry from the hart that may be using it; the entry as it was at the end. On one hart nobody
+// uses it.
+static entry_t withdraw(entry_t *entry) {
+    if (several_harts) {
+        clear_bits(entry, ENTRY_VALID);
+        translations_flush_everywhere(space_under_hand(), hand.page.address);
+    }
+    return entry_read(entry) | ENTRY_VALID;
 }
 
 // Evicts a page. An unchanged one can be loaded afresh; a changed one is saved first. False when
 // there is nowhere to save it.
 static bool evict(entry_t *entry) {
-    uint64_t frame = entry_frame(entry_read(entry));
-    entry_t gone = 0;
-    if (is_changed(*entry)) {
+    entry_t last = withdraw(entry), gone = 0;
+    if (is_changed(last)) {
         uint64_t slot = swap_allocate();
-        if (slot == SWAP_FULL)
+        if (slot == SWAP_FULL) {
+            entry_set(entry, last);
+            flush_now();
             return false;
-        swap_write(slot, frame);
-        gone = entry_make_swapped(slot, entry_was_written(*entry) ? ENTRY_WRITTEN : 0);
+        }
+        swap_write(slot, entry_frame(last));
+        gone = entry_make_swapped(slot, entry_was_written(last) ? ENTRY_WRITTEN : 0);
     }
     entry_set(entry, gone);
-    flush_page(hand.page.address, processes[hand.process]->space.asid);
-    frame_release(frame);
+    flush_page(hand.page.address, space_under_hand()->asid);
+    frame_release(entry_frame(last));
     return true;
 }
 
-// Looks at the page under the hand; true when it was evicted.
+// Looks at the page under the hand; true when it was evicted. A hart that uses the page may go on without
+// setting A again for a while: nothing depends on A but whose turn it is.
 static bool visit(entry_t *entry) {
     if (!(*entry & ENTRY_VALID) || page_is_large(&hand.page))
         return false;
     if (!(*entry & ENTRY_ACCESSED))
         return evict(entry);
-    entry_set(entry, entry_read(entry) & ~ENTRY_ACCESSED);
-    flush_page(hand.page.address, processes[hand.process]->space.asid);
+    clear_bits(entry, ENTRY_ACCESSED);
+    flush_page(hand.page.address, space_under_hand()->asid);
     return false;
 }
 

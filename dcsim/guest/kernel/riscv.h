@@ -72,6 +72,11 @@ static inline void device_fence(void) {
     __asm__ volatile("fence iorw, iorw" ::: "memory");
 }
 
+// Another look at the same word in memory can wait a moment (Zihintpause; elsewhere it does nothing).
+static inline void pause(void) {
+    __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::: "memory");
+}
+
 // Wakes at an interrupt pending in sip and enabled in sie, even while SIE = 0 holds back its trap.
 static inline void wait_for_interrupt(void) {
     __asm__ volatile("wfi" ::: "memory");

@@ -28,6 +28,11 @@ static struct process *take_ready(void) {
     return process;
 }
 
+void schedule_share(void) {
+    if (queue_head)
+        hart_wake_one();
+}
+
 void schedule_arrived(void) {
     struct process *ended = this_hart->ended;
     this_hart->ended = NULL;
@@ -118,7 +123,7 @@ noreturn void idle_loop(void) {
         struct process *process = take_ready();
         if (!process) {
             timer_idle();
-            interrupts_wait();
+            hart_sleep();
             continue;
         }
         timer_busy();

@@ -1,8 +1,8 @@
 // Who runs: round-robin with a time slice, waiting and waking.
 //
 // The kernel is not preemptible: a process gives up the hart only in these functions. An interrupt
-// that long work lets in makes processes ready, but none runs before the work is done. So kernel
-// data needs no other protection on a machine with one hart.
+// that long work lets in makes processes ready, but none runs here before the work is done; nor do
+// other harts enter the kernel (kernel_lock.h). So kernel data needs no other protection.
 #pragma once
 
 #include <stdnoreturn.h>
@@ -30,6 +30,9 @@ void yield(void);
 
 // Marks the current process as ended, tells its parent, and never comes back.
 noreturn void schedule_end(void);
+
+// This hart leaves the kernel: is there another that could run what is ready?
+void schedule_share(void);
 
 // To be called by whoever gets the hart: a process cannot free the stack it stands on, so its
 // successor does.

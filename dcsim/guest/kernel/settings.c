@@ -1,11 +1,13 @@
 // The kernel's own settings and the first program, from the boot arguments.
 #include "settings.h"
 
+#include "hart.h"
 #include "memory.h"
 #include "print.h"
 
 struct settings settings = {
     .tick_ms = 10,
+    .harts = HART_LIMIT,
     .program = "suite",
 };
 
@@ -25,6 +27,14 @@ static void kernel_setting(const char *word) {
         settings.swap_pages = text_number(value);
     else if ((value = text_after(word, "console=")))
         settings.console = console_called(value);
+    else if ((value = text_after(word, "harts=")))
+        settings.harts = text_number(value);
+    else if ((value = text_after(word, "locks=")))
+        settings.paravirtual_locks = text_equal(value, "paravirtual");
+    else if ((value = text_after(word, "lock_statistics=")))
+        settings.lock_statistics = text_number(value);
+    else if ((value = text_after(word, "hart_statistics=")))
+        settings.hart_statistics = text_number(value);
     else
         print("kernel: unknown setting kernel.%s\n", word);
 }

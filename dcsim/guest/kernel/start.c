@@ -4,6 +4,7 @@
 #include "block.h"
 #include "console.h"
 #include "frames.h"
+#include "hart.h"
 #include "interrupts.h"
 #include "kernel_map.h"
 #include "layout.h"
@@ -15,6 +16,7 @@
 #include "process.h"
 #include "schedule.h"
 #include "settings.h"
+#include "steal.h"
 #include "swap.h"
 #include "timer.h"
 
@@ -35,10 +37,12 @@ noreturn void kernel_start(uint64_t hart, uint64_t tree) {
     kernel_map_start();
     clocks_hide();
     start_devices();
+    steal_start();
     timer_start();
     interrupts_allow();  // what devices have had to say already
     address_spaces_start();
     print("kernel: %lu KiB of memory\n", machine.memory_bytes / 1024);
     process_start_first(settings.program, settings.arguments);
+    harts_start();
     idle_loop();
 }

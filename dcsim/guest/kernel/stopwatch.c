@@ -1,4 +1,4 @@
-// The stopwatch. It counts cycles where the machine has a counter of them, else ticks of the clock.
+// The stopwatch. It counts cycles where the machine has one counter of them, else ticks of the clock.
 //
 // What it adds to a time is the same for the loop alone and for the loop with its work: it goes away
 // in the difference.
@@ -19,8 +19,13 @@ static const struct process *owner;  // NULL: stopped
 static uint64_t started;             // what the counter said
 static uint64_t empty;               // the time of the loop alone
 
+// Each hart counts its own, and the owner may come to another.
+static bool counts_cycles(void) {
+    return machine.has_cycle_counter && !several_harts;
+}
+
 static uint64_t count(void) {
-    return machine.has_cycle_counter ? CSR_READ(cycle) : time_now();
+    return counts_cycles() ? CSR_READ(cycle) : time_now();
 }
 
 static int64_t start(void) {
@@ -42,7 +47,7 @@ static void report(const char *name, uint64_t rounds, uint64_t passed) {
     uint64_t work = passed > empty ? passed - empty : 0;
     uint64_t each = work * THOUSAND / rounds;
     print("nano %s rounds=%lu %s=%lu empty=%lu each=%lu.%03lu\n", name, rounds,
-          machine.has_cycle_counter ? "cycles" : "ticks", passed, empty, each / THOUSAND,
+          counts_cycles() ? "cycles" : "ticks", passed, empty, each / THOUSAND,
           each % THOUSAND);
 }
 

@@ -7,6 +7,7 @@
 #include "sbi.h"
 #include "schedule.h"
 #include "settings.h"
+#include "steal.h"
 
 #define NEVER UINT64_MAX
 
@@ -18,7 +19,7 @@ static struct hart_timer *timer(void) {
 
 // Time that others ran instead of us is nobody's time slice.
 static uint64_t own_time(uint64_t now) {
-    return now - hypervisor_stolen_ticks();
+    return now - stolen_ticks(this_hart);
 }
 
 static void arm(uint64_t time) {
@@ -36,7 +37,7 @@ static void arm_for_next(void) {
     if (paused || end == NEVER)
         end = NEVER;
     else
-        end += hypervisor_stolen_ticks();
+        end += stolen_ticks(this_hart);
     arm(wake_time < end ? wake_time : end);
 }
 
@@ -82,6 +83,10 @@ void timer_idle(void) {
     arm_for_next();
 }
 
+void timer_look(void) {
+    arm_for_next();
+}
+
 void timer_pause(void) {
     paused = true;
     arm_for_next();
@@ -90,4 +95,5 @@ void timer_pause(void) {
 void timer_resume(void) {
     paused = false;
     timer_busy();
+    harts_interrupt_others();
 }

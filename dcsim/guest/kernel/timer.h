@@ -19,6 +19,9 @@ void timer_want(uint64_t time);
 void timer_busy(void);
 void timer_idle(void);
 
+// Whether time slices end may have changed.
+void timer_look(void);
+
 // The timer no longer interrupts for the end of time slices, only for sleepers; and again does, from
 // a fresh time slice on.
 void timer_pause(void);

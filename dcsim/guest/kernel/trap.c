@@ -3,6 +3,7 @@
 #include "float_context.h"
 #include "illegal.h"
 #include "interrupts.h"
+#include "kernel_lock.h"
 #include "print.h"
 #include "privilege.h"
 #include "process.h"
@@ -58,6 +59,8 @@ static void serve_exception(struct trap_frame *frame, uint64_t cause) {
 // Called by trap.S with the frame of the current process.
 void trap_serve(struct trap_frame *frame) {
     uint64_t cause = trap_cause();
+    if (several_harts)
+        kernel_lock_take();
     ASSERT(frame == &current()->frame && !(frame->status & STATUS_FROM_SUPERVISOR));
     interrupts_expect_off(frame->status);
     if (cause & CAUSE_INTERRUPT)
@@ -79,6 +82,10 @@ void trap_leave(void) {
     interrupts_assert_off();
     address_space_use(&current()->space);
     float_enter(current());
+    if (several_harts) {
+        schedule_share();
+        kernel_lock_release();
+    }
 }
 
 // Called by trap.S when the kernel itself trapped and should not have.
