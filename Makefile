@@ -72,6 +72,10 @@ fuzz: ## random sequences against QEMU, translated code beside bare metal, 10^9 
 	DCSIM_TEST_LENGTH=20 cargo test --release --package dcsim-monitor --lib lockstep
 	cargo run --release --quiet --package dcsim-fuzz --bin hostile
 
+.PHONY: lifetimes
+lifetimes: $(STAMPS)/dev $(STAMPS)/core ## 10,000 VMs come and go on a host, and leave no frame, byte or block
+	DCSIM_TEST_LIFETIMES=10000 $(BIN)/python -m pytest tests/model/test_lifetimes.py --timeout 3600
+
 .PHONY: guest
 guest: $(STAMPS)/dev ## build the guest kernel and its programs
 	PYTHONPATH=. $(BIN)/python -m dcsim.guest.build

@@ -244,6 +244,9 @@ class DeadlockError(SimulationError):
 class InvariantError(SimulationError):
     """A result that cannot be right: a bug in dcsim, never the user's doing."""
 
+    time_ns: int | None = None
+    """The simulated time at which it was found; None outside a run."""
+
 
 class SeamError(InvariantError):
     """Something would have arrived in a vCPU's past."""

@@ -17,8 +17,9 @@ from dcsim.cli.options import (
     set_option,
 )
 from dcsim.cli.output import error_console, show_json, show_tables
+from dcsim.errors import InvariantError
 from dcsim.report import expectation_table, junit_xml, result_tables
-from dcsim.results import check_expectations, check_free, summarise, write_run
+from dcsim.results import check_expectations, check_free, summarise, write_dump, write_run
 from dcsim.run import run_scenario
 from dcsim.scenario import load_scenario
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dcsim.results import Outcome, RunResult, Summary
+    from dcsim.scenario import Scenario
 
 __all__ = ["run"]
 
@@ -63,7 +65,9 @@ def run(
     """Run a scenario and keep its result in a directory.
 
     The directory holds a manifest, Parquet tables and the VMs' consoles; the same scenario, seed
-    and version give the same bytes. Exits with 1 when an expectation of the scenario fails.
+    and version give the same bytes. Exits with 1 when an expectation of the scenario fails, and
+    with 3 when the simulation does; what breaks an invariant leaves a directory beside the
+    result's, with the command that shows it again.
 
     \b
     Examples:
@@ -76,7 +80,7 @@ def run(
     overwrite = overwrite or output is None
     check_free(folder, overwrite=overwrite)
     with _progress(file.scenario.duration_ns, shown=not quiet) as progress:
-        result = run_scenario(file.scenario, progress=progress)
+        result = _simulate(file.scenario, folder, progress)
     for vm in result.vms:
         if vm.state == "failed":
             click.echo(f"the VM `{vm.name}` failed: {vm.message}", err=True)
@@ -90,6 +94,19 @@ def run(
     elif not quiet:
         show_tables(result_tables(result, summary))
     return _report(folder, outcomes, output_format, quiet=quiet)
+
+
+def _simulate(
+    scenario: Scenario, folder: Path, progress: Callable[[int], None] | None
+) -> RunResult:
+    """Run a scenario; one that breaks an invariant leaves what it takes to see that again."""
+    try:
+        return run_scenario(scenario, progress=progress)
+    except InvariantError as error:
+        dump = folder.with_name(f"{folder.name}.dump")
+        command = write_dump(dump, scenario, scenario.seed, error)
+        click.echo(f"dump: {dump}; to see it again: {command}", err=True)
+        raise
 
 
 def _report(folder: Path, outcomes: Sequence[Outcome], output_format: str, *, quiet: bool) -> int:

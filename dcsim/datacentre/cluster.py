@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dcsim.policy import ConsolidationPolicy, PlacementPolicy
     from dcsim.sim import Environment
 
-__all__ = ["Cluster", "ClusterEvent", "Consolidation", "Usage"]
+__all__ = ["Cluster", "ClusterEvent", "Consolidation", "RestartRule", "Usage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,16 @@ class ClusterEvent:
     kind: str
     subject: str
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartRule:
+    """Whether and how a VM that is over is powered on again."""
+
+    always: bool
+    """Also when it powered itself off with status 0."""
+    delay_ns: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,10 @@ class Cluster:
         self.migrations: list[MigrationReport] = []
         self.all_ended = environment.event()
         self._ended = 0
+        self._rules: dict[str, RestartRule] = {}
+        self._homes: dict[str, str | None] = {}
+        self.restarts: dict[str, int] = {}
+        self._back: dict[str, Event] = {}
         self._emptied: set[str] = set()
         self._starting: dict[str, Event] = {}
         self._stopping: dict[str, Event] = {}
@@ -109,9 +123,18 @@ class Cluster:
 
     # Starting VMs.
 
-    def add(self, vm: VirtualMachine, start_ns: int, host: str | None) -> None:
+    def add(
+        self,
+        vm: VirtualMachine,
+        start_ns: int,
+        host: str | None,
+        restart: RestartRule | None = None,
+    ) -> None:
         """Have a VM start at a time, on a host or wherever the placement policy says."""
         self.vms[vm.name] = vm
+        self._homes[vm.name] = host
+        if restart is not None:
+            self._rules[vm.name] = restart
         self._ran_ns[vm.name] = 0
         self._environment.process(self._start(vm, start_ns, host))
 
@@ -292,9 +315,74 @@ class Cluster:
         detail = vm.message if vm.state == "failed" else f"status {vm.exit_status}"
         self._note(f"vm-{vm.state}", vm.name, detail)
         self._note_usage()
+        if self._is_restarted(vm):
+            self._environment.process(self._restart(vm, self._rules[vm.name]))
+        else:
+            self._end_for_good()
+
+    def _end_for_good(self) -> None:
         self._ended += 1
         if self._ended == len(self.vms):
             self.all_ended.succeed()
+
+    # Failures.
+
+    def crash_host(self, name: str, down_ns: int | None) -> None:
+        """Have a host lose power, and come back after a time."""
+        hypervisor = self.hypervisors[name]
+        if not hypervisor.host.is_on:
+            self._note(
+                "fault-skipped", name, f"host-crash: the host is {hypervisor.host.power.state}"
+            )
+            return
+        self._note("host-crash", name)
+        if down_ns is not None:
+            self._back[name] = self._environment.process(self._come_back(hypervisor.host, down_ns))
+        hypervisor.crash(f"its host `{name}` crashed", self._note_usage)
+
+    def _come_back(self, host: Host, down_ns: int) -> Generator[Event, object, None]:
+        """Switch a host on again that lost power."""
+        yield self._environment.timeout(max(1, down_ns))
+        del self._back[host.name]
+        yield self._switch_on(host)
+
+    def _is_restarted(self, vm: VirtualMachine) -> bool:
+        rule = self._rules.get(vm.name)
+        if rule is None or self.restarts.get(vm.name, 0) >= rule.limit:
+            return False
+        return rule.always or vm.state == "failed" or vm.exit_status != 0
+
+    def _restart(self, vm: VirtualMachine, rule: RestartRule) -> Generator[Event, object, None]:
+        """Power a VM on again, where it can be."""
+        yield self._environment.timeout(max(1, rule.delay_ns))
+        while (name := self._home_of(vm)) is None and vm.last_host in self._back:
+            yield self._back[vm.last_host]
+        if name is None:
+            self._note("restart-refused", vm.name, "no host that is on can take it")
+            self._end_for_good()
+            return
+        self.restarts[vm.name] = self.restarts.get(vm.name, 0) + 1
+        hypervisor = self.hypervisors[name]
+        hypervisor.expect(vm)
+        if not hypervisor.host.is_on:
+            yield self._switch_on(hypervisor.host)
+        hypervisor.create(vm)
+        self._note("vm-restarted", vm.name, name)
+        self._note_usage()
+
+    def _home_of(self, vm: VirtualMachine) -> str | None:
+        """Return where a VM can be powered on again: a disk of its host's keeps it there."""
+        tied = vm.config.disk_bytes > 0 and vm.storage is None
+        wanted = vm.last_host if tied else self._homes[vm.name]
+        if wanted is not None:
+            hypervisor = self.hypervisors[wanted]
+            comes = hypervisor.host.is_on or hypervisor.host.power.state == "starting"
+            if comes and hypervisor.footprint_bytes(vm) <= hypervisor.host.free_bytes:
+                return wanted
+        if tied:
+            return None
+        view = self._view_of(vm, next(iter(self.hypervisors.values())))
+        return self._placement(self._view(0), view)
 
     def note(self, kind: str, subject: str, detail: str = "") -> None:
         """Note something that was done from outside."""

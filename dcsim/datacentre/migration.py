@@ -96,7 +96,7 @@ class Plan:
         Returns
         -------
         MigrationReport or None
-            None when the VM ended before it could be saved.
+            None when the VM ended before it could be saved, or the destination failed meanwhile.
 
         Raises
         ------
@@ -124,6 +124,9 @@ class Plan:
         numbers_bytes = disk_bytes // _BLOCK_BYTES * NUMBER_BYTES
         size_bytes = state.transfer_bytes + disk_bytes + numbers_bytes
         yield self._transfer(vm, size_bytes, source, destination)
+        if not destination.host.is_on:
+            destination.lose(vm)
+            return None
         destination.restore(vm, state)
         digest = _compare(vm, state, destination)
         if disk is not None:

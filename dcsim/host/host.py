@@ -125,6 +125,11 @@ class Host:
         """Memory that no VM and no host software has been promised."""
         return self.config.memory_bytes - sum(self._reserved_bytes.values())
 
+    @property
+    def holders(self) -> list[str]:
+        """Who has been promised memory."""
+        return list(self._reserved_bytes)
+
     def reserve(self, holder: str, size_bytes: int) -> None:
         """Promise memory to a holder.
 
@@ -165,6 +170,10 @@ class Host:
         now_ns = self.environment.now
         self.power.change("starting", now_ns)
         return self._later(self.config.curve.start_ns.value, "on")
+
+    def fail(self) -> None:
+        """Lose power at once; memory that was promised is free again."""
+        self.power.change("off", self.environment.now)
 
     def _later(self, delay_ns: int, state: str) -> Event:
         def change() -> None:

@@ -82,11 +82,21 @@ class DiskContent(Protocol):
     """What is on a virtual disk, wherever the VM that uses it is."""
 
     @property
+    def size_bytes(self) -> int:
+        """Its capacity."""
+
+    @property
     def allocated_bytes(self) -> int:
         """Bytes of the 4 KiB blocks that hold anything."""
 
     def clone(self) -> DiskContent:
         """Return the same content, which goes its own way from here."""
+
+    def read(self, offset: int, length: int) -> builtins.bytes:
+        """Return bytes from an offset upwards."""
+
+    def write(self, offset: int, content: builtins.bytes) -> None:
+        """Write bytes from an offset upwards; not while a VM uses the disk."""
 
     def digest(self) -> str:
         """Return the SHA-256 of the content; it does not tell how the content came about."""

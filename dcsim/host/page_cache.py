@@ -77,6 +77,11 @@ class PageCache:
         for key in [key for key in self._pages if key[0] == file]:
             del self._pages[key]
 
+    def clear(self) -> None:
+        """Forget everything, dirty pages too: the host has failed."""
+        self._pages.clear()
+        self._evicted.clear()
+
     def forget(self, file: str, page: int) -> None:
         """Forget a page whose content nobody needs any more."""
         self._pages.pop((file, page), None)

@@ -37,6 +37,11 @@ class CoreWorld:
     def __init__(self, limit_bytes: int) -> None:
         self._store = _core.PageStore(limit_bytes)
 
+    @property
+    def used_bytes(self) -> int:
+        """What all pages together take of the simulating machine's memory."""
+        return self._store.used_bytes
+
     def machine(self, profile: HardwareProfile, pcpus: int, memory_bytes: int) -> Machine:
         """Return a host's machine."""
         return _core.Machine(

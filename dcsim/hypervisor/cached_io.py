@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dcsim.host import BLOCK_BYTES
 from dcsim.hypervisor.disk_io import FAILED, Countdown, move
+from dcsim.hypervisor.durable import DurableContent
 from dcsim.hypervisor.virtual_disk import PageKey, joined, parts
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Prepared(NamedTuple):
 class _File(NamedTuple):
     """Whose pages a file's are."""
 
+    vm: VirtualMachine
     disk: VirtualDisk
     storage: Storage
 
@@ -62,6 +64,12 @@ class CachedIo:
         The pages.
     reach
         What the end of a write-back can change: the host.
+
+    Attributes
+    ----------
+    keeps_durable
+        Whether to keep apart what is on the disk and what only in the cache: a host that is to fail
+        loses the one and not the other.
     """
 
     def __init__(self, host: IoHost, cache: PageCache, reach: Scope) -> None:
@@ -72,6 +80,8 @@ class CachedIo:
         self._on_the_way: dict[str, dict[int, list[Callable[[], None]]]] = {}
         self._serial = 0
         self._timers: dict[str, Timer] = {}
+        self.keeps_durable = False
+        self._durable: dict[str, DurableContent] = {}
 
     # What the guest asks.
 
@@ -121,11 +131,12 @@ class CachedIo:
         for key in filter(None, (disk.page(block) for block, _, _ in blocks)):
             self._use(vm, key, dirty=dirty)
         if dirty:
+            self._keep_apart(vm)
             self._write_later(vm)
         return Prepared(request, joined(missing), [] if dirty else plan.pieces)
 
     def _use(self, vm: VirtualMachine, key: PageKey, *, dirty: bool = False) -> bool:
-        self._files[key.file] = _File(vm.virtual_disk, self._host.storage_of(vm))
+        self._files[key.file] = _File(vm, vm.virtual_disk, self._host.storage_of(vm))
         return self._cache.use(key.file, key.page, dirty=dirty)
 
     def _discard(self, request: GuestRequest) -> None:
@@ -149,8 +160,8 @@ class CachedIo:
         for file in vm.virtual_disk.file_names():
             pages = self._cache.clean(file)
             pieces = [vm.virtual_disk.piece(PageKey(file, page)) for page in pages]
-            self._write(vm.name, storage, joined(sorted(pieces)))
-        self._write(vm.name, storage, vm.virtual_disk.unwritten())
+            self._write(vm, storage, joined(sorted(pieces)), pages)
+        self._write(vm, storage, vm.virtual_disk.unwritten(), [])
 
     def after_writes(self, vm: VirtualMachine, then: Callable[..., None]) -> bool:
         """Call a function when all that was ever written of a VM's disk is on the device.
@@ -181,26 +192,59 @@ class CachedIo:
 
     def _write_evicted(self) -> None:
         """Write the dirty pages that had to leave the cache."""
-        pages: dict[str, list[Piece]] = {}
+        pages: dict[str, list[int]] = {}
         for name, page in self._cache.take_evicted():
-            pages.setdefault(name, []).append(self._files[name].disk.piece(PageKey(name, page)))
-        for name, pieces in pages.items():
-            owner = name.partition(".")[0]
-            self._write(owner, self._files[name].storage, joined(sorted(pieces)))
+            pages.setdefault(name, []).append(page)
+        for name, of_file in pages.items():
+            vm, disk, storage = self._files[name]
+            pieces = sorted(disk.piece(PageKey(name, page)) for page in of_file)
+            self._write(vm, storage, joined(pieces), of_file)
 
-    def _write(self, owner: str, storage: Storage, pieces: list[Piece]) -> None:
-        on_the_way = self._on_the_way.setdefault(owner, {})
+    def _write(
+        self, vm: VirtualMachine, storage: Storage, pieces: list[Piece], pages: list[int]
+    ) -> None:
+        """Write pieces that hold pages; these are durable when all of them are written."""
+        on_the_way = self._on_the_way.setdefault(vm.name, {})
+        written = Countdown(len(pieces), self._made_durable(vm, pages))
         for piece in pieces:
             self._serial += 1
             on_the_way[self._serial] = []
             storage.submit(
                 piece.size_bytes,
                 write=True,
-                done=partial(self._written, owner, self._serial),
+                done=partial(self._written, vm.name, self._serial, written),
                 reach=self._reach,
                 offset_bytes=piece.offset_bytes,
             )
 
-    def _written(self, owner: str, serial: int) -> None:
+    def _written(self, owner: str, serial: int, written: Countdown) -> None:
+        written()
         for waiter in self._on_the_way[owner].pop(serial):
             waiter()
+
+    # What a host that fails leaves.
+
+    def _keep_apart(self, vm: VirtualMachine) -> None:
+        """From a first write into the cache on, keep what is on the disk."""
+        if self.keeps_durable and vm.disk is not None and vm.name not in self._durable:
+            self._durable[vm.name] = DurableContent(vm.disk)
+
+    def _made_durable(self, vm: VirtualMachine, pages: list[int]) -> Callable[[], None]:
+        """Return what notes that pages, as they are now, are on the disk."""
+        durable = self._durable.get(vm.name)
+        if durable is None or vm.disk is None or not pages:
+            return _nothing
+        return durable.written_later(vm.disk, pages)
+
+    def lose(self, vm: VirtualMachine) -> None:
+        """Leave of a VM's disk what is on the device."""
+        durable = self._durable.pop(vm.name, None)
+        if durable is not None:
+            vm.disk = durable.content()
+        timer = self._timers.pop(vm.name, None)
+        if timer is not None:
+            timer.cancel()
+
+
+def _nothing() -> None:
+    """Do nothing: nobody keeps the content apart."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.hardware import LedgerEntry
-from dcsim.hypervisor import cached_io, hypervisor, snapshots, type2, virtual_nic
+from dcsim.hypervisor import cached_io, hypervisor, snapshots, type2, virtual_nic, watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,6 +69,13 @@ def _of_both(kind: str) -> Iterator[LedgerEntry]:
         "ns",
         "assumption",
         "how often frames that wait for a guest's buffers are offered again",
+    )
+    yield LedgerEntry(
+        f"{kind}.watchdog_looks",
+        watchdog.LOOKS,
+        "",
+        "assumption",
+        "how often a watchdog looks in the time after which it bites",
     )
     yield LedgerEntry(
         f"{kind}.merge_blocks",

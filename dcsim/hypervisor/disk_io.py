@@ -49,13 +49,15 @@ class GuestRequest:
     operation: Operation
     sector: int
     size_bytes: int
+    life: int
+    """Which of the VM's lives it belongs to."""
 
 
 def guest_request(vm: VirtualMachine, exit_: Exit) -> GuestRequest:
     """Return the request of an exit."""
     assert exit_.tag is not None
     operation = exit_.operation or "flush"
-    return GuestRequest(vm, exit_.tag, operation, exit_.sector or 0, exit_.bytes or 0)
+    return GuestRequest(vm, exit_.tag, operation, exit_.sector or 0, exit_.bytes or 0, vm.life)
 
 
 class IoHost(Protocol):

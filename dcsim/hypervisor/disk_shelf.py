@@ -60,6 +60,10 @@ class DiskShelf:
             self.push(disk, vm.name)
         return disk
 
+    def owners(self) -> list[VirtualMachine]:
+        """Return the VMs whose disks are files here."""
+        return list(self._owners.values())
+
     def remove(self, name: str) -> None:
         """Delete the files of a VM's disk on which nobody else stands."""
         disk = self.files.pop(name, None)

@@ -9,9 +9,11 @@ from dcsim.errors import MachineError
 from dcsim.hypervisor.disk_io import DirectIo, guest_request
 from dcsim.hypervisor.disk_shelf import DiskShelf
 from dcsim.hypervisor.dispatcher import Dispatcher, Slot
+from dcsim.hypervisor.endings import Endings
 from dcsim.hypervisor.nodes import Nodes
 from dcsim.hypervisor.snapshots import Snapshots
 from dcsim.hypervisor.virtual_disk import FileDisk
+from dcsim.hypervisor.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +76,8 @@ class Hypervisor(Dispatcher):
         self.snapshots = Snapshots(self, host.disk, host.scope)
         self._direct = DirectIo(self)
         self._nodes = Nodes(host.config.nodes, host.config.pcpus, host.config.memory_policy)
+        self._endings = Endings(self)
+        self._watchdogs: dict[VirtualMachine, Watchdog] = {}
         self.peak_frames = 0
         self.on_ended: Callable[[VirtualMachine], None] | None = None
         self._handlers: dict[str, Callable[[Slot, VirtualMachine, Exit], None]] = {
@@ -116,15 +120,25 @@ class Hypervisor(Dispatcher):
         self.expected.discard(vm.name)
         self.host.release(vm.name)
 
+    def lose(self, vm: VirtualMachine) -> None:
+        """Note that a VM that was on its way here finds no host: it is gone."""
+        self.forget(vm)
+        vm.state, vm.message = "failed", f"its host `{self.host.name}` crashed"
+        vm.ended_ns, vm.pausing = self.environment.now, None
+        if self.on_ended is not None:
+            self.on_ended(vm)
+
     def create(self, vm: VirtualMachine) -> None:
         """Make a VM that was expected, and let it run."""
         config = vm.config
+        vm.begin_life()
         vm.virtual_disk = self.shelf.open(vm)
         settings = config.machine_json(self._settle_down(vm))
         number = self._machine.create_vm(settings, config.kernel, vm.disk)
         self._take_in(vm, number)
         vm.state = "running"
-        vm.started_ns = self.environment.now
+        if vm.started_ns is None:
+            vm.started_ns = self.environment.now
         for vcpu in vm.vcpus:
             self._start(vcpu)
 
@@ -154,6 +168,52 @@ class Hypervisor(Dispatcher):
         """Take a vCPU that is on no processor out of the running."""
         self._scheduler.leave(vcpu)
         vcpu.enter("paused", self.environment.now)
+
+    # What ends VMs from outside.
+
+    def kill(self, vm: VirtualMachine, message: str) -> None:
+        """Have a VM end as failed, when the events of this time are done."""
+        self._endings.mark(vm, message)
+        self._conductor.kick()
+
+    def crash(self, message: str, crashed: Callable[[], None]) -> None:
+        """Have the host fail: its VMs end, and what was in its memory is gone."""
+
+        def fail() -> None:
+            self._lose_memory()
+            self.host.fail()
+            crashed()
+
+        for vm in self.vms.values():
+            self._endings.mark(vm, message)
+        self._endings.after(fail)
+        self._conductor.kick()
+
+    def expect_crash(self) -> None:
+        """Keep in mind what is on the disk, and what only in memory: the host is to fail."""
+
+    def dispatch(self) -> None:
+        """End what is to end, and let every processor that should look choose again."""
+        self._endings.carry_out()
+        super().dispatch()
+
+    def can_end(self, vm: VirtualMachine) -> bool:
+        """Tell whether nothing of a VM is still to be returned by the machine."""
+        on = [slot for slot in self._slots if slot.vcpu is not None and slot.vcpu.vm is vm]
+        return all(self._is_settled(vcpu) for vcpu in vm.vcpus) and not any(
+            slot.processor.exiting for slot in on
+        )
+
+    def end(self, vm: VirtualMachine, message: str) -> None:
+        """End a VM as failed."""
+        self._end(vm, "failed", message)
+
+    def timer_of(self, vcpu: VirtualCpu) -> int | None:
+        """Return when the guest's timer on a vCPU is due."""
+        return self._machine.next_timer_ns(vcpu.vm.number, vcpu.number)
+
+    def _lose_memory(self) -> None:
+        """Forget what only the host's memory held."""
 
     def save(self, vm: VirtualMachine) -> Any:  # noqa: ANN401 - the machine world's own
         """Return the state of a quiet VM, and let it go."""
@@ -224,6 +284,8 @@ class Hypervisor(Dispatcher):
         self.host.vms.add(1, self.environment.now)
         for vcpu in vm.vcpus:
             self._scheduler.add(vcpu)
+        if vm.config.watchdog_ns:
+            self._watchdogs[vm] = Watchdog(self, vm, vm.config.watchdog_ns)
         self._note_memory()
 
     def _let_go(self, vm: VirtualMachine) -> None:
@@ -231,6 +293,9 @@ class Hypervisor(Dispatcher):
         vm.dirty_carried += self._machine.take_dirty_pages(vm.number)
         self.collect_console(vm)
         vm.totals.absorb(self._machine.counters(vm.number))
+        watchdog = self._watchdogs.pop(vm, None)
+        if watchdog is not None:
+            watchdog.stop()
         self._machine.destroy_vm(vm.number)
         del self.vms[vm.number]
         vm.hypervisor = None
@@ -327,8 +392,17 @@ class Hypervisor(Dispatcher):
         request = self._note_request(vm, exit_)
         steps = self._paths_of(vm).disk_submit(request.size_bytes, 0)
         at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
-        start = partial(vm.gate.enter, partial(self._direct.start, request))
+        start = partial(self._admit, request, partial(self._direct.start, request))
         self.environment.at(at_ns, start, reach=vm.scope)
+
+    def _admit(self, request: GuestRequest, start: Callable[[], None]) -> None:
+        """Let a request begin, unless its VM has ended meanwhile."""
+        if self._asks(request):
+            request.vm.gate.enter(start)
+
+    def _asks(self, request: GuestRequest) -> bool:
+        """Tell whether the guest that made a request is still there to be told."""
+        return request.vm.hypervisor is self and request.life == request.vm.life
 
     def _note_request(self, vm: VirtualMachine, exit_: Exit) -> GuestRequest:
         """Note a disk request that is under way from now on."""
@@ -368,7 +442,7 @@ class Hypervisor(Dispatcher):
     def complete(self, request: GuestRequest, *, by_disk: bool, status: int) -> None:
         """Finish a disk request: data, interrupt, accounts."""
         vm = request.vm
-        if vm.hypervisor is self:  # it may have ended while its request was under way
+        if self._asks(request):  # it may have ended while its request was under way
             self._tell(vm, request, by_disk=by_disk, status=status)
         vm.gate.leave()
         self._settle(vm)

@@ -68,7 +68,7 @@ class Type2(Hypervisor):
             super()._on_io(slot, vm, exit_)
             return
         request = self._note_request(vm, exit_)
-        vm.gate.enter(partial(self._ask, slot, request))
+        self._admit(request, partial(self._ask, slot, request))
 
     def _ask(self, slot: Slot, request: GuestRequest) -> None:
         """Look a request up in the page cache, on account of its vCPU, and carry it out."""
@@ -97,6 +97,16 @@ class Type2(Hypervisor):
         if settled:
             self._cached.forget(vm)
         return settled
+
+    def expect_crash(self) -> None:
+        """Keep in mind what is on the disk, and what only in the page cache."""
+        self._cached.keeps_durable = True
+
+    def _lose_memory(self) -> None:
+        """Forget the page cache: of what was written only what reached the disk is left."""
+        for vm in self.shelf.owners():
+            self._cached.lose(vm)
+        self.cache.clear()
 
     def cache_counts(self) -> dict[str, int]:
         """Return how often the host's page cache had a page, and had not."""

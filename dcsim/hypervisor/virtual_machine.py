@@ -89,6 +89,8 @@ class VmConfig:
     """The partition of its host that is its disk; its disk is a file when empty."""
     disk_cache: CacheMode | None = None
     """How it uses the host's page cache; as its hypervisor does when None."""
+    watchdog_ns: int = 0
+    """After how long its watchdog bites; 0 for none."""
     disk_moves: bool = False
     """Whether a disk on the host's own disk crosses the network when the VM moves."""
     has_network: bool = False
@@ -162,6 +164,8 @@ class VirtualMachine:
         Blocks of its disk that hold anything, while it moves with its VM.
     gate
         What holds its disk requests back while the disk changes.
+    life
+        How often it was powered on.
     outstanding
         Disk requests that are not done.
     totals
@@ -199,6 +203,7 @@ class VirtualMachine:
         self.cache_mode: CacheMode = "none"
         self.carried_blocks: list[Run] = []
         self.gate = DiskGate()
+        self.life = 0
         self.nic = VirtualNic(self)
         self.state: VmState = "waiting"
         self.hypervisor: Hypervisor | None = None
@@ -229,6 +234,17 @@ class VirtualMachine:
     def crossing_disk(self) -> DiskContent | None:
         """What has to cross beside memory and devices when it moves: a disk that is its host's."""
         return self.disk if self.storage is None and self.config.disk_moves else None
+
+    def begin_life(self) -> None:
+        """Be as new, but for its disk and its accounts: it is powered on, perhaps again."""
+        self.life += 1
+        self.exit_status = self.ended_ns = None
+        self.message = ""
+        self.outstanding = self.short_of_memory = 0
+        self.nic.clear()
+        for vcpu in self.vcpus:
+            vcpu.waiting = vcpu.number > 0
+            vcpu.owed_paths.clear()
 
     def note_disk_wait(self, wait_ns: int) -> None:
         """Note for how long one of its requests waited for others at the disk."""

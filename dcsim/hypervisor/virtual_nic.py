@@ -53,6 +53,12 @@ class VirtualNic:
         self.offer()
         return True
 
+    def clear(self) -> None:
+        """Lose the frames that wait: whoever they were for is gone."""
+        if self._queue:
+            self.counts.add("dropped", len(self._queue))
+            self._queue.clear()
+
     def offer(self) -> None:
         """Hand waiting frames to the guest's device while it takes them."""
         hypervisor = self._vm.hypervisor

@@ -8,6 +8,7 @@ from dcsim.results.directory import (
     read_table,
     write_run,
 )
+from dcsim.results.dump import write_dump
 from dcsim.results.expectations import Outcome, check_expectations
 from dcsim.results.manifest import image_digests
 from dcsim.results.metrics import Summary, summarise
@@ -49,5 +50,6 @@ __all__ = [
     "read_summary",
     "read_table",
     "summarise",
+    "write_dump",
     "write_run",
 ]

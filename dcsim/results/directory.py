@@ -38,6 +38,7 @@ __all__ = [
     "read_manifest",
     "read_summary",
     "read_table",
+    "replace_folder",
     "write_run",
 ]
 
@@ -96,7 +97,7 @@ def write_run(result: RunResult, folder: Path, *, overwrite: bool = False) -> No
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         (aside / MANIFEST).write_text(manifest_text(result, files), "utf-8")
-        _replace(aside, folder)
+        replace_folder(aside, folder)
     except OSError as error:
         raise ResultsError(f"`{folder}` cannot be written: {error.strerror}") from error
     finally:
@@ -198,7 +199,7 @@ def _parquet(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def _replace(aside: Path, folder: Path) -> None:
+def replace_folder(aside: Path, folder: Path) -> None:
     """Put a finished directory in its place; an older one goes only when the new one is there."""
     if not folder.exists():
         aside.rename(folder)

@@ -119,6 +119,7 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         "message": vm.message,
         "host": vm.host,
         "exit_status": vm.exit_status,
+        "restarts": vm.restarts,
         "started_ns": vm.started_ns,
         "ended_ns": vm.ended_ns,
         "instructions": instructions,

@@ -131,6 +131,8 @@ class VmRecord:
     """Misses that went to another node's memory."""
     lateness_ns: int
     """The latest that anything arrived in its past; 0 unless dcsim is wrong."""
+    restarts: int = 0
+    """How often it was powered on again."""
     disk_reads: int = 0
     disk_writes: int = 0
     disk_bytes: int = 0

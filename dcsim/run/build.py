@@ -11,9 +11,12 @@ from dcsim.datacentre import (
     Cluster,
     Consolidation,
     Fabric,
+    FaultSpec,
     LinkSpec,
+    RestartRule,
     SharedStorage,
     Topology,
+    schedule_fault,
     schedule_snapshot,
     star,
 )
@@ -85,7 +88,7 @@ def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -
     clients = {}
     for index, each in enumerate(scenario.each_vm()):
         vm = maker.make(index, each)
-        cluster.add(vm, each.start_ns, each.host)
+        cluster.add(vm, each.start_ns, each.host, _restart(each.restart))
         if each.requests is not None:
             stream = streams.stream(f"vm.{each.name}.arrivals")
             times = arrival_times(_arrivals(each.requests, each.start_ns), stream)
@@ -94,6 +97,9 @@ def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -
             client.start()
     for move in scenario.migrations:
         cluster.move_at(move.vm, move.to, move.at_ns)
+    for fault in scenario.faults:
+        spec = FaultSpec(fault.at_ns, fault.kind, fault.subject, fault.down_ns)
+        schedule_fault(environment, cluster, spec)
     for snapshot in scenario.snapshots:
         vm, action = cluster.vms[snapshot.vm], snapshot.action
         schedule_snapshot(environment, cluster, vm, action, snapshot.name, snapshot.at_ns)
@@ -203,6 +209,7 @@ class _VmMaker:
             cap_percent=vm.cap,
             pin=vm.pin or (),
             reservation=_reservation(vm.reservation),
+            watchdog_ns=vm.watchdog.timeout_ns if vm.watchdog is not None else 0,
             **_disk_settings(vm.disk),
             has_network=vm.requests is not None,
             has_virtio_console=vm.console == "virtio",
@@ -226,6 +233,15 @@ class _VmMaker:
             return path.read_bytes()
         except OSError as error:
             raise GuestImageError(f"cannot read the image {path}: {error.strerror}") from error
+
+
+def _restart(restart: scenarios.Restart | None) -> RestartRule | None:
+    """Return when a VM is powered on again; None for never."""
+    if restart is None or restart.policy == "never":
+        return None
+    return RestartRule(
+        always=restart.policy == "always", delay_ns=restart.delay_ns, limit=restart.limit
+    )
 
 
 def _disk_settings(disk: scenarios.VirtualDisk | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dcsim.results import (
@@ -42,7 +43,10 @@ def collect(model: Model, sampler: Sampler) -> RunResult:
         seed=model.seed,
         ended_ns=ended_ns,
         vms=tuple(
-            _vm(vm, tuple(sampler.dirty[name]), model.clients.get(name), ended_ns)
+            replace(
+                _vm(vm, tuple(sampler.dirty[name]), model.clients.get(name), ended_ns),
+                restarts=cluster.restarts.get(name, 0),
+            )
             for name, vm in cluster.vms.items()
         ),
         hosts=tuple(_host(each, ended_ns) for each in cluster.hypervisors.values()),

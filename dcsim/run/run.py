@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dcsim.errors import InvariantError
 from dcsim.host.world import CoreWorld
 from dcsim.results.checks import check_result
 from dcsim.run.build import build
@@ -63,8 +64,9 @@ def run_scenario(
         When a move at a fixed time cannot be made.
     GuestImageError
         When an image cannot be loaded.
-    SeamError
-        When something arrived in a vCPU's past, which is a bug.
+    InvariantError
+        When a frame, a cycle, a request or a block was lost, or something arrived in a vCPU's past:
+        a bug. Its ``time_ns`` tells when it was found.
 
     Examples
     --------
@@ -80,10 +82,14 @@ def run_scenario(
     sampler = Sampler(model)
     if progress is not None:
         _report(model, progress)
-    _run(model)
-    check_model(model)
-    result = collect(model, sampler)
-    check_result(result)
+    try:
+        _run(model)
+        check_model(model)
+        result = collect(model, sampler)
+        check_result(result)
+    except InvariantError as error:
+        error.time_ns = model.environment.now
+        raise
     return result
 
 

@@ -1,10 +1,11 @@
-"""Samples what a running model writes to memory."""
+"""Samples what a running model writes to memory, and holds it to its invariants."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from dcsim.results import DirtySample
+from dcsim.run.invariants import check_model
 
 if TYPE_CHECKING:
     from dcsim.run.build import Model
@@ -16,7 +17,7 @@ DIRTY_INTERVAL_NS = 100_000_000
 
 
 class Sampler:
-    """Counts, at regular times, the pages that each VM wrote.
+    """Counts, at regular times, the pages that each VM wrote, and checks that nothing is lost.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ class Sampler:
 
     def _tick(self) -> None:
         self.sample()
+        check_model(self._model)
         self._again()
 
     def sample(self) -> None:

@@ -5,6 +5,7 @@
 """
 
 from dcsim.scenario.expect import Expectation
+from dcsim.scenario.faults import Fault, Restart, Watchdog
 from dcsim.scenario.hosts import Disk, Fabric, Host, Link, Partition, SharedStorage, Storage
 from dcsim.scenario.load import ScenarioFile, load_scenario, read_scenario
 from dcsim.scenario.policies import Consolidation, Migration, Placement
@@ -19,6 +20,7 @@ __all__ = [
     "Disk",
     "Expectation",
     "Fabric",
+    "Fault",
     "Host",
     "HostScheduler",
     "Link",
@@ -27,6 +29,7 @@ __all__ = [
     "Partition",
     "Placement",
     "Requests",
+    "Restart",
     "Scenario",
     "ScenarioFile",
     "SharedStorage",
@@ -35,6 +38,7 @@ __all__ = [
     "VirtualDisk",
     "Vm",
     "VmReservation",
+    "Watchdog",
     "load_scenario",
     "read_scenario",
 ]

@@ -28,6 +28,7 @@ from dcsim.scenario.check_processors import (
     check_shares,
 )
 from dcsim.scenario.disk_checks import check_disks
+from dcsim.scenario.fault_checks import check_faults
 from dcsim.scenario.finding import Finding, known, positive, whole
 from dcsim.scenario.images import image_problem
 from dcsim.scenario.measure import MeasureError, read_measure
@@ -391,5 +392,6 @@ _CHECKS = (
     _check_fabric,
     _check_policies,
     _check_migrations,
+    check_faults,
     _check_expectations,
 )

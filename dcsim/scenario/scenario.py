@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from pydantic import Field, PrivateAttr
 
 from dcsim.scenario.expect import Expectation
+from dcsim.scenario.faults import Fault
 from dcsim.scenario.hosts import Fabric, Host, Storage
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.scenario.policies import Consolidation, Migration, Placement
@@ -49,6 +50,8 @@ class Scenario(Model):
     """No consolidation when left out."""
     migrations: Items[Migration] = ()
     """Moves at fixed times."""
+    faults: Items[Fault] = ()
+    """What fails at fixed times."""
     snapshots: Items[Snapshot] = ()
     """What is done with snapshots of disks at fixed times."""
     expect: Items[Expectation] = ()

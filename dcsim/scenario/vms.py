@@ -14,6 +14,7 @@ from dcsim.hypervisor import (
     TechniqueName,
     default_paging,
 )
+from dcsim.scenario.faults import Restart, Watchdog
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.scenario.processors import VmReservation
 from dcsim.units import Bytes, Duration, Rate
@@ -121,6 +122,10 @@ class Vm(Model):
     console: Literal["uart", "virtio"] = "uart"
     """`virtio`: a virtio console beside the serial port; the guest kernel that comes with dcsim is
     told to use it, another kernel by its own arguments."""
+    watchdog: Watchdog | None = None
+    """What gives it up when it hangs; nothing when left out."""
+    restart: Restart | None = None
+    """Whether it is powered on again when it is over; never when left out."""
     requests: Requests | None = None
     """The requests that reach it; without them it has no network device."""
 

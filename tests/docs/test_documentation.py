@@ -28,6 +28,7 @@ GUIDES = [
     ROOT / "docs/concepts/sensitive-instructions.md",
     ROOT / "docs/concepts/monitors-in-monitors.md",
     ROOT / "docs/concepts/virtual-disks.md",
+    ROOT / "docs/concepts/isolation.md",
 ]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 

@@ -128,7 +128,7 @@ class DoubleMachine:
         self.named: dict[str, list[tuple[Any, ...]]] = {}
         self.vms: dict[int, DoubleVm] = {}
         self.frames = 1 << 16
-        self.free_frames = 1 << 15
+        self.free_frames = self.frames
         self._numbers = 0
         self._tags = 0
 

@@ -46,7 +46,7 @@ static uint64_t write_pass(uint64_t records, uint64_t pass, uint64_t flush) {
         if (flush && ++since == flush) {
             since = 0;
             if (disk_flush() == 0)
-                print("records: pass %lu flushed up to %lu\n", pass, number + 1);
+                print("result records flushed=%lu\n", (pass - 1) * records + number + 1);
         }
     }
     return refused;
