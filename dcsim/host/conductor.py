@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from dcsim.errors import SeamError
 from dcsim.sim import LAST, NOWHERE
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from dcsim.sim import Environment, Scope
 
 __all__ = ["Channel", "Conductor", "Processor", "Supervisor"]
+
+_Result = TypeVar("_Result")
 
 _FAR_NS = 10**9
 """How far to run when no event at all is scheduled."""
@@ -184,6 +186,24 @@ class Conductor:
         """Execute host software on a processor; return its time afterwards."""
         self._machine.host_path(processor.index, path, list(steps))
         return self.local_ns(processor)
+
+    def work(self, processor: Processor, work: Callable[[int], _Result]) -> _Result:
+        """Have a processor do the host's own work; it is on account of the vCPU that is there.
+
+        Parameters
+        ----------
+        processor
+            Which one; an idle one is busy for as long as it takes.
+        work
+            Does it, given the processor's number.
+        """
+        if processor.vm is not None:
+            return work(processor.index)
+        begin_ns = self.local_ns(processor)
+        self._machine.let_pass(processor.index, begin_ns)
+        result = work(processor.index)
+        self._on_busy(begin_ns, self.local_ns(processor))
+        return result
 
     def local_ns(self, processor: Processor) -> int:
         """Return the time at which a processor can start something: not before now."""

@@ -10,6 +10,7 @@ from dcsim.hypervisor.disk_io import DirectIo, guest_request
 from dcsim.hypervisor.disk_shelf import DiskShelf
 from dcsim.hypervisor.dispatcher import Dispatcher, Slot
 from dcsim.hypervisor.endings import Endings
+from dcsim.hypervisor.memory.manager import MemoryManager
 from dcsim.hypervisor.nodes import Nodes
 from dcsim.hypervisor.snapshots import Snapshots
 from dcsim.hypervisor.virtual_disk import FileDisk
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
 
     from dcsim.host import Exit, Host, Processor
     from dcsim.hypervisor.disk_io import GuestRequest
+    from dcsim.hypervisor.memory.settings import MemorySettings
     from dcsim.hypervisor.paths import HostPaths
     from dcsim.hypervisor.scheduler import Scheduler
     from dcsim.hypervisor.vcpu import VirtualCpu
     from dcsim.hypervisor.virtual_disk import CacheMode
     from dcsim.hypervisor.virtual_machine import VirtualMachine
+    from dcsim.sim import Streams
 
 __all__ = ["Hypervisor", "field"]
 
@@ -60,6 +63,8 @@ class Hypervisor(Dispatcher):
         The virtual disks that lie on this host, and what is kept of them.
     peak_frames
         The most frames that were seen in use at once.
+    memory
+        What decides about its memory when it promises more than there is; None when it does not.
     on_ended
         Told of each VM that powered off or failed.
     """
@@ -79,6 +84,7 @@ class Hypervisor(Dispatcher):
         self._endings = Endings(self)
         self._watchdogs: dict[VirtualMachine, Watchdog] = {}
         self.peak_frames = 0
+        self.memory: MemoryManager | None = None
         self.on_ended: Callable[[VirtualMachine], None] | None = None
         self._handlers: dict[str, Callable[[Slot, VirtualMachine, Exit], None]] = {
             "io": self._on_io,
@@ -97,12 +103,17 @@ class Hypervisor(Dispatcher):
         del memory_bytes
         return 0
 
+    def overcommit(self, settings: MemorySettings, streams: Streams) -> None:
+        """Promise more memory than there is from now on, before any VM comes."""
+        self.memory = MemoryManager(self, settings, streams)
+
     # Life of a VM here.
 
     def footprint_bytes(self, vm: VirtualMachine) -> int:
         """Return how much of the host's memory to promise to a VM."""
-        own = vm.config.memory_bytes
-        return own + own // OVERHEAD_SHARE + OVERHEAD_FIXED_BYTES
+        size_bytes = vm.config.memory_bytes
+        own_bytes = size_bytes if self.memory is None else vm.config.reserved_bytes
+        return own_bytes + size_bytes // OVERHEAD_SHARE + OVERHEAD_FIXED_BYTES
 
     def expect(self, vm: VirtualMachine) -> None:
         """Promise memory to a VM that is coming.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dcsim.hypervisor.console import ConsoleLog
 from dcsim.hypervisor.disk_io import DiskGate
+from dcsim.hypervisor.memory.settings import MemoryClaim
 from dcsim.hypervisor.technique import default_paging
 from dcsim.hypervisor.totals import Totals
 from dcsim.hypervisor.vcpu import VcpuState, VirtualCpu
@@ -79,6 +80,8 @@ class VmConfig:
     """The only processors of its host on which it may run; empty for any."""
     reservation: Reservation | None = None
     """Processor time that a real-time scheduler guarantees it."""
+    memory_claim: MemoryClaim = field(default_factory=MemoryClaim)
+    """What it may ask of a host that overcommits."""
     disk_bytes: int = 0
     """Capacity of its disk; 0 for none."""
     disk_format: DiskFormat = "raw"
@@ -102,6 +105,16 @@ class VmConfig:
     def paging_name(self) -> PagingName:
         """How guest addresses are translated in the end."""
         return default_paging(self.technique) if self.paging is None else self.paging
+
+    @property
+    def is_reclaimable(self) -> bool:
+        """Whether a host can take pages from it: no table but the monitor's leads to them."""
+        return self.paging_name not in {"none", "direct"} and not self.large_pages
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Memory that a host which overcommits never takes from it."""
+        return self.memory_claim.reservation_bytes if self.is_reclaimable else self.memory_bytes
 
     def machine_json(self, memory_node: int | None = None) -> str:
         """Return what the machine world has to know, as it reads it.

@@ -51,6 +51,16 @@ _HOST_COLUMNS = {
     "energy_millijoules": "energy",
     "memory_peak_bytes": "memory peak",
 }
+_MEMORY_COLUMNS = {
+    "memory_state": "state",
+    "memory_high_share": "high",
+    "memory_resident_peak_bytes": "resident",
+    "memory_shared_peak_bytes": "shared",
+    "memory_reclaimed_peak_bytes": "reclaimed",
+    "memory_pages_scanned": "scanned",
+    "memory_pages_merged": "merged",
+    "memory_scanner_ns": "scanner",
+}
 _CLUSTER_ROWS = {
     "hosts_used_max": "hosts in use, at most",
     "hosts_used_mean": "hosts in use, mean",
@@ -83,6 +93,8 @@ def result_tables(result: RunResult, summary: Summary) -> Iterator[Table]:
         cells = _cells(summary.hosts[host.name], _HOST_COLUMNS)
         hosts.add_row(host.name, host.hypervisor, *cells)
     yield hosts
+    if any(host.memory is not None for host in result.hosts):
+        yield _memory(result, summary)
     if result.migrations:
         yield _moves(result)
     yield _cluster(summary)
@@ -110,6 +122,15 @@ def _cycles(summary: Summary) -> Table:
         each = f"{metrics['cycles_per_instruction']:.2f}"
         shares = [_part(metrics[column], total) for column in _CYCLE_COLUMNS]
         table.add_row(name, *how, count(total), each, *shares)
+    return table
+
+
+def _memory(result: RunResult, summary: Summary) -> Table:
+    """Return what became of the memory of hosts that overcommit; of amounts, the most."""
+    table = _table("Memory", ["host", *_MEMORY_COLUMNS.values()], texts=2)
+    for host in result.hosts:
+        if host.memory is not None:
+            table.add_row(host.name, *_cells(summary.hosts[host.name], _MEMORY_COLUMNS))
     return table
 
 

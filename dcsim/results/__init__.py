@@ -11,6 +11,7 @@ from dcsim.results.directory import (
 from dcsim.results.dump import write_dump
 from dcsim.results.expectations import Outcome, check_expectations
 from dcsim.results.manifest import image_digests
+from dcsim.results.memory import HostMemory, HostMemorySample
 from dcsim.results.metrics import Summary, summarise
 from dcsim.results.records import (
     Constant,
@@ -33,6 +34,8 @@ __all__ = [
     "DiskLayerRecord",
     "EventRecord",
     "HostDiskRecord",
+    "HostMemory",
+    "HostMemorySample",
     "HostRecord",
     "HostSample",
     "HostsUsedSample",

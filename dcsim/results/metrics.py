@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dcsim.errors import UnknownNameError
 from dcsim.results.checks import check_result
+from dcsim.results.memory import host_memory_metrics
 from dcsim.results.printed import KINDS, printed_figures
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def summarise(result: RunResult) -> Summary:
     check_result(result)
     return Summary(
         {vm.name: _vm_metrics(vm, result) for vm in result.vms},
-        {host.name: _host_metrics(host) for host in result.hosts},
+        {host.name: _host_metrics(host, result.ended_ns) for host in result.hosts},
         _cluster_metrics(result),
         {
             f"{vm.name}.{family}": figures
@@ -207,7 +208,7 @@ def _migration_metrics(migrations: Iterable[MigrationRecord]) -> dict[str, Value
     }
 
 
-def _host_metrics(host: HostRecord) -> dict[str, Value]:
+def _host_metrics(host: HostRecord, ended_ns: int) -> dict[str, Value]:
     return {
         "power_state": host.state,
         "vms": host.vms,
@@ -217,6 +218,7 @@ def _host_metrics(host: HostRecord) -> dict[str, Value]:
         "energy_millijoules": host.energy_millijoules,
         "memory_peak_bytes": host.memory_peak_bytes,
         **_disk_metrics(host.disk),
+        **host_memory_metrics(host.memory, ended_ns),
     }
 
 

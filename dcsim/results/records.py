@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dcsim.results.memory import HostMemory
     from dcsim.scenario import Scenario
 
 __all__ = [
@@ -241,6 +242,8 @@ class HostRecord:
     """The most of its frames that were in use at once: guest pages, shadow tables, monitor."""
     disk: HostDiskRecord = HostDiskRecord()
     samples: tuple[HostSample, ...] = ()
+    memory: HostMemory | None = None
+    """What became of its memory; None unless it overcommits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from dcsim.results.memory import host_sample_row
 from dcsim.results.printed import KINDS
 from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
 
@@ -194,6 +195,13 @@ def _host_power_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...
             yield host.name, each.time_ns, each.state, each.utilisation, power, each.vms
 
 
+def _host_memory_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for host in result.hosts:
+        if host.memory is not None:
+            for sample in host.memory.samples:
+                yield host.name, *host_sample_row(sample)
+
+
 def _event_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
     for event in result.events:
         yield event.time_ns, event.kind, event.subject, event.detail
@@ -333,6 +341,21 @@ TABLES: tuple[Table, ...] = (
             _integer("vms", "count", "VMs on it"),
         ),
         _host_power_rows,
+    ),
+    Table(
+        "host_memory",
+        "The memory of each host that overcommits, from each moment to the next row's",
+        (
+            _HOST,
+            _TIME,
+            _text("state", "its free-memory state"),
+            _integer("free_bytes", "bytes", "memory that nobody holds"),
+            _integer("resident_bytes", "bytes", "guest memory that has content in frames"),
+            _integer("shared_bytes", "bytes", "of this, what shares its frame"),
+            _integer("reclaimed_bytes", "bytes", "what sharing saves"),
+            _integer("zero_bytes", "bytes", "of the shared memory, what is all zero"),
+        ),
+        _host_memory_rows,
     ),
     Table(
         "events",

@@ -34,6 +34,7 @@ from dcsim.hypervisor import (
     make_scheduler,
 )
 from dcsim.policy import ConsolidationSettings, consolidation_policy, placement_policy
+from dcsim.run.memory import memory_claim, memory_settings
 from dcsim.sim import Environment, Streams
 from dcsim.workload import Arrivals, Request, arrival_times
 
@@ -154,7 +155,10 @@ def _hypervisor(
     machine = world.machine(profile, host.pcpus, frames_bytes)
     given = {} if host.scheduler is None else host.scheduler.given
     scheduler = make_scheduler(host.scheduler_name, host.pcpus, given)
-    return kind(Host(environment, config, machine, cut), scheduler)
+    hypervisor = kind(Host(environment, config, machine, cut), scheduler)
+    if host.overcommit is not None:
+        hypervisor.overcommit(memory_settings(host.overcommit), streams)
+    return hypervisor
 
 
 def _profile(host: scenarios.Host) -> HardwareProfile:
@@ -210,6 +214,7 @@ class _VmMaker:
             pin=vm.pin or (),
             reservation=_reservation(vm.reservation),
             watchdog_ns=vm.watchdog.timeout_ns if vm.watchdog is not None else 0,
+            memory_claim=memory_claim(vm),
             **_disk_settings(vm.disk),
             has_network=vm.requests is not None,
             has_virtio_console=vm.console == "virtio",

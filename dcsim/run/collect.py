@@ -18,6 +18,7 @@ from dcsim.results import (
 )
 from dcsim.run.collect_disks import disk_bytes_of, disk_layers, host_disk
 from dcsim.run.ledger import ledger
+from dcsim.run.memory import host_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,6 +160,7 @@ def _host(hypervisor: Hypervisor, ended_ns: int) -> HostRecord:
         memory_peak_bytes=hypervisor.peak_frames * _FRAME_BYTES + system_bytes,
         disk=host_disk(hypervisor, ended_ns),
         samples=tuple(_samples(hypervisor, ended_ns)),
+        memory=host_memory(hypervisor.memory),
     )
 
 

@@ -9,6 +9,7 @@ from dcsim.hardware import LedgerEntry, load_disk_profile, load_power_curve, loa
 from dcsim.host.constants import constants as constants_of_hosts
 from dcsim.hypervisor import TYPE1, TYPE2, constants, scheduler_kind
 from dcsim.results import Constant
+from dcsim.run.memory import memory_ledger
 from dcsim.run.sampler import DIRTY_INTERVAL_NS
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def ledger(scenario: Scenario) -> Iterator[Constant]:
     yield from _schedulers(hosts)
     yield from (_constant(entry) for entry in constants_of_hosts())
     yield from (_constant(entry) for entry in _of_every_run())
+    yield from memory_ledger(hosts)
     yield from _of_the_scenario(scenario)
 
 

@@ -32,6 +32,7 @@ from dcsim.scenario.fault_checks import check_faults
 from dcsim.scenario.finding import Finding, known, positive, whole
 from dcsim.scenario.images import image_problem
 from dcsim.scenario.measure import MeasureError, read_measure
+from dcsim.scenario.memory_checks import check_memory_of_hosts, check_memory_of_vms
 from dcsim.scenario.metrics import read_bound
 from dcsim.units import BYTES, DURATION
 
@@ -391,6 +392,8 @@ _CHECKS = (
     _check_images,
     _check_fabric,
     _check_policies,
+    check_memory_of_hosts,
+    check_memory_of_vms,
     _check_migrations,
     check_faults,
     _check_expectations,

@@ -9,6 +9,7 @@ from pydantic import Field
 from dcsim.hardware import IsaName, load_disk_profile
 from dcsim.host import DISK_BYTES, PartitionUse, ServiceOrder
 from dcsim.hypervisor import default_scheduler
+from dcsim.scenario.memory import Overcommit
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.scenario.processors import DataCache, HostScheduler, Numa
 from dcsim.units import Bandwidth, Bytes, Duration, Frequency
@@ -91,6 +92,9 @@ class Host(Model):
     """What decides who runs; `credit` on type 1 and `fair` on type 2 when left out."""
     disk: Disk = Disk()
     """The disk behind `on: local` and behind a type 2 hypervisor's host files."""
+    overcommit: Overcommit | None = None
+    """How it promises its VMs more memory than it has; when left out it does not, and every VM is
+    promised its full size."""
 
     @property
     def scheduler_name(self) -> str:

@@ -45,12 +45,12 @@ def _time(name: str, meaning: str, *, optional: bool = False) -> Metric:
     return Metric(name, "integer", "ns", meaning, optional)
 
 
-def _size(name: str, meaning: str) -> Metric:
-    return Metric(name, "integer", "bytes", meaning)
+def _size(name: str, meaning: str, *, optional: bool = False) -> Metric:
+    return Metric(name, "integer", "bytes", meaning, optional)
 
 
-def _share(name: str, meaning: str) -> Metric:
-    return Metric(name, "number", "share", meaning)
+def _share(name: str, meaning: str, *, optional: bool = False) -> Metric:
+    return Metric(name, "number", "share", meaning, optional)
 
 
 _REQUESTS = (
@@ -65,6 +65,30 @@ _MIGRATIONS = (
     _size("migration_bytes", "bytes that crossed the network for them"),
     _size("migration_disk_bytes", "of these, content of local disks"),
     _time("downtime_ns", "time during which a move kept the VM from executing, all moves added"),
+)
+
+
+def _level(name: str, meaning: str) -> tuple[Metric, Metric]:
+    return (
+        _size(f"memory_{name}_bytes", f"{meaning}, at the end"),
+        _size(f"memory_{name}_peak_bytes", "the most of the same"),
+    )
+
+
+_HOST_MEMORY = (
+    Metric("memory_state", "text", "", "free-memory state at the end, if it overcommits"),
+    _share("memory_high_share", "time in state `high`: nothing is reclaimed"),
+    _share("memory_clear_share", "time in state `clear`, of the sliding scale"),
+    _share("memory_soft_share", "time in state `soft`: balloons reclaim"),
+    _share("memory_hard_share", "time in state `hard`: paging is forced"),
+    _share("memory_low_share", "time in state `low`: VMs above their target stand still, too"),
+    *_level("resident", "guest memory that has content in frames"),
+    *_level("shared", "guest memory that lies in a frame with other guest memory"),
+    *_level("reclaimed", "what sharing saves"),
+    *_level("zero", "of the shared memory, what is all zero"),
+    _count("memory_pages_scanned", "pages that were looked at for sharing"),
+    _count("memory_pages_merged", "of these, those that went into the frame of another"),
+    _time("memory_scanner_ns", "processor time that it took"),
 )
 
 VM_METRICS: tuple[Metric, ...] = (
@@ -155,6 +179,7 @@ HOST_METRICS: tuple[Metric, ...] = (
     _time("disk_response_p99_ns", "99th percentile of the same, nearest rank", optional=True),
     _count("cache_hits", "pages found in its page cache"),
     _count("cache_misses", "pages that were not"),
+    *_HOST_MEMORY,
 )
 
 CLUSTER_METRICS: tuple[Metric, ...] = (

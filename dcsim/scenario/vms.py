@@ -113,6 +113,8 @@ class Vm(Model):
     """The only processors of its host on which it may run, such as `[0, 1]`; any when left out."""
     reservation: VmReservation | None = None
     """Processor time that it is guaranteed; only on hosts with the scheduler `real-time`."""
+    memory_reservation_bytes: Bytes = Field(default=0, alias="memory_reservation")
+    """On a host that overcommits: what it is promised."""
     host: Name | None = None
     """The host on which it starts; the placement policy decides when left out."""
     start_ns: Duration = Field(default=0, alias="start")

@@ -42,6 +42,7 @@ class DoubleExit:
     code: int | None = None
     message: str | None = None
     operation: str | None = None
+    page: int | None = None
 
 
 @dataclass
@@ -352,12 +353,13 @@ def make_rig() -> Callable[..., Rig]:
         pcpus: int = 1,
         name: str = "host",
         environment: Environment | None = None,
+        machine_class: type[DoubleMachine] = DoubleMachine,
         memory_bytes: int = 1 << 30,
         cut: Callable[[int, int], int] | None = None,
         **more: Any,
     ) -> Rig:
         environment = environment or Environment()
-        machine = DoubleMachine(pcpus, scripts)
+        machine = machine_class(pcpus, scripts)
         config = HostConfig(
             name=name,
             profile=load_profile("sifive-u54"),
