@@ -143,6 +143,8 @@ class Exit:
     ``shutdown``   the guest powered itself off                     code
     ``fault``      the guest did what no machine survives           message
     ``memory``     too few free frames; the next run tries again
+    ``swap_in``    a page is needed that is swapped out; vcpu is    page
+                   None if a device needs it
     ``wake``       a vCPU on no pCPU has something to do         vcpu
     =============  ===============================================  ============================
     """
@@ -150,7 +152,7 @@ class Exit:
     @property
     def kind(
         self,
-    ) -> Literal["until", "io", "packet", "wait", "shutdown", "fault", "memory", "wake"]:
+    ) -> Literal["until", "io", "packet", "wait", "shutdown", "fault", "memory", "swap_in", "wake"]:
         """What happened."""
     @property
     def pcpu(self) -> int | None:
@@ -185,6 +187,9 @@ class Exit:
     @property
     def wake_ns(self) -> int | None:
         """When the guest's timer will wake it; None if only a device can."""
+    @property
+    def page(self) -> int | None:
+        """The guest's page that has to come back."""
     @property
     def code(self) -> int | None:
         """The guest's exit status."""
@@ -470,6 +475,77 @@ class Machine:
             If pages of the VM cannot be shared: it is on a bare machine, has tables that hold
             machine addresses (``direct``), or large pages.
         """
+    def page_state(self, vm: int, page: int) -> str:
+        """Tell where a page is: ``absent``, ``resident``, ``shared``, ``swapped``, ``compressed``.
+
+        An absent page was never touched, or was given back; it reads as zeros.
+        """
+    def resident_pages(self, vm: int) -> int:
+        """Return how many pages of a VM have a frame, shared ones among them."""
+    def resident_page(self, vm: int, n: int) -> int:
+        """Return the number of the `n`-th of these, counted from 0."""
+    def swap_out(
+        self,
+        pcpu: int,
+        vm: int,
+        page: int,
+        share_first: bool = True,
+        tier: str = "disk",
+        mode: str = "esx",
+    ) -> str:
+        """Take a page out of its frame, which is free at once; its content is kept.
+
+        What the way to a disk takes is the caller's to model; everything else is metered on the
+        processor as the path ``swap_out``.
+
+        Parameters
+        ----------
+        pcpu
+            The processor that does it.
+        vm
+            Whose page.
+        page
+            Its number.
+        share_first
+            Put it into the frame of another page of the same content, if there is one.
+        tier
+            ``disk``, outside the host's frames, or ``compressed``, in frames that hold many.
+        mode
+            How pages of the same content are found, as for `scan_pages`.
+
+        Returns
+        -------
+        str
+            ``shared``: it shares a frame now. ``swapped``: it is out. ``refused``: it has no frame
+            of its own, or does not become small enough.
+        """
+    def swap_in(self, vm: int, page: int, pcpu: int | None = None) -> bool:
+        """Bring a page back that is swapped out; False if there is no frame for it.
+
+        It may take frames that are kept in reserve.
+        """
+    def swapped_pages(self, vm: int) -> int:
+        """Return how many pages of a VM are swapped out, compressed ones among them."""
+    def compression(self) -> dict[str, int]:
+        """Return the compressed ``pages``, the ``frames`` with them, and ``bytes`` in these."""
+    def give_back(self, vm: int, page: int) -> bool:
+        """Let a page hold nothing: it is absent then. Return whether it was not before."""
+    def set_frame_reserve(self, frames: int) -> None:
+        """Keep free frames for pages that come back and for VMs that arrive.
+
+        An exit ``memory`` tells when there are no others.
+        """
+    def sample_pages(self, vm: int, pages: list[int], pcpu: int | None = None) -> None:
+        """Take the translations of pages away, so that the next access to each is noticed.
+
+        Pages that were sampled before no longer are. The work is metered as ``page_sampling``.
+        """
+    def touched_samples(self, vm: int) -> int:
+        """Return how many of the sampled pages the guest has accessed since."""
+    def clear_accessed(self, vm: int) -> None:
+        """Clear the accessed bits of all translations of a VM's pages: an instrument."""
+    def accessed_pages(self, vm: int) -> int:
+        """Return how many resident pages of a VM the MMU has marked as accessed since."""
     def end_scan_pass(self) -> None:
         """Forget what is remembered of pages that are not shared, but for their checksums."""
     def sharing(self) -> dict[str, int]:

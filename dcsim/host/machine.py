@@ -70,6 +70,10 @@ class Exit(Protocol):
         """Of a ``wait``: when the guest's own timer is due."""
 
     @property
+    def page(self) -> int | None:
+        """Of a ``swap_in``: the page that has to come back."""
+
+    @property
     def code(self) -> int | None:
         """Of a ``shutdown``: the exit status."""
 
@@ -237,6 +241,53 @@ class Machine(Protocol):
         max_page_sharing: int = ...,
     ) -> ScanReport:
         """Look at pages of a VM, on a processor; put those of the same content into one frame."""
+
+    def page_state(self, vm: int, page: int) -> str:
+        """Tell where a page is: absent, resident, shared, swapped or compressed."""
+
+    def resident_pages(self, vm: int) -> int:
+        """Return how many pages of a VM have a frame."""
+
+    def resident_page(self, vm: int, n: int) -> int:
+        """Return the number of the n-th of these, counted from 0."""
+
+    def swap_out(
+        self,
+        pcpu: int,
+        vm: int,
+        page: int,
+        share_first: bool = True,  # noqa: FBT001, FBT002
+        tier: str = "disk",
+        mode: str = "esx",
+    ) -> str:
+        """Take a page out of its frame; return ``shared``, ``swapped`` or ``refused``."""
+
+    def swap_in(self, vm: int, page: int, pcpu: int | None = None) -> bool:
+        """Bring a page back; False if there is no frame for it."""
+
+    def swapped_pages(self, vm: int) -> int:
+        """Return how many pages of a VM are swapped out."""
+
+    def compression(self) -> dict[str, int]:
+        """Return the compressed pages, and the frames and bytes that they take."""
+
+    def give_back(self, vm: int, page: int) -> bool:
+        """Let a page hold nothing; return whether it held anything."""
+
+    def set_frame_reserve(self, frames: int) -> None:
+        """Keep free frames for pages that come back and VMs that arrive."""
+
+    def sample_pages(self, vm: int, pages: list[int], pcpu: int | None = None) -> None:
+        """Notice the next access to each of these pages, and no longer to others."""
+
+    def touched_samples(self, vm: int) -> int:
+        """Return how many of them the guest has accessed since."""
+
+    def clear_accessed(self, vm: int) -> None:
+        """Clear the accessed bits of all translations of a VM's pages."""
+
+    def accessed_pages(self, vm: int) -> int:
+        """Return how many resident pages of a VM were accessed since."""
 
     def end_scan_pass(self) -> None:
         """Forget what is remembered of pages that are not shared, but for their checksums."""

@@ -10,6 +10,7 @@
 
 use crate::ids::VmId;
 use crate::nodes::{Homes, Numa};
+use crate::overcommit::samples::Samples;
 use crate::overcommit::shared_frames::{Departure, SharedFrames};
 use crate::safety::Guard;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
@@ -46,6 +47,8 @@ pub enum FrameOwner {
         /// The VM.
         vm: VmId,
     },
+    /// Pages of guests that are kept compressed.
+    Compressed,
     /// Pages of guests that have the same content; who they are, [`SharedFrames`] knows.
     Shared,
 }
@@ -59,7 +62,7 @@ impl FrameOwner {
             | Self::Monitor { vm }
             | Self::Shown { vm }
             | Self::Code { vm } => Some(vm),
-            Self::Shared => None,
+            Self::Shared | Self::Compressed => None,
         }
     }
 }
@@ -91,7 +94,7 @@ impl FrameUsage {
             FrameOwner::Monitor { .. } | FrameOwner::Shown { .. } | FrameOwner::Code { .. } => {
                 Some(&mut self.monitor)
             }
-            FrameOwner::Shared => None,
+            FrameOwner::Shared | FrameOwner::Compressed => None,
         }
     }
 }
@@ -123,6 +126,11 @@ pub struct FrameAllocator {
     departures: Vec<Departure>,
     /// Pages that devices took out of frames that they shared, which nobody has paid for yet.
     device_breaks: BTreeMap<VmId, u64>,
+    /// Pages that were given back since the dirty log was last collected.
+    emptied: Vec<(VmId, u64)>,
+    samples: Samples,
+    /// Free frames that are not for everybody.
+    kept_back: u64,
     injection: Option<Injection>,
     guard: Option<Arc<Guard>>,
     homes: Option<Homes>,
@@ -152,6 +160,9 @@ impl FrameAllocator {
             shared: SharedFrames::default(),
             departures: Vec::new(),
             device_breaks: BTreeMap::new(),
+            emptied: Vec::new(),
+            samples: Samples::default(),
+            kept_back: 0,
             injection: None,
             guard: None,
             homes: None,
@@ -259,7 +270,22 @@ impl FrameAllocator {
 
     /// Like [`Self::reserve`], without failures on purpose.
     pub fn check(&self, count: u64) -> Result<(), Shortage> {
+        if self.available() < count { Err(Shortage::Frames { wanted: count }) } else { Ok(()) }
+    }
+
+    /// The same for those who may take what is kept back, too.
+    pub fn check_all(&self, count: u64) -> Result<(), Shortage> {
         if self.free_count < count { Err(Shortage::Frames { wanted: count }) } else { Ok(()) }
+    }
+
+    /// Free frames that anybody may take.
+    pub fn available(&self) -> u64 {
+        self.free_count.saturating_sub(self.kept_back)
+    }
+
+    /// Keeps free frames back from reservations: they are for those who do not reserve.
+    pub fn keep_back(&mut self, frames: u64) {
+        self.kept_back = frames;
     }
 
     /// Gives the lowest free frame to `owner`, or `None` if there is no free frame. On a machine with
@@ -347,6 +373,8 @@ impl FrameAllocator {
     pub fn release_vm(&mut self, vm: VmId) {
         self.departures.retain(|departure| departure.vm != vm);
         self.device_breaks.remove(&vm);
+        self.emptied.retain(|(of, _)| *of != vm);
+        self.samples.forget_vm(vm);
         for (frame, page) in self.shared.pages_of(vm) {
             self.leave(frame, vm, page);
         }
@@ -436,6 +464,21 @@ impl FrameAllocator {
             guard.taken_back(frame);
             guard.given(frame, owner);
         }
+    }
+
+    /// Pages whose next access is noticed.
+    pub fn samples(&mut self) -> &mut Samples {
+        &mut self.samples
+    }
+
+    /// A page was given back: it reads as zeros now.
+    pub fn note_emptied(&mut self, vm: VmId, page: u64) {
+        self.emptied.push((vm, page));
+    }
+
+    /// The pages that were given back since this was last asked.
+    pub fn take_emptied(&mut self) -> Vec<(VmId, u64)> {
+        std::mem::take(&mut self.emptied)
     }
 
     /// A page of a VM is elsewhere than its translations may say: they have to go before the guest

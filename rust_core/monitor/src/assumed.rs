@@ -39,6 +39,13 @@ dcsim_machine::assumptions! {
          guest write to a page.";
     HASH_WORD: "sharing.hash_word" = 4 instructions,
         "Mix a doubleword into the hash of a page (XXH64): multiply, add, rotate, multiply.";
+    COMPRESS_BYTE: "compression.compress_byte" = 7 instructions,
+        "Compress a byte (LZ4): its README measures 675 MB/s on a core of 4.9 GHz.";
+    DECOMPRESS_BYTE: "compression.decompress_byte" = 1 instructions,
+        "Expand to a byte (LZ4): 3850 MB/s on the same.";
+    COMPRESSED_MOST: "compression.most_bytes" = 3072 bytes,
+        "What a page may take compressed; a larger one is not worth it (three quarters of a page, \
+         as Linux's zram has it).";
     PAGE_NUMBER: "migration.page_number" = 8 bytes,
         "What a page of memory takes on a link beside its content.";
 }

@@ -183,6 +183,26 @@ impl GuestPages<'_> {
         }
     }
 
+    /// Gives a page back, whatever it holds: it has no frame then and reads as zeros. Tells whether
+    /// it had one of its own. A page that is swapped out stays so.
+    pub fn give_back(&mut self, page: u64) -> Result<bool, Unavailable> {
+        let unavailable = self.unavailable(page);
+        let slot = self.map.slot(page).ok_or(unavailable)?;
+        let place = self.place(page);
+        let Some(frame) = place.frame() else { return Ok(false) };
+        self.memory.write_u64(slot, 0).map_err(|_| unavailable)?;
+        match place {
+            Place::Shared(_) => self.allocator.leave(frame, self.vm, page),
+            _ => self.allocator.release(frame),
+        }
+        if self.allocator.owner_of(frame).is_none() {
+            self.memory.frames.empty(self.memory.store, frame);
+        }
+        self.allocator.note_emptied(self.vm, page);
+        self.allocator.depart(departure(self.vm, page, frame));
+        Ok(matches!(place, Place::Own(_)))
+    }
+
     fn allocate(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {
         let owner = FrameOwner::Guest { vm: self.vm, page };
         self.allocator.allocate(owner).ok_or(self.unavailable(page))
@@ -373,6 +393,7 @@ pub fn provide_for(
 ) -> Result<Provided, HostError> {
     let slot = map.slot(page).ok_or(HostError::FrameNotReserved)?;
     let place = Place::of(meter.load(slot)?);
+    frames.allocator.samples().note(frames.vm, page);
     let frame = match place {
         Place::Own(frame) => return Ok(Provided { frame, writable: true, broke: false }),
         Place::Shared(frame) if !writes => {

@@ -22,7 +22,7 @@ use crate::shadow::tree::TableFrames;
 use dcsim_hart::engine::{Engine, Interpreter};
 use dcsim_hart::{Counters, Ports, Privilege, Stop, TrapRecord};
 use dcsim_machine::{Board, GuestMemory, Meter, Primitive};
-use dcsim_memory::{Memory, PAGE_BYTES, StoreFull};
+use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress, StoreFull};
 
 /// What a step has to work with: a pCPU, the host around it, and the VM's other parts.
 #[derive(Debug)]
@@ -340,6 +340,12 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
         _: &[Departure],
     ) -> Result<(), HostError> {
         Ok(())
+    }
+
+    /// The tables by which the guest reaches memory: their roots, with their levels (0 is that of
+    /// leaves).
+    fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        Vec::new()
     }
 
     /// Lets no TLB's knowledge of the guest be used any more, while its vCPU is on no pCPU.

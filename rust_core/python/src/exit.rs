@@ -101,6 +101,14 @@ impl PyExit {
     }
 
     #[getter]
+    fn page(&self) -> Option<u64> {
+        match &self.exit.kind {
+            ExitKind::SwapIn { page } => Some(*page),
+            _ => None,
+        }
+    }
+
+    #[getter]
     fn code(&self) -> Option<u32> {
         match &self.exit.kind {
             ExitKind::Shutdown { code } => Some(*code),

@@ -291,6 +291,77 @@ impl PyMachine {
         Ok(PyScanReport::from(report))
     }
 
+    fn page_state(&self, vm: u32, page: u64) -> Outcome<&'static str> {
+        self.with(|host, store| host.page_state(store, VmId(vm), page))
+    }
+
+    fn resident_pages(&self, vm: u32) -> Outcome<u64> {
+        self.with(|host, store| host.resident_pages(store, VmId(vm)))
+    }
+
+    fn resident_page(&self, vm: u32, n: u64) -> Outcome<u64> {
+        self.with(|host, store| host.resident_page(store, VmId(vm), n))
+    }
+
+    #[pyo3(signature = (pcpu, vm, page, share_first = true, tier = "disk", mode = "esx"))]
+    fn swap_out(
+        &self,
+        pcpu: usize,
+        vm: u32,
+        page: u64,
+        share_first: bool,
+        tier: &str,
+        mode: &str,
+    ) -> Outcome<&'static str> {
+        let tier = overcommit::tier(tier)?;
+        let shares_first = overcommit::finding(mode)?;
+        let shares_first = share_first.then_some(shares_first);
+        let page = (VmId(vm), page);
+        let out = self.with(|host, store| host.swap_out(store, pcpu, page, tier, shares_first))?;
+        Ok(out.name())
+    }
+
+    #[pyo3(signature = (vm, page, pcpu = None))]
+    fn swap_in(&self, vm: u32, page: u64, pcpu: Option<usize>) -> Outcome<bool> {
+        self.with(|host, store| host.swap_in(store, VmId(vm), page, pcpu))
+    }
+
+    fn swapped_pages(&self, vm: u32) -> Outcome<u64> {
+        Ok(lock(&self.inner)?.host.swapped_pages(VmId(vm))?)
+    }
+
+    fn compression<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let compression = self.with(|host, _| Ok(host.compression()))?;
+        overcommit::compression(py, compression)
+    }
+
+    fn give_back(&self, vm: u32, page: u64) -> Outcome<bool> {
+        self.with(|host, store| host.give_back_page(store, VmId(vm), page))
+    }
+
+    fn set_frame_reserve(&self, frames: u64) -> Outcome<()> {
+        lock(&self.inner)?.host.set_frame_reserve(frames);
+        Ok(())
+    }
+
+    #[pyo3(signature = (vm, pages, pcpu = None))]
+    #[allow(clippy::needless_pass_by_value, reason = "the binding makes the list")]
+    fn sample_pages(&self, vm: u32, pages: Vec<u64>, pcpu: Option<usize>) -> Outcome<()> {
+        self.with(|host, store| host.sample_pages(store, VmId(vm), &pages, pcpu))
+    }
+
+    fn touched_samples(&self, vm: u32) -> Outcome<u64> {
+        Ok(lock(&self.inner)?.host.touched_samples(VmId(vm))?)
+    }
+
+    fn clear_accessed(&self, vm: u32) -> Outcome<()> {
+        self.with(|host, store| host.clear_accessed(store, VmId(vm)))
+    }
+
+    fn accessed_pages(&self, vm: u32) -> Outcome<u64> {
+        self.with(|host, store| host.accessed_pages(store, VmId(vm)))
+    }
+
     fn end_scan_pass(&self) -> Outcome<()> {
         lock(&self.inner)?.host.end_scan_pass();
         Ok(())

@@ -1,8 +1,9 @@
 //! Memory overcommitment: what scans came to, and what is shared.
 
 use crate::errors::{Failure, Outcome};
-use dcsim_monitor::host::{Scan, ScanReport, Sharing};
+use dcsim_monitor::host::{Compression, Scan, ScanReport, Sharing};
 use dcsim_monitor::overcommit::index::Finding;
+use dcsim_monitor::overcommit::swap::Tier;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -34,10 +35,34 @@ impl PyScanReport {
 
 /// The scan that a caller asks for.
 pub fn scan(first_page: u64, pages: u64, mode: &str, most_sharers: u64) -> Outcome<Scan> {
-    let finding = Finding::from_name(mode).ok_or_else(|| {
-        Failure::Usage(format!("there is no way to scan `{mode}`; known: esx, ksm"))
-    })?;
-    Ok(Scan { first_page, pages, finding, most_sharers })
+    Ok(Scan { first_page, pages, finding: finding(mode)?, most_sharers })
+}
+
+/// The way of this name to find pages of the same content.
+pub fn finding(mode: &str) -> Outcome<Finding> {
+    Finding::from_name(mode)
+        .ok_or_else(|| Failure::Usage(format!("there is no way to scan `{mode}`; known: esx, ksm")))
+}
+
+/// The tier of this name.
+pub fn tier(name: &str) -> Outcome<Tier> {
+    Tier::from_name(name).ok_or_else(|| {
+        Failure::Usage(format!("there is no tier `{name}`; known: disk, compressed"))
+    })
+}
+
+/// What is kept compressed, by name.
+pub fn compression(py: Python<'_>, compression: Compression) -> PyResult<Bound<'_, PyDict>> {
+    let Compression { pages, frames, bytes } = compression;
+    named(py, &[("pages", pages), ("frames", frames), ("bytes", bytes)])
+}
+
+fn named<'py>(py: Python<'py>, numbers: &[(&str, u64)]) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    for (name, number) in numbers {
+        all.set_item(name, number)?;
+    }
+    Ok(all)
 }
 
 /// What is shared, by name.
@@ -49,9 +74,5 @@ pub fn sharing(py: Python<'_>, sharing: Sharing) -> PyResult<Bound<'_, PyDict>> 
         ("hints", sharing.hints),
         ("reclaimed", sharing.reclaimed()),
     ];
-    let all = PyDict::new(py);
-    for (name, number) in numbers {
-        all.set_item(name, number)?;
-    }
-    Ok(all)
+    named(py, &numbers)
 }

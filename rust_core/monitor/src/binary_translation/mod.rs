@@ -53,7 +53,7 @@ use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::status;
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::Memory;
+use dcsim_memory::{Memory, PhysicalAddress};
 use vcpu::Origin;
 
 impl Technique for BinaryTranslation {
@@ -130,7 +130,7 @@ impl Technique for BinaryTranslation {
 
     fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
         self.base.reclaim(meter, frames, wanted);
-        if frames.allocator.free_count() < wanted {
+        if frames.allocator.available() < wanted {
             self.base.spaces.clear(meter, frames);
             self.cache.empty(meter, frames);
             self.other.empty(meter, frames);
@@ -159,6 +159,10 @@ impl Technique for BinaryTranslation {
         departures: &[Departure],
     ) -> Result<(), HostError> {
         self.base.unmap_departed(meter, frames, departures)
+    }
+
+    fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        self.base.table_roots()
     }
 
     fn forget_translations(&mut self) {

@@ -37,7 +37,7 @@ use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::Memory;
+use dcsim_memory::{Memory, PhysicalAddress};
 use vcpu::Installed;
 
 impl Monitored for FourRings {
@@ -156,6 +156,10 @@ impl Technique for FourRings {
         departures: &[Departure],
     ) -> Result<(), HostError> {
         self.spaces.unmap_departed(meter, frames, departures)
+    }
+
+    fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        self.spaces.table_roots()
     }
 
     fn forget_translations(&mut self) {

@@ -46,7 +46,7 @@ use crate::technique::{Phase, Site, Step, Technique};
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::{Memory, PAGE_BYTES};
+use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
 use paging::Paging;
 use vcpu::Installed;
 
@@ -158,7 +158,7 @@ impl Technique for HardwareAssisted {
     }
 
     fn reclaim(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>, wanted: u64) {
-        if frames.allocator.free_count() < wanted {
+        if frames.allocator.available() < wanted {
             // Under a new identifier the TLB knows nothing of the tables that go.
             self.identifier = None;
             self.paging.give_up(meter, frames, wanted);
@@ -183,6 +183,13 @@ impl Technique for HardwareAssisted {
                 }
                 Ok(())
             }
+        }
+    }
+
+    fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        match &self.paging {
+            Paging::Shadow(shadow) => shadow.table_roots(),
+            Paging::Nested(stage) => stage.table_roots(),
         }
     }
 

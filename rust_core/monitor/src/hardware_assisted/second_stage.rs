@@ -124,10 +124,15 @@ impl SecondStage {
         owners: &FrameAllocator,
         vm: VmId,
     ) -> Result<(), String> {
-        (0..ROOT_FRAMES).try_for_each(|number| {
-            let part = PhysicalAddress(self.root.0 + number * PAGE_BYTES as u64);
-            audit::check_tree(memory, owners, vm, part, ROOT_LEVEL)
-        })
+        self.table_roots()
+            .into_iter()
+            .try_for_each(|(part, level)| audit::check_tree(memory, owners, vm, part, level))
+    }
+
+    /// The frames of the root table, with its level.
+    pub fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        let part = |number| PhysicalAddress(self.root.0 + number * PAGE_BYTES as u64);
+        (0..ROOT_FRAMES).map(|number| (part(number), ROOT_LEVEL)).collect()
     }
 
     /// Gives up all tables below the root, for a guest on no pCPU.

@@ -1,22 +1,15 @@
 //! What the model does to a VM's devices: completions, packets, typing, questions.
 
 use super::Host;
+use super::deferred::{Deferred, Work};
 use super::run::first_ns_after;
 use crate::error::HostError;
+use crate::exit::ExitKind;
 use crate::ids::{VcpuId, VmId};
 use crate::reason::ExitReason;
 use crate::vcpu::Vcpu;
 use dcsim_machine::{Board, GuestMemory, IoStatus, RequestTag, Unavailable};
 use dcsim_memory::{Memory, PageStore};
-
-/// A completion that waits for frames.
-#[derive(Debug)]
-pub(super) struct Deferred {
-    /// Whose.
-    pub(super) vm: VmId,
-    tag: RequestTag,
-    status: IoStatus,
-}
 
 /// How often an operation is tried again that a test made fail.
 const MOST_RETRIES: usize = 8;
@@ -33,11 +26,12 @@ impl Host {
         status: IoStatus,
     ) -> Result<(), HostError> {
         self.note_lateness(vm, at_ns)?;
-        self.deferred.push_back(Deferred { vm, tag, status });
+        self.deferred.push_back(Deferred { vm, work: Work::Completion { tag, status } });
         self.complete_deferred(store).map(|_| ())
     }
 
-    /// Hands a packet to the guest. `false` if it has no buffer for it: the packet is lost.
+    /// Hands a packet to the guest, later if its buffer is swapped out. `false` if it has no buffer
+    /// for it: the packet is lost.
     pub fn deliver_packet(
         &mut self,
         store: &mut PageStore,
@@ -46,10 +40,19 @@ impl Host {
         at_ns: u64,
     ) -> Result<bool, HostError> {
         self.note_lateness(vm, at_ns)?;
+        if self.has_deferred(vm) {
+            return Ok(self.defer_packet(vm, payload));
+        }
         let received =
             self.with_board(store, vm, |board, memory| board.receive_packet(memory, payload))?;
-        // Without a frame for the buffer the packet is lost, as it is without a buffer.
-        Ok(received.unwrap_or(false))
+        match received {
+            Ok(received) => Ok(received),
+            Err(unavailable) => match self.lack(store, vm, unavailable)? {
+                ExitKind::SwapIn { .. } => Ok(self.defer_packet(vm, payload)),
+                // Without a frame for the buffer the packet is lost, as it is without a buffer.
+                _ => Ok(false),
+            },
+        }
     }
 
     /// Types on a guest's console. Returns how many bytes it took.
@@ -106,41 +109,9 @@ impl Host {
         Ok(vm.technique.wakes(clock.time(), external).unwrap_or(true))
     }
 
-    /// Lets everything that waits for frames try again. Returns the VM that still has to wait.
-    pub(super) fn retry_devices(
-        &mut self,
-        store: &mut PageStore,
-    ) -> Result<Option<VmId>, HostError> {
-        if let Some(vm) = self.complete_deferred(store)? {
-            return Ok(Some(vm));
-        }
-        let starved = self.vms.values().filter(|vm| vm.board.needs_memory()).map(|vm| vm.id);
-        for vm in starved.collect::<Vec<_>>() {
-            if self.with_board(store, vm, |board, memory| board.retry(memory))?.is_err() {
-                return Ok(Some(vm));
-            }
-            self.vm_mut(vm)?.collect_events(None);
-        }
-        Ok(None)
-    }
-
-    /// Completes what can be completed, in order. Returns the VM whose completion has to wait.
-    fn complete_deferred(&mut self, store: &mut PageStore) -> Result<Option<VmId>, HostError> {
-        while let Some(Deferred { vm, tag, status }) = self.deferred.pop_front() {
-            let done =
-                self.with_board(store, vm, |board, memory| board.complete(memory, tag, status))?;
-            if done.is_err() {
-                self.deferred.push_front(Deferred { vm, tag, status });
-                return Ok(Some(vm));
-            }
-            self.vm_mut(vm)?.collect_events(None);
-        }
-        Ok(None)
-    }
-
     /// Does something with a VM's devices and memory, once more if only a test made it fail; then
     /// lets the vCPU know of its interrupt lines.
-    fn with_board<T>(
+    pub(super) fn with_board<T>(
         &mut self,
         store: &mut PageStore,
         vm: VmId,

@@ -15,6 +15,9 @@ impl Host {
 
     /// Sorts the frames' dirty marks by guest page.
     pub(super) fn collect_dirty(&mut self) {
+        for (vm, page) in self.allocator.take_emptied() {
+            self.dirty.entry(vm).or_default().insert(page);
+        }
         for number in self.frames.take_dirty() {
             if let Some(FrameOwner::Guest { vm, page }) = self.allocator.owner(number) {
                 self.dirty.entry(vm).or_default().insert(page);

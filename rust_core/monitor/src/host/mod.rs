@@ -5,17 +5,22 @@
 //! * [`devices`]: completions, packets, consoles; [`dirty_log`]: pages that VMs wrote;
 //! * [`processor`]: putting vCPUs on pCPUs, paths of host software;
 //! * [`snapshot`]: saving and restoring VMs;
-//! * [`sharing`]: pages of the same content in one frame; [`departures`]: translations that have to go.
+//! * [`sharing`]: pages of the same content in one frame; [`swapping`]: pages out of their frames;
+//!   [`residency`]: where pages are; [`departures`]: translations that have to go;
+//! * [`deferred`]: device work that waits for frames or pages.
 
+mod deferred;
 mod departures;
 mod devices;
 mod dirty_log;
 #[cfg(test)]
 mod inside;
 mod processor;
+mod residency;
 mod run;
 mod sharing;
 mod snapshot;
+mod swapping;
 
 use crate::allocator::{FrameAllocator, FrameOwner, FrameUsage};
 use crate::bare_metal::BareMetal;
@@ -34,6 +39,7 @@ use crate::ids::{VcpuId, VmId};
 use crate::ledger::Ledger;
 use crate::overcommit::index::Index;
 use crate::overcommit::shared_frames::SharedFrames;
+use crate::overcommit::swap::SwapSpace;
 use crate::paravirtual::{self, Offer, abi::check_announcement};
 use crate::pcpu::Pcpu;
 use crate::profile::HardwareProfile;
@@ -52,10 +58,11 @@ use dcsim_machine::device_tree::device_tree;
 use dcsim_machine::loader::{ImageError, Plan, load};
 use dcsim_machine::{Board, BoardConfig, DiskImage, GuestMemory};
 use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageId, PageStore, PhysicalAddress};
-use devices::Deferred;
+use deferred::Deferred;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use sharing::{Scan, ScanReport, Sharing};
+pub use swapping::{Compression, SwapOut};
 
 const PAGE: u64 = PAGE_BYTES as u64;
 
@@ -86,6 +93,10 @@ pub struct Host {
     exit_paths: ExitPaths,
     /// Where the scanner saw content before.
     index: Index,
+    /// Pages without a frame whose content is kept.
+    swap: SwapSpace,
+    /// A page that each VM's devices wait for, as the model knows.
+    awaited: BTreeMap<VmId, u64>,
     /// What VMs reach is compared with who holds the frames after each step.
     audited: bool,
 }
@@ -143,6 +154,8 @@ impl Host {
             dirty: BTreeMap::new(),
             exit_paths: ExitPaths::default(),
             index: Index::default(),
+            swap: SwapSpace::default(),
+            awaited: BTreeMap::new(),
             audited: false,
         })
     }
@@ -245,6 +258,9 @@ impl Host {
 
     /// Gives back everything that refers to the store. To be called before the host is dropped.
     pub fn release(&mut self, store: &mut PageStore) {
+        for vm in self.vms.keys().copied().collect::<Vec<_>>() {
+            self.forget_all_swapped(store, vm);
+        }
         self.frames.release_all(store);
     }
 
@@ -293,6 +309,8 @@ impl Host {
         self.vms.remove(&vm);
         self.dirty.remove(&vm);
         self.index.forget_vm(vm);
+        self.awaited.remove(&vm);
+        self.forget_all_swapped(store, vm);
         self.deferred.retain(|deferred| deferred.vm != vm);
         self.give_back(store, vm);
         Ok(())
@@ -452,7 +470,7 @@ impl Host {
         pages: u64,
     ) -> Result<PageMap, HostError> {
         let wanted = map_frames(pages);
-        self.allocator.check(wanted).map_err(|_| self.too_little(wanted))?;
+        self.allocator.check_all(wanted).map_err(|_| self.too_little(wanted))?;
         let owner = FrameOwner::Monitor { vm };
         let tables: Vec<_> = (0..wanted).filter_map(|_| self.allocator.allocate(owner)).collect();
         for table in &tables {

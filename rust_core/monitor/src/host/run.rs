@@ -30,8 +30,9 @@ impl Host {
     /// Advances every pCPU that holds a vCPU until its clock has reached `until_ns`, or returns
     /// the first event before that.
     pub fn run(&mut self, store: &mut PageStore, until_ns: u64) -> Result<Exit, HostError> {
-        if let Some(vm) = self.retry_devices(store)? {
-            return Ok(self.device_exit(vm));
+        if let Some((vm, kind)) = self.retry_devices(store)? {
+            self.note_told(vm, &kind);
+            return Ok(self.device_exit(vm, kind));
         }
         self.check_guard()?;
         let until_cycles = self.pcpus[0].hart.clock.cycles_at_ns(until_ns);
@@ -54,6 +55,12 @@ impl Host {
             }
             if let Some(kind) = kind {
                 return Ok(self.exit(pcpu, vcpu, kind));
+            }
+            if self.vm(vcpu.vm)?.board.needs_memory()
+                && let Some(kind) = self.retry_board(store, vcpu.vm)?
+            {
+                self.note_told(vcpu.vm, &kind);
+                return Ok(self.device_exit(vcpu.vm, kind));
             }
         }
     }
@@ -124,13 +131,13 @@ impl Host {
         let guard = self.allocator.guard().cloned();
         let memory = Memory { store, frames: &mut self.frames };
         let mut meter = Meter::new(&mut self.pcpus[pcpu].hart, memory);
-        let before = self.allocator.free_count();
+        let before = self.allocator.available();
         for vm in self.vms.values_mut().filter(|vm| vm.on_pcpu().is_none()) {
             let _acting = guard.as_ref().map(|guard| guard.act_for(vm.id));
             let mut frames = TableFrames { allocator: &mut self.allocator, vm: vm.id };
             vm.technique.reclaim(&mut meter, &mut frames, wanted);
         }
-        self.allocator.free_count() > before
+        self.allocator.available() > before
     }
 
     /// Notes what a step brought about.
@@ -153,8 +160,7 @@ impl Host {
             }
             Step::Fault(message) => machine.fail(vcpu.vcpu, message),
         }
-        let starved = machine.board.needs_memory();
-        Ok(starved.then_some(ExitKind::Memory))
+        Ok(None)
     }
 
     fn exit(&self, pcpu: usize, VcpuId { vm, vcpu }: VcpuId, kind: ExitKind) -> Exit {
@@ -166,11 +172,13 @@ impl Host {
         Exit { pcpu: Some(pcpu), vm: Some(vm), vcpu: Some(concerned), time_ns, kind }
     }
 
-    /// The devices of a VM wait for frames. If none of its vCPUs is on a pCPU, that is now.
-    fn device_exit(&self, vm: VmId) -> Exit {
-        let kind = ExitKind::Memory;
+    /// The devices of a VM wait. If none of its vCPUs is on a pCPU, that is now.
+    fn device_exit(&self, vm: VmId, kind: ExitKind) -> Exit {
         if let Some((vcpu, pcpu)) = self.vms.get(&vm).and_then(Vm::on_pcpu) {
-            return self.exit(pcpu, VcpuId { vm, vcpu }, kind);
+            let exit = self.exit(pcpu, VcpuId { vm, vcpu }, kind);
+            // No vCPU has to wait for a page that a device needs.
+            let waits = !matches!(exit.kind, ExitKind::SwapIn { .. });
+            return Exit { vcpu: exit.vcpu.filter(|_| waits), ..exit };
         }
         let now = self.pcpus.iter().map(|pcpu| pcpu.hart.clock.ns()).max();
         Exit { pcpu: None, vm: Some(vm), vcpu: None, time_ns: now.unwrap_or(0), kind }

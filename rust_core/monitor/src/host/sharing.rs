@@ -102,6 +102,18 @@ impl Host {
         Ok(report)
     }
 
+    /// Looks at one page. Tells whether it shares a frame now.
+    pub(super) fn share_one(
+        &mut self,
+        store: &mut PageStore,
+        pcpu: usize,
+        (vm, page): GuestPage,
+        finding: Finding,
+    ) -> Result<bool, HostError> {
+        let scan = Scan { first_page: page, pages: 1, finding, most_sharers: u64::MAX };
+        Ok(self.scan_pages(store, pcpu, vm, &scan)?.shared > 0)
+    }
+
     /// A pass over all pages of all VMs has ended ([`Finding::Unstable`]).
     pub fn end_scan_pass(&mut self) {
         self.index.end_pass();

@@ -3,7 +3,7 @@
 use super::{BASE, Host, PAGE};
 use crate::config::VmConfig;
 use crate::error::HostError;
-use crate::guest_pages::GuestPages;
+use crate::guest_pages::{GuestPages, Place};
 use crate::ids::VmId;
 use crate::paravirtual::check_saved;
 use crate::state::VmState;
@@ -27,14 +27,30 @@ impl Host {
         }
         let cpu = machine.technique.capture(&machine.counters());
         let board = machine.board.save();
-        let frames: Vec<_> = self.guest_frames(store, vm)?;
-        let pages = frames.into_iter().map(|frame| self.share_page(store, frame)).collect();
-        let mut state = VmState { cpu, board, pages };
-        if let Err(error) = self.replace_saved_pages(store, vm, &mut state) {
+        let mut state = VmState { cpu, board, pages: Vec::new() };
+        let saved = self.save_pages(store, vm, &mut state);
+        if let Err(error) = saved.and_then(|()| self.replace_saved_pages(store, vm, &mut state)) {
             state.release(store);
             return Err(error);
         }
         Ok(state)
+    }
+
+    /// Puts what the guest would read in each of its pages into a state, wherever it is.
+    fn save_pages(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        state: &mut VmState,
+    ) -> Result<(), HostError> {
+        for (number, place) in self.guest_places(store, vm)?.into_iter().enumerate() {
+            let page = match place {
+                Place::Swapped => self.swapped_content(store, (vm, number as u64))?,
+                _ => self.share_page(store, place.frame()),
+            };
+            state.pages.push(page);
+        }
+        Ok(())
     }
 
     /// Puts pages into a state that are saved as something else than their content.
@@ -99,20 +115,16 @@ impl Host {
         Ok(vm)
     }
 
-    /// The frame of each page of a guest; none where the page was never touched.
-    fn guest_frames(
-        &mut self,
-        store: &mut PageStore,
-        vm: VmId,
-    ) -> Result<Vec<Option<PhysicalAddress>>, HostError> {
+    /// Where each page of a guest is.
+    fn guest_places(&mut self, store: &mut PageStore, vm: VmId) -> Result<Vec<Place>, HostError> {
         let machine = self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))?;
         let pages = machine.config.memory_bytes / PAGE;
         let memory = Memory { store, frames: &mut self.frames };
-        let frame = |page| match machine.technique.page_map() {
-            Some(map) => map.frame(&memory, page),
-            None => BASE.checked_add(page * PAGE),
+        let place = |page| match machine.technique.page_map() {
+            Some(map) => map.place(&memory, page),
+            None => BASE.checked_add(page * PAGE).map_or(Place::Absent, Place::Own),
         };
-        Ok((0..pages).map(frame).collect())
+        Ok((0..pages).map(place).collect())
     }
 
     /// A reference to the page in a frame; pages of zeros all become the zero page.
@@ -135,7 +147,7 @@ impl Host {
         let machine = self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))?;
         let map = machine.technique.page_map();
         if map.is_some() {
-            self.allocator.check(wanted).map_err(|_| self.too_little(wanted))?;
+            self.allocator.check_all(wanted).map_err(|_| self.too_little(wanted))?;
         }
         for (number, page) in pages.iter().enumerate().filter(|(_, page)| **page != PageId::ZERO) {
             let number = number as u64;

@@ -6,9 +6,14 @@
 //!
 //! * [`shared_frames`]: frames in which several pages lie;
 //! * [`content`]: hashes and comparisons of pages; [`index`]: where content was seen before;
-//! * [`back_map`]: which entries of tables lead to a frame.
+//! * [`back_map`]: which entries of tables lead to a frame;
+//! * [`swap`]: where the content of swapped pages is; [`compressed`]: pages kept compressed;
+//! * [`samples`]: pages whose next access is noticed.
 
 pub mod back_map;
+pub mod compressed;
 pub mod content;
 pub mod index;
+pub mod samples;
 pub mod shared_frames;
+pub mod swap;

@@ -117,7 +117,7 @@ fn take(
     frames: &mut TableFrames<'_>,
     count: u64,
 ) -> Result<Vec<PhysicalAddress>, HostError> {
-    let free = frames.allocator.free_count();
+    let free = frames.allocator.available();
     frames.allocator.check(count).map_err(|_| HostError::Memory { wanted: count, free })?;
     let owner = FrameOwner::Monitor { vm: frames.vm };
     let taken: Vec<_> = (0..count).filter_map(|_| frames.allocator.allocate(owner)).collect();

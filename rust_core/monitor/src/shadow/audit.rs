@@ -20,6 +20,22 @@ pub(super) fn entries<'a>(
     entries.filter(|(_, entry)| entry & VALID != 0)
 }
 
+/// Shows every leaf of a table at a level, and of all below it, with its place.
+pub(crate) fn for_each_leaf(
+    memory: &Memory<'_>,
+    table: PhysicalAddress,
+    level: u32,
+    visit: &mut dyn FnMut(PhysicalAddress, u64),
+) {
+    for (index, entry) in entries(memory, table) {
+        if is_leaf(entry) {
+            visit(PhysicalAddress(table.0 + index as u64 * 8), entry);
+        } else if level > 0 {
+            for_each_leaf(memory, address(entry), level - 1, visit);
+        }
+    }
+}
+
 /// Checks a table at a level, and all below it.
 pub(crate) fn check_tree(
     memory: &Memory<'_>,

@@ -13,7 +13,7 @@ use crate::ids::VmId;
 use crate::overcommit::shared_frames::Departure;
 use crate::technique::Site;
 use dcsim_machine::Meter;
-use dcsim_memory::Memory;
+use dcsim_memory::{Memory, PhysicalAddress};
 
 /// Shadow page tables.
 #[derive(Debug)]
@@ -177,10 +177,12 @@ impl Shadow {
         frames: &mut TableFrames<'_>,
         departures: &[Departure],
     ) -> Result<(), HostError> {
-        departures.iter().try_for_each(|departure| match self {
-            Self::Tlb(spaces) => spaces.unmap_frame(meter, departure.frame),
-            Self::Traced(traced) => traced.unmap_frame(meter, frames, departure.frame),
-        })
+        match self {
+            Self::Tlb(spaces) => departures
+                .iter()
+                .try_for_each(|departure| spaces.unmap_frame(meter, departure.frame)),
+            Self::Traced(traced) => traced.unmap_departed(meter, frames, departures),
+        }
     }
 
     /// Frames that the tables, and what is recorded about them, hold.
@@ -208,6 +210,15 @@ impl Shadow {
         }
     }
 
+    /// The root tables, with their levels.
+    pub fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        let roots = match self {
+            Self::Tlb(spaces) => spaces.roots(),
+            Self::Traced(traced) => traced.roots(),
+        };
+        roots.into_iter().map(|(root, levels)| (root, levels - 1)).collect()
+    }
+
     /// Compares every table with who holds the frames that it names; says what is wrong.
     pub fn audit(
         &self,
@@ -215,13 +226,9 @@ impl Shadow {
         owners: &FrameAllocator,
         vm: VmId,
     ) -> Result<(), String> {
-        let roots = match self {
-            Self::Tlb(spaces) => spaces.roots(),
-            Self::Traced(traced) => traced.roots(),
-        };
-        roots.into_iter().try_for_each(|(root, levels)| {
-            audit::check_tree(memory, owners, vm, root, levels - 1)
-        })?;
+        self.table_roots()
+            .into_iter()
+            .try_for_each(|(root, level)| audit::check_tree(memory, owners, vm, root, level))?;
         match self {
             Self::Tlb(_) => Ok(()),
             Self::Traced(traced) => traced.audit(memory, owners),

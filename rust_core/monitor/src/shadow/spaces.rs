@@ -356,7 +356,7 @@ impl Spaces {
         in_use: Option<(u64, View)>,
     ) {
         let kept = in_use.map(|(translation, _)| key(translation));
-        while frames.allocator.free_count() < wanted {
+        while frames.allocator.available() < wanted {
             let others =
                 (0..self.list.len()).filter(|index| Some(self.list[*index].translation) != kept);
             let Some(oldest) = others.min_by_key(|index| self.list[*index].last_use) else {
@@ -369,7 +369,7 @@ impl Spaces {
         let views = space.into_iter().flat_map(|space| space.trees.iter_mut().enumerate());
         for (view, tree) in views {
             let used = in_use.is_some_and(|(_, used)| used as usize == view);
-            if !used && frames.allocator.free_count() < wanted {
+            if !used && frames.allocator.available() < wanted {
                 tree.take().into_iter().for_each(|tree| tree.free(meter, frames));
             }
         }

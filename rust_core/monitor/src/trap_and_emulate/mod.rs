@@ -35,7 +35,7 @@ use dcsim_hart::csr::fields::status;
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::Memory;
+use dcsim_memory::{Memory, PhysicalAddress};
 use vcpu::{Installed, Phase};
 
 impl Monitored for TrapAndEmulate {
@@ -144,6 +144,10 @@ impl Technique for TrapAndEmulate {
         departures: &[Departure],
     ) -> Result<(), HostError> {
         self.spaces.unmap_departed(meter, frames, departures)
+    }
+
+    fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
+        self.spaces.table_roots()
     }
 
     fn forget_translations(&mut self) {

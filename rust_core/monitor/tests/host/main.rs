@@ -14,6 +14,7 @@ mod moved_code;
 mod moves;
 mod network;
 mod noise;
+mod overcommit;
 mod paravirtual;
 mod privileged;
 mod processors;

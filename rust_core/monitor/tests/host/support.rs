@@ -113,6 +113,8 @@ pub struct Model {
     pub log: Vec<String>,
     /// Exits for want of frames.
     pub memory_exits: u64,
+    /// Pages that were brought back.
+    pub swap_ins: u64,
     pub now_ns: u64,
     turns: u64,
     /// Requests under way: when they are done, whose, and which.
@@ -139,6 +141,7 @@ impl Model {
             limit_ns: LIMIT_NS,
             log: Vec::new(),
             memory_exits: 0,
+            swap_ins: 0,
             now_ns: 0,
             turns: 0,
             pending: Vec::new(),
@@ -220,6 +223,12 @@ impl Model {
             return;
         }
         self.now_ns = self.now_ns.max(exit.time_ns);
+        if let ExitKind::SwapIn { page } = exit.kind {
+            self.swap_ins += 1;
+            let vm = exit.vm.unwrap();
+            assert!(self.host.swap_in(&mut self.store, vm, page, None).unwrap());
+            return;
+        }
         if exit.kind == ExitKind::Until {
             self.complete();
             if self.now_ns.is_multiple_of(self.turn_ns) {

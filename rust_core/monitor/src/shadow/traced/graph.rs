@@ -202,7 +202,7 @@ impl Graph {
         Ok(())
     }
 
-    /// Drops all leaves that lead to a frame.
+    /// Drops all leaves that lead to a frame. The TLB may hold them still.
     pub(super) fn unmap_frame(
         &mut self,
         meter: &mut Meter<'_>,
@@ -221,9 +221,6 @@ impl Graph {
             } else {
                 self.drop_entry(meter, frames, *id, *index)?;
             }
-        }
-        if !places.is_empty() {
-            self.empty_tlb(meter);
         }
         Ok(())
     }

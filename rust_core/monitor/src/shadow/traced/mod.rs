@@ -32,6 +32,7 @@ use super::view::View;
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::assumed;
 use crate::error::HostError;
+use crate::overcommit::shared_frames::Departure;
 use dcsim_hart::csr::fields::satp;
 use dcsim_machine::Meter;
 use dcsim_machine::board::map::MEMORY_BASE;
@@ -185,7 +186,7 @@ impl Traced {
         in_use: Option<(u64, View)>,
     ) {
         let kept = in_use.map(|(translation, _)| key(translation));
-        while frames.allocator.free_count() < wanted && self.free_oldest(meter, frames, kept) {}
+        while frames.allocator.available() < wanted && self.free_oldest(meter, frames, kept) {}
         let space = self.spaces.iter_mut().find(|space| Some(space.translation) == kept);
         let Some(space) = space else { return };
         let used = in_use.map(|(_, view)| view as usize);
@@ -330,14 +331,20 @@ impl Traced {
         self.graph.tables.is_protected(page)
     }
 
-    /// Removes all that leads to a frame.
-    pub fn unmap_frame(
+    /// Removes all that leads to frames in which pages of the guest's were.
+    pub fn unmap_departed(
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
-        frame: PhysicalAddress,
+        departures: &[Departure],
     ) -> Result<(), HostError> {
-        self.graph.unmap_frame(meter, frames, frame)
+        for departure in departures {
+            self.graph.unmap_frame(meter, frames, departure.frame)?;
+        }
+        // An entry can be part of several address spaces, and at several addresses of one: even where
+        // it leads elsewhere by now, the TLB may hold it as it was.
+        self.graph.empty_tlb(meter);
+        Ok(())
     }
 
     /// The monitor wrote `length` bytes for the guest within one page: what came from there is
