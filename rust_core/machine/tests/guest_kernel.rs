@@ -267,3 +267,48 @@ fn the_server_answers_over_the_network() {
         assert_eq!(frame[22..30], (number as u64).to_le_bytes());
     }
 }
+
+/// What programs said, in one order: harts decide who speaks first.
+fn said(console: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = console
+        .lines()
+        .filter(|line| line.starts_with("result ") || line.starts_with("digest "))
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// Everything at once: processes that compute, that fork and that use the disk.
+const AT_ONCE: &str = "kernel.tick_ms=1 init=suite parallel=1 \
+    run=integer:iterations=5,float:steps=50,parallel:workers=3:rounds=3,forkwait:n=3,files:files=2";
+
+#[test]
+fn programs_compute_on_several_harts_what_they_compute_on_one() {
+    let mut one = World::new(AT_ONCE);
+    one.finish();
+    for (harts, locks) in [(2, "ticket"), (4, "ticket"), (4, "paravirtual"), (8, "paravirtual")] {
+        let board = BoardConfig { harts, ..BoardConfig::default() };
+        let mut several = World::on(board, &format!("kernel.locks={locks} {AT_ONCE}"));
+        several.finish();
+        assert!(several.console.contains(&format!("kernel: {harts} harts\n")));
+        assert_eq!(said(&several.console), said(&one.console), "{harts} harts, {locks}");
+    }
+}
+
+#[test]
+fn harts_share_work_outside_the_kernel_and_take_turns_inside() {
+    let cycles = |harts, work: &str, rounds: u32| {
+        let program = format!("init=locks workers=4 {work} rounds={rounds}");
+        let mut world = World::on(BoardConfig { harts, ..BoardConfig::default() }, &program);
+        world.finish();
+        world.machine.now_cycles()
+    };
+    // What 20 further rounds take, so that beginning and end are the same.
+    let further = |harts, work| cycles(harts, work, 25) - cycles(harts, work, 5);
+    let percent = |work| 100 * further(1, work) / further(4, work);
+    // One call a round, of some hundred cycles, is all that stands in the way of each other.
+    let outside = percent("hold=0 think=10000");
+    assert!((370..=410).contains(&outside), "{outside} %");
+    let inside = percent("hold=10000 think=0");
+    assert!((90..=110).contains(&inside), "{inside} %");
+}
