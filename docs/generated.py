@@ -12,7 +12,14 @@ import click
 from sphinx.util.docutils import SphinxDirective
 
 from dcsim.cli.main import commands
-from dcsim.hardware import load_power_curve, load_profile, power_curve_names, profile_names
+from dcsim.hardware import (
+    disk_profile_names,
+    load_disk_profile,
+    load_power_curve,
+    load_profile,
+    power_curve_names,
+    profile_names,
+)
 from dcsim.hypervisor import PAGINGS, TECHNIQUES
 from dcsim.results.tables import TABLES
 from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
@@ -131,7 +138,7 @@ def _metric_table(scope: str, metrics: Sequence[Metric]) -> Iterator[str]:
 
 
 def _hardware() -> Iterator[str]:
-    """Yield every constant of every profile and power curve with its source."""
+    """Yield every constant of every profile, power curve and disk with its source."""
     for name in profile_names():
         profile = load_profile(name)
         yield from (f"## {name}", "", f"{profile.title}. {profile.description}", "")
@@ -140,6 +147,10 @@ def _hardware() -> Iterator[str]:
         curve = load_power_curve(name)
         yield from (f"## {name}", "", f"{curve.title}.", "")
         yield from _ledger(curve.ledger())
+    for name in disk_profile_names():
+        disk = load_disk_profile(name)
+        yield from (f"## {name}", "", f"{disk.title}.", "")
+        yield from _ledger(disk.ledger())
 
 
 def _ledger(entries: Iterable[Any]) -> Iterator[str]:

@@ -61,6 +61,19 @@ _MEMORY_COLUMNS = {
     "memory_pages_merged": "merged",
     "memory_scanner_ns": "scanner",
 }
+_DISK_COLUMNS = {
+    "disk_reads": "reads",
+    "disk_writes": "writes",
+    "disk_read_bytes": "read",
+    "disk_written_bytes": "written",
+    "disk_response_p50_ns": "p50",
+    "disk_response_p99_ns": "p99",
+    "disk_wait_ns": "waited",
+    "disk_files_bytes": "files",
+    "disk_free_bytes": "free",
+    "cache_hits": "cache hits",
+    "cache_misses": "misses",
+}
 _CLUSTER_ROWS = {
     "hosts_used_max": "hosts in use, at most",
     "hosts_used_mean": "hosts in use, mean",
@@ -95,6 +108,8 @@ def result_tables(result: RunResult, summary: Summary) -> Iterator[Table]:
     yield hosts
     if any(host.memory is not None for host in result.hosts):
         yield _memory(result, summary)
+    if any(host.disk.reads or host.disk.writes for host in result.hosts):
+        yield _disks(result, summary)
     if result.migrations:
         yield _moves(result)
     yield _cluster(summary)
@@ -131,6 +146,15 @@ def _memory(result: RunResult, summary: Summary) -> Table:
     for host in result.hosts:
         if host.memory is not None:
             table.add_row(host.name, *_cells(summary.hosts[host.name], _MEMORY_COLUMNS))
+    return table
+
+
+def _disks(result: RunResult, summary: Summary) -> Table:
+    """Return what the hosts' own disks did, and what is on them at the end."""
+    table = _table("Disks", ["host", "disk", *_DISK_COLUMNS.values()], texts=2)
+    for host in result.hosts:
+        cells = _cells(summary.hosts[host.name], _DISK_COLUMNS)
+        table.add_row(host.name, host.disk.profile or "plain", *cells)
     return table
 
 
