@@ -167,13 +167,16 @@ impl Host {
     }
 
     /// Something comes to a VM at `at_ns`. It is late for a vCPU if instructions may have started later
-    /// than that; a single instruction or handler that spans the moment is no lateness.
+    /// than that; a single instruction or handler that spans the moment is no lateness. What comes in
+    /// the middle of a cycle is there for the instruction that starts with the next one.
     fn note_lateness(&mut self, vm: VmId, at_ns: u64) -> Result<(), HostError> {
         for (pcpu, vcpu) in self.stays_of(vm)? {
             let pcpu = &self.pcpus[pcpu];
             let mut clock = pcpu.hart.clock;
+            clock.cycles = clock.cycles_at_ns(at_ns);
+            let due_ns = clock.ns();
             clock.cycles = pcpu.executed_cycles;
-            let late_ns = clock.ns().saturating_sub(at_ns);
+            let late_ns = clock.ns().saturating_sub(due_ns);
             let counters = &mut self.vcpu_mut(vcpu)?.counters;
             counters.lateness_ns = counters.lateness_ns.max(late_ns);
         }
