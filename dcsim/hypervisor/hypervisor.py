@@ -10,8 +10,10 @@ from dcsim.hypervisor.disk_io import DirectIo, guest_request
 from dcsim.hypervisor.disk_shelf import DiskShelf
 from dcsim.hypervisor.dispatcher import Dispatcher, Slot
 from dcsim.hypervisor.endings import Endings
+from dcsim.hypervisor.fragmentation import Fragmentation
 from dcsim.hypervisor.memory.manager import MemoryManager
 from dcsim.hypervisor.nodes import Nodes
+from dcsim.hypervisor.skew import worst_skew_ns
 from dcsim.hypervisor.snapshots import Snapshots
 from dcsim.hypervisor.virtual_disk import FileDisk
 from dcsim.hypervisor.watchdog import Watchdog
@@ -59,6 +61,8 @@ class Hypervisor(Dispatcher):
         The VMs on this host by their machine's numbers.
     expected
         Names of VMs that are coming.
+    fragmentation
+        What of the processors' time vCPUs that waited could not use.
     shelf, snapshots
         The virtual disks that lie on this host, and what is kept of them.
     peak_frames
@@ -83,6 +87,7 @@ class Hypervisor(Dispatcher):
         self._nodes = Nodes(host.config.nodes, host.config.pcpus, host.config.memory_policy)
         self._endings = Endings(self)
         self._watchdogs: dict[VirtualMachine, Watchdog] = {}
+        self.fragmentation = Fragmentation()
         self.peak_frames = 0
         self.memory: MemoryManager | None = None
         self.on_ended: Callable[[VirtualMachine], None] | None = None
@@ -94,6 +99,7 @@ class Hypervisor(Dispatcher):
             "fault": self._on_fault,
             "memory": self._on_memory,
             "wake": self._on_wake,
+            "spin": self._on_spin,
         }
         host.conductor.attach(self)
 
@@ -207,6 +213,7 @@ class Hypervisor(Dispatcher):
         """End what is to end, and let every processor that should look choose again."""
         self._endings.carry_out()
         super().dispatch()
+        self.fragmentation.look(self._slots, self.vms.values(), self.environment.now)
 
     def can_end(self, vm: VirtualMachine) -> bool:
         """Tell whether nothing of a VM is still to be returned by the machine."""
@@ -312,10 +319,15 @@ class Hypervisor(Dispatcher):
         vm.hypervisor = None
         self.host.scope.release(vm.scope)
         self.host.vms.add(-1, self.environment.now)
+        self.note_skew(vm)
         for vcpu in vm.vcpus:
             self._scheduler.remove(vcpu)
         self._nodes.leave(vm)
         self.host.release(vm.name)
+
+    def note_skew(self, vm: VirtualMachine) -> None:
+        """Keep how far a VM's vCPUs got ahead of each other here, if that is watched."""
+        vm.skew_max_ns = max(vm.skew_max_ns, worst_skew_ns(self._scheduler, vm.vcpus[0]))
 
     # Exits.
 
@@ -349,6 +361,16 @@ class Hypervisor(Dispatcher):
         """Wake a vCPU that another one of its VM interrupted or started."""
         del slot
         self._wake(vm.vcpus[field(exit_.vcpu)])
+
+    def _on_spin(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        """Have a vCPU that waits for a lock let those of its VM go first that may hold it.
+
+        These are the ones that others have displaced, the longest first.
+        """
+        del slot
+        displaced = [each for each in vm.vcpus if each.state == "runnable"]
+        displaced.sort(key=lambda each: each.since_ns)
+        self._look(self._scheduler.yield_(vm.vcpus[field(exit_.vcpu)], displaced))
 
     def _on_packet(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         frame = exit_.payload or b""

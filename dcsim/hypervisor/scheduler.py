@@ -29,6 +29,8 @@ class Schedulable(Protocol):
 
     index: int
     """Differs between all of a run; ties are broken by it."""
+    gang: int
+    """The same for all vCPUs of a VM, and for nobody else on a host."""
     weight: int
     """Share under contention, in proportion to the others'."""
     cap_percent: int

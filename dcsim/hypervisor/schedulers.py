@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Literal
 
 from dcsim.errors import UnknownNameError
 from dcsim.hardware import LedgerEntry
-from dcsim.hypervisor import bandwidth, credit, eevdf, fair, real_time, round_robin, virtual_time
+from dcsim.hypervisor import (
+    bandwidth,
+    credit,
+    eevdf,
+    fair,
+    gang,
+    real_time,
+    round_robin,
+    virtual_time,
+)
+from dcsim.hypervisor.skew import SkewLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +32,10 @@ __all__ = [
     "scheduler_kind",
     "scheduler_names",
 ]
+
+
+SKEW_LIMIT = "skew_limit"
+"""What every scheduler takes that is not strict: how far ahead of its VM's last a vCPU may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +63,14 @@ class SchedulerKind:
     has_weights: bool = True
     has_caps: bool = True
     has_reservations: bool = False
+    is_strict: bool = False
+    """Whether the vCPUs of a VM run together or not at all."""
 
-    def parameter(self, name: str) -> Parameter | None:
-        """Return a parameter by its name in scenarios; None when there is none."""
-        return next((each for each in self.parameters if each.name == name), None)
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What a scenario may set."""
+        names = tuple(each.name for each in self.parameters)
+        return names if self.is_strict else (*names, SKEW_LIMIT)
 
     def constants(self, given: Mapping[str, object]) -> Iterator[LedgerEntry]:
         """Yield the figures in force that come with dcsim, where a scenario gives others."""
@@ -192,6 +210,23 @@ _KINDS = (
         has_caps=False,
         has_reservations=True,
     ),
+    SchedulerKind(
+        name="gang",
+        make=gang.GangScheduler,
+        parameters=(
+            _time(
+                "slice",
+                "slice_ns",
+                "gang",
+                gang.SLICE_NS,
+                "published",
+                "the quantum of ESX Server, as Barham and others (SOSP 2003) name it",
+            ),
+        ),
+        has_weights=False,
+        has_caps=False,
+        is_strict=True,
+    ),
 )
 _BY_NAME = {kind.name: kind for kind in _KINDS}
 _DEFAULTS = {"type1": "credit", "type2": "fair"}
@@ -220,7 +255,9 @@ def scheduler_kind(name: str) -> SchedulerKind:
     return _BY_NAME[name]
 
 
-def make_scheduler(name: str, processors: int, given: Mapping[str, object]) -> Scheduler:
+def make_scheduler(
+    name: str, processors: int, given: Mapping[str, object], *, watch_skew: bool = False
+) -> Scheduler:
     """Return a scheduler for a host.
 
     Parameters
@@ -231,6 +268,8 @@ def make_scheduler(name: str, processors: int, given: Mapping[str, object]) -> S
         How many the host has.
     given
         Parameters by their names in scenarios; those that are left out have their defaults.
+    watch_skew
+        Whether to measure how far vCPUs of a VM get ahead of others, also without a limit.
 
     Raises
     ------
@@ -239,4 +278,8 @@ def make_scheduler(name: str, processors: int, given: Mapping[str, object]) -> S
     """
     kind = scheduler_kind(name)
     keywords = {each.keyword: given[each.name] for each in kind.parameters if each.name in given}
-    return kind.make(processors, **keywords)
+    scheduler = kind.make(processors, **keywords)
+    limit_ns = given.get(SKEW_LIMIT)
+    if isinstance(limit_ns, int):
+        return SkewLimit(scheduler, limit_ns)
+    return SkewLimit(scheduler, None) if watch_skew else scheduler

@@ -39,6 +39,8 @@ class VirtualCpu:
 
     Attributes
     ----------
+    gang
+        The same for all of its VM's.
     processor
         Where it runs, or ran last.
     affinity
@@ -67,6 +69,7 @@ class VirtualCpu:
         self.vm = vm
         self.number = number
         self.index = index
+        self.gang = index - number
         self.weight = weight
         self.cap_percent = cap_percent
         self.processor = 0
@@ -113,6 +116,11 @@ class VirtualCpu:
         elif self._woke_ns is not None and state == "running":
             self.wake_wait_ns += at_ns - self._woke_ns
             self._woke_ns = None
+
+    @property
+    def since_ns(self) -> int:
+        """Since when it is in its state."""
+        return self._since_ns
 
     def time_ns(self, state: VcpuState, at_ns: int) -> int:
         """Return the time spent in a state up to now."""

@@ -229,6 +229,7 @@ class VirtualMachine:
         self.outstanding = 0
         self.pausing: Event | None = None
         self.lateness_ns = 0
+        self.skew_max_ns = 0
         self.dirty_carried = 0
         self.short_of_memory = 0
         self.short_ns = -1

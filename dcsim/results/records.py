@@ -122,6 +122,8 @@ class VmRecord:
     """How often it stopped waiting for an interrupt while it was off its pCPU."""
     wake_wait_ns: int = 0
     """Time from then until it had a pCPU, all times added."""
+    skew_max_ns: int = 0
+    """By how much one of its vCPUs was ahead of another one that waited, at most."""
     data_cache_misses: int = 0
     """Lines that the data cache lacked."""
     data_cache_refills: int = 0
@@ -240,6 +242,8 @@ class HostRecord:
     """VMs on it at the end."""
     memory_peak_bytes: int
     """The most of its frames that were in use at once: guest pages, shadow tables, monitor."""
+    fragmented_ns: int = 0
+    """Time that its pCPUs idled while vCPUs waited, added over them."""
     disk: HostDiskRecord = HostDiskRecord()
     samples: tuple[HostSample, ...] = ()
     memory: HostMemory | None = None

@@ -70,8 +70,9 @@ def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -
     environment = Environment()
     streams = Streams(seed)
     fabric = Fabric(environment, _topology(scenario))
+    watch_skew = any(vm.vcpus > 1 for vm in scenario.vms)
     hypervisors = {
-        each.name: _hypervisor(environment, streams, each, world, cut)
+        each.name: _hypervisor(environment, streams, each, world, cut, watch_skew=watch_skew)
         for each in scenario.each_host()
     }
     placement = placement_policy(scenario.placement.policy)
@@ -130,6 +131,8 @@ def _hypervisor(
     host: scenarios.Host,
     world: World,
     cut: Cut | None,
+    *,
+    watch_skew: bool,
 ) -> Hypervisor:
     kind = _HYPERVISORS[host.hypervisor]
     profile = _profile(host)
@@ -154,7 +157,7 @@ def _hypervisor(
     frames_bytes = host.memory_bytes - kind.system_bytes(host.memory_bytes)
     machine = world.machine(profile, host.pcpus, frames_bytes)
     given = {} if host.scheduler is None else host.scheduler.given
-    scheduler = make_scheduler(host.scheduler_name, host.pcpus, given)
+    scheduler = make_scheduler(host.scheduler_name, host.pcpus, given, watch_skew=watch_skew)
     hypervisor = kind(Host(environment, config, machine, cut), scheduler)
     if host.overcommit is not None:
         hypervisor.overcommit(memory_settings(host.overcommit), streams)

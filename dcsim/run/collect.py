@@ -75,6 +75,7 @@ def _vm(
     hypervisor = vm.hypervisor
     if hypervisor is not None:
         hypervisor.collect_console(vm)
+        hypervisor.note_skew(vm)
     counters = vm.totals.with_current({}) if hypervisor is None else hypervisor.counters(vm)
     over_ns = ended_ns if vm.ended_ns is None else vm.ended_ns
     config = vm.config
@@ -103,6 +104,7 @@ def _vm(
         steal_ns=vm.time_ns("runnable", over_ns),
         halted_ns=vm.time_ns("blocked", over_ns),
         wakeups=sum(vcpu.wakeups for vcpu in vm.vcpus),
+        skew_max_ns=vm.skew_max_ns,
         wake_wait_ns=sum(vcpu.wake_wait_ns for vcpu in vm.vcpus),
         data_cache_misses=counters.get("data_cache_misses", 0),
         data_cache_refills=counters.get("data_cache_refills", 0),
@@ -153,6 +155,7 @@ def _host(hypervisor: Hypervisor, ended_ns: int) -> HostRecord:
         pcpus=config.pcpus,
         memory_bytes=config.memory_bytes,
         busy_ns=host.power.busy_ns(),
+        fragmented_ns=hypervisor.fragmentation.until_ns(ended_ns),
         powered_ns=host.power.powered_ns(ended_ns),
         energy_millijoules=int(host.power.energy_picojoules(ended_ns) / _PICOJOULES_PER_MILLIJOULE),
         state=host.power.state,

@@ -49,8 +49,8 @@ def _check_scheduler(host: Host, location: Location) -> Iterator[Finding]:
         return
     kind = scheduler_kind(scheduler.policy)
     for name, value in scheduler.given.items():
-        if kind.parameter(name) is None:
-            names = ", ".join(f"`{each.name}`" for each in kind.parameters)
+        if name not in kind.keys:
+            names = ", ".join(f"`{each}`" for each in kind.keys)
             message = f"the scheduler `{kind.name}` has no `{name}`"
             yield Finding((*location, name), message, f"it has {names}")
         elif type(value) is int and value < LEAST_TURN_NS and name not in _MAY_BE_ZERO:

@@ -135,6 +135,7 @@ VM_METRICS: tuple[Metric, ...] = (
     _time("halted_ns", "time it waited for an interrupt"),
     _count("wakeups", "how often it stopped waiting for an interrupt while it was off its pCPU"),
     _time("wake_wait_ns", "time from then until it had a pCPU, all times added"),
+    _time("skew_max_ns", "by how much one of its vCPUs was ahead of another one that waited"),
     _count("data_cache_misses", "lines that the model of the data cache did not hold"),
     _count(
         "data_cache_refills",
@@ -161,6 +162,7 @@ HOST_METRICS: tuple[Metric, ...] = (
     _count("vms", "VMs on it at the end"),
     _share("utilisation", "busy time of its pCPUs, of the time that it was powered"),
     _time("busy_ns", "busy time, added over its pCPUs"),
+    _time("fragmented_ns", "time that its pCPUs idled while vCPUs waited, added over them"),
     _time("powered_ns", "time during which it was not off"),
     Metric("energy_millijoules", "integer", "mJ", "energy from its power curve"),
     _size("memory_peak_bytes", "the most of its memory in use at once, monitor included"),

@@ -16,9 +16,10 @@ class HostScheduler(Model):
     """A host's scheduler and its parameters; each has its own, with its published defaults."""
 
     policy: str
-    """A scheduler's name: `credit`, `fair`, `eevdf`, `round-robin` or `real-time`."""
+    """A scheduler's name: `credit`, `fair`, `eevdf`, `round-robin`, `real-time` or `gang`."""
     slice_ns: Duration | None = Field(default=None, alias="slice")
-    """Of `credit` and `round-robin`: how long one runs before the next one does."""
+    """Of `credit` and `round-robin`: how long one runs before the next one does. Of `gang`: for how
+    long a VM runs with all of its vCPUs."""
     tick_ns: Duration | None = Field(default=None, alias="tick")
     """Of `credit`: how often boosts end; credit is handed out every third time."""
     rate_limit_ns: Duration | None = Field(default=None, alias="rate_limit")
@@ -37,6 +38,10 @@ class HostScheduler(Model):
     """Of `round-robin`: where in the queue one that wakes goes; `back` when left out."""
     background_slice_ns: Duration | None = Field(default=None, alias="background_slice")
     """Of `real-time`: a turn of those without a reservation."""
+
+    skew_limit_ns: Duration | None = Field(default=None, alias="skew_limit")
+    """Of all but `gang`: by how much a vCPU may be ahead of the last of its VM before it is stopped
+    (relaxed co-scheduling); vCPUs are scheduled each for itself when left out."""
 
     @property
     def given(self) -> dict[str, object]:

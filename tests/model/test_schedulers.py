@@ -114,6 +114,17 @@ def test_one_that_yields_lets_the_others_go_first(run: SchedulerRun, policy: str
     assert scheduler.choose(0, running, 1_000_004).vcpu is running
 
 
+@pytest.mark.parametrize("policy", ALL)
+def test_one_that_spins_makes_way(run: SchedulerRun, policy: str) -> None:
+    """It finds after every 10 us that a lock is held; the other one has what it does not use."""
+    spinner: list[tuple[Any, ...]] = [("run", 10_000), ("spin",)] * 20_000
+    vms = run(policy, [{}, {}], scripts=[spinner, COMPUTE], duration_ns=SECOND_NS // 2)
+
+    spun, computed = shares(vms, SECOND_NS // 2)
+    assert spun < 0.05
+    assert computed > 0.95
+
+
 @st.composite
 def hosts(draw: st.DrawFn) -> tuple[int, list[dict[str, Any]], list[list[tuple[Any, ...]]]]:
     """Draw a host with VMs that compute, sleep and wait for a disk at random."""

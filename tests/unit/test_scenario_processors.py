@@ -71,7 +71,12 @@ def test_the_ledger_tells_which_parameters_are_in_force_and_why() -> None:
         (
             "scheduler: {policy: round-robin, tick: 10 ms}",
             "the scheduler `round-robin` has no `tick`",
-            "it has `slice`, `wakes_to`",
+            "it has `slice`, `wakes_to`, `skew_limit`",
+        ),
+        (
+            "scheduler: {policy: gang, skew_limit: 3 ms}",
+            "the scheduler `gang` has no `skew_limit`",
+            "it has `slice`",
         ),
         (
             "scheduler: {policy: fair, slice: 10 ms}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -14,30 +13,18 @@ from dcsim.hypervisor import make_scheduler, scheduler_kind, scheduler_names
 from dcsim.hypervisor.eevdf import EevdfScheduler
 from dcsim.hypervisor.scheduler import places
 from dcsim.hypervisor.virtual_time import feasible_weights
-
-if TYPE_CHECKING:
-    from dcsim.hypervisor import Reservation
-
-MILLISECOND_NS = 1_000_000
-
-
-class Thread:
-    """What a scheduler schedules, and nothing else."""
-
-    def __init__(
-        self, index: int, weight: int = 256, affinity: frozenset[int] | None = None
-    ) -> None:
-        self.index = index
-        self.weight = weight
-        self.cap_percent = 0
-        self.processor = 0
-        self.affinity = affinity
-        self.home: frozenset[int] | None = None
-        self.reservation: Reservation | None = None
+from tests.unit.threads import MILLISECOND_NS, Thread
 
 
 def test_every_scheduler_is_made_by_its_name() -> None:
-    assert scheduler_names() == ("credit", "fair", "eevdf", "round-robin", "real-time")
+    assert scheduler_names() == (
+        "credit",
+        "fair",
+        "eevdf",
+        "round-robin",
+        "real-time",
+        "gang",
+    )
     for name in scheduler_names():
         assert make_scheduler(name, 2, {}).choose(0, None, 0).vcpu is None
 
