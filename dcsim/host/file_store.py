@@ -204,6 +204,21 @@ class FileStore:
                 file.unwritten.add(file.inode)
             file.unwritten.add(file.maps[stretch])
 
+    def check_sums(self, name: str) -> None:
+        """Hold the numbers of blocks to their sum.
+
+        Raises
+        ------
+        InvariantError
+            When they do not add up.
+        """
+        used = self.data_blocks + self.record_blocks
+        if used + self.free_blocks != self.whole.count:
+            raise InvariantError(
+                f"blocks of the disk of `{name}`: {used} are used and {self.free_blocks} free, "
+                f"of {self.whole.count}"
+            )
+
     def check(self, name: str) -> None:
         """Count every block again and hold the store to its invariant.
 

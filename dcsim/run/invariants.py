@@ -13,8 +13,15 @@ if TYPE_CHECKING:
 __all__ = ["check_model"]
 
 
-def check_model(model: Model) -> None:
+def check_model(model: Model, *, recount: bool = True) -> None:
     """Count frames, blocks and requests of every host again.
+
+    Parameters
+    ----------
+    model
+        The model.
+    recount
+        Look at every single block of the hosts' disks, too, and not only at sums.
 
     Raises
     ------
@@ -25,7 +32,9 @@ def check_model(model: Model) -> None:
         _check_memory(model, hypervisor)
         hypervisor.host.disk.check(name)
         if hypervisor.host.store is not None:
-            hypervisor.host.store.check(name)
+            hypervisor.host.store.check_sums(name)
+            if recount:
+                hypervisor.host.store.check(name)
 
 
 def _check_memory(model: Model, hypervisor: Hypervisor) -> None:

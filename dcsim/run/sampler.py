@@ -35,7 +35,7 @@ class Sampler:
 
     def _tick(self) -> None:
         self.sample()
-        check_model(self._model)
+        check_model(self._model, recount=False)
         self._again()
 
     def sample(self) -> None:

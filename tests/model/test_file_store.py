@@ -117,6 +117,8 @@ def test_a_block_with_two_owners_is_found() -> None:
     place = file.place(1)
     assert place is not None
     file.put(2, Run(place, 1))
+    with pytest.raises(InvariantError, match="7 are used and 94 free, of 100"):
+        store.check_sums("host")
     with pytest.raises(InvariantError, match=f"block {place} of the disk of `host` belongs to two"):
         store.check("host")
 
