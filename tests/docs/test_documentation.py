@@ -27,6 +27,7 @@ GUIDES = [
     ROOT / "docs/hardware-profiles.md",
     ROOT / "docs/concepts/sensitive-instructions.md",
     ROOT / "docs/concepts/monitors-in-monitors.md",
+    ROOT / "docs/concepts/scheduling.md",
     ROOT / "docs/concepts/virtual-disks.md",
     ROOT / "docs/concepts/isolation.md",
 ]
