@@ -137,6 +137,7 @@ def _as_json(result: RunResult, summary: Summary, outcomes: Sequence[Outcome]) -
                 "exits_by_reason": dict(summary.families[f"{name}.exits"]),
                 "result": dict(summary.families[f"{name}.result"]),
                 "nano": dict(summary.families[f"{name}.nano"]),
+                "kernel": dict(summary.families[f"{name}.kernel"]),
             }
             for name, metrics in summary.vms.items()
         },

@@ -44,8 +44,8 @@ class Summary:
     cluster: Mapping[str, Value]
     """Metrics of the cluster by name."""
     families: Mapping[str, Mapping[str, int]]
-    """Cycles by cause, exits by reason and what the guest printed (``result``, ``nano``):
-    ``web-0.cycles`` to the figures by name."""
+    """Cycles by cause, exits by reason and what the guest printed (``result``, ``nano`` and
+    ``kernel``): ``web-0.cycles`` to the figures by name."""
 
     def value(self, metric: str) -> Value:
         """Return a metric by its full name, such as ``vm.web-0.requests_served``.

@@ -254,7 +254,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "printed",
-        "Integers that the guests printed in their `result` and `nano` lines",
+        "Integers that the guests printed in their `result`, `nano` and `kernel` lines",
         (
             _VM,
             _text("line", "`result`: of a program; `nano`: of the kernel's stopwatch"),

@@ -208,12 +208,14 @@ _FAMILIES = {
     "exits": ("count", "exits for one reason"),
     "result": ("", "an integer that a program of the guest printed in its `result` line"),
     "nano": ("", "an integer that the guest's stopwatch printed in its `nano` line"),
+    "kernel": ("", "an integer that the guest's kernel printed in a line of its statistics"),
 }
 
 
 _PRINTED = {
     "result": "`result.<program>.<key>`, such as `result.syscalls.n`",
     "nano": "`nano.<operation>.<key>`, such as `nano.pagefault.cycles`",
+    "kernel": "`kernel.<topic>.<key>`, such as `kernel.lock.spins`",
 }
 
 _CAUSES = ("guest", "guest_walk", "transition", "handler_walk", "handler:<reason>", "host:<path>")
@@ -230,8 +232,9 @@ def find_metric(
     """Find the metric that an expectation names.
 
     Besides the metrics listed here, ``vm.<name>.cycles.<cause>`` and ``vm.<name>.exits.<reason>``
-    name one cause or reason, ``vm.<name>.result.<program>.<key>`` and
-    ``vm.<name>.nano.<operation>.<key>`` a figure that the guest printed.
+    name one cause or reason, ``vm.<name>.result.<program>.<key>``,
+    ``vm.<name>.nano.<operation>.<key>`` and ``vm.<name>.kernel.<topic>.<key>`` a figure that the
+    guest printed.
 
     Parameters
     ----------

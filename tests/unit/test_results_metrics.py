@@ -142,7 +142,7 @@ def test_what_the_stopwatch_measured_is_a_metric(make_result: MakeResult) -> Non
     ],
 )
 def test_only_integers_of_result_lines_count(console: bytes, expected: dict[str, int]) -> None:
-    assert printed_figures(console) == {"result": expected, "nano": {}}
+    assert printed_figures(console) == {"result": expected, "nano": {}, "kernel": {}}
 
 
 def test_nothing_divided_by_nothing_is_nothing(make_result: MakeResult) -> None:

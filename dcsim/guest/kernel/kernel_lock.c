@@ -17,8 +17,8 @@
 #include "settings.h"
 
 // So many looks take some thousands of cycles: as long as a long system call, and far less than a
-// hypervisor lets one guest run.
-#define SPINS 1024
+// hypervisor lets one guest run before another's turn.
+#define SPINS 128
 
 static struct {
     uint32_t next;     // ticket to be given out

@@ -25,7 +25,7 @@ static void print_harts(void) {
     for (int i = 0; i < hart_count; i++) {
         const struct hart *hart = &harts[i];
         uint64_t sleeping = hart->idle_since ? now - hart->idle_since : 0;
-        print("kernel: hart %lu idle=%lu stolen=%lu\n", hart->id, hart->idle_ticks + sleeping,
+        print("kernel: hart-%lu idle=%lu stolen=%lu\n", hart->id, hart->idle_ticks + sleeping,
               stolen_ticks(hart));
     }
 }
