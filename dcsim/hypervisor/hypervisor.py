@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dcsim.errors import MachineError
+from dcsim.errors import MachineError, PlacementError
 from dcsim.hypervisor.disk_io import DirectIo, guest_request
 from dcsim.hypervisor.disk_shelf import DiskShelf
 from dcsim.hypervisor.dispatcher import Dispatcher, Slot
@@ -127,8 +127,11 @@ class Hypervisor(Dispatcher):
         Raises
         ------
         PlacementError
-            When there is not enough left.
+            When there is not enough left, or no processor time that its reservation asks for.
         """
+        if not self._scheduler.admits(vm.vcpus):
+            message = f"{self.host.name} has not the processor time that {vm.name} reserves"
+            raise PlacementError(message)
         self.host.reserve(vm.name, self.footprint_bytes(vm))
         self.expected.add(vm.name)
 

@@ -102,10 +102,11 @@ class RealTimeScheduler(SharedQueue):
         self._servers: dict[Schedulable, _Server] = {}
         self._ends_ns = [0] * processors
 
-    def admits(self, reservation: Reservation) -> bool:
-        """Tell whether there is room for one more reservation."""
-        held = [each.reservation for each in self._servers.values()]
-        return demand([*held, reservation]) <= self._count
+    def admits(self, vcpus: Iterable[Schedulable]) -> bool:
+        """Tell whether the budgets of these, over their periods, fit beside those that are held."""
+        held = [server.reservation for server in self._servers.values()]
+        wanted = [each.reservation for each in vcpus if each.reservation is not None]
+        return not wanted or demand([*held, *wanted]) <= self._count
 
     def add(self, vcpu: Schedulable) -> None:
         """Get to know a vCPU."""

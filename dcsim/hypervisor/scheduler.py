@@ -64,6 +64,9 @@ class Scheduler(Protocol):
     def add(self, vcpu: Schedulable) -> None:
         """Get to know a vCPU, which does not want to run yet."""
 
+    def admits(self, vcpus: Iterable[Schedulable]) -> bool:
+        """Tell whether what is guaranteed to these can be, beside what is already."""
+
     def remove(self, vcpu: Schedulable) -> None:
         """Forget a vCPU; it does not run and is not queued afterwards."""
 

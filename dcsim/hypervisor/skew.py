@@ -54,6 +54,10 @@ class SkewLimit:
         self._wanting.setdefault(vcpu.gang, [])
         self.inner.add(vcpu)
 
+    def admits(self, vcpus: Iterable[Schedulable]) -> bool:
+        """Ask the other scheduler."""
+        return self.inner.admits(vcpus)
+
     def remove(self, vcpu: Schedulable) -> None:
         """Forget a vCPU."""
         self.leave(vcpu)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dcsim.errors import PlacementError
 from dcsim.hypervisor import Reservation
 from tests.model.schedulers import ALL, COMPUTE, SECOND_NS, WEIGHTED, SchedulerRun, entitled, shares
 
@@ -238,6 +239,15 @@ def test_a_full_set_of_reservations_misses_nothing_on_one_processor(run: Schedul
     assert shares(vms) == pytest.approx([0.25, 0.25, 0.5], rel=0.01)
     # A turn ends with a host path, by which the next one is late.
     assert max(run.scheduler.late_ns(vm.vcpus[0]) for vm in vms) < 10_000
+
+
+def test_a_host_refuses_a_reservation_that_it_cannot_keep(run: SchedulerRun) -> None:
+    half = {"reservation": Reservation(budget_ns=5_000_000, period_ns=10_000_000)}
+    little = {"reservation": Reservation(budget_ns=1_000_000, period_ns=100_000_000)}
+
+    assert len(run("real-time", [half, half], duration_ns=1)) == 2
+    with pytest.raises(PlacementError, match="processor time that vm-2 reserves"):
+        run("real-time", [half, half, little], duration_ns=1)
 
 
 def test_a_reservation_is_a_limit_too(run: SchedulerRun) -> None:
