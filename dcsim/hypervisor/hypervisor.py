@@ -155,8 +155,8 @@ class Hypervisor(Dispatcher):
         vm.virtual_disk = self.shelf.open(vm)
         settings = config.machine_json(self._settle_down(vm))
         number = self._machine.create_vm(settings, config.kernel, vm.disk)
-        self._take_in(vm, number)
         vm.state = "running"
+        self._take_in(vm, number)
         if vm.started_ns is None:
             vm.started_ns = self.environment.now
         for vcpu in vm.vcpus:
