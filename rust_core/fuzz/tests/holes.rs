@@ -80,3 +80,12 @@ fn identifiers_that_address_spaces_share_are_noticed() {
         expect_found(Hole::Identifiers, technique, paging);
     }
 }
+
+#[test]
+fn a_shared_frame_that_can_be_written_is_noticed() {
+    for (technique, paging) in
+        [(TrapAndEmulate, ShadowTlb), (FourRings, ShadowTraced), (HardwareAssisted, Nested)]
+    {
+        expect_found(Hole::SharedWrite, technique, paging);
+    }
+}

@@ -39,6 +39,8 @@ dcsim_machine::assumptions! {
          guest write to a page.";
     HASH_WORD: "sharing.hash_word" = 4 instructions,
         "Mix a doubleword into the hash of a page (XXH64): multiply, add, rotate, multiply.";
+    COMPARE_WORD: "sharing.compare_word" = 2 instructions,
+        "Compare two doublewords that were loaded, branch.";
     COMPRESS_BYTE: "compression.compress_byte" = 7 instructions,
         "Compress a byte (LZ4): its README measures 675 MB/s on a core of 4.9 GHz.";
     DECOMPRESS_BYTE: "compression.decompress_byte" = 1 instructions,

@@ -21,7 +21,7 @@ use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
 use dcsim_hart::engine::{Engine, Interpreter};
 use dcsim_hart::{Counters, Ports, Privilege, Stop, TrapRecord};
-use dcsim_machine::{Board, GuestMemory, Meter, Primitive};
+use dcsim_machine::{Board, GuestMemory, Meter};
 use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress, StoreFull};
 
 /// What a step has to work with: a pCPU, the host around it, and the VM's other parts.
@@ -221,8 +221,8 @@ impl Site<'_> {
 /// Charges copies of pages that a device had made.
 pub fn charge_copies(meter: &mut Meter<'_>, pages: u64) {
     let words = pages * (PAGE_BYTES as u64 / 8);
-    meter.charge(Primitive::Load, words);
-    meter.charge(Primitive::Store, words);
+    meter.load_state(words);
+    meter.store_state(words);
 }
 
 /// Why a guest under a monitor executed no further.

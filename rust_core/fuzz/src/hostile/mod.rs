@@ -16,3 +16,4 @@ pub mod layout;
 mod lists;
 pub mod neighbour;
 pub mod play;
+mod pressure;

@@ -8,6 +8,7 @@ use super::cell::Cell;
 use super::kernel;
 use super::layout::{HOST_BYTES, MEMORY_BYTES};
 use super::neighbour::Neighbour;
+use super::pressure::Pressure;
 use crate::random::Random;
 use dcsim_machine::test_utils::elf_with_section;
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
@@ -148,6 +149,7 @@ struct Play<'a> {
     store: &'a mut PageStore,
     host: Host,
     random: Random,
+    pressure: Pressure,
     now_ns: u64,
     hostile: Player,
     neighbour: Player,
@@ -215,6 +217,7 @@ impl<'a> Play<'a> {
             store,
             host,
             random,
+            pressure: Pressure::new(circumstance_seed(plan)),
             now_ns: 0,
             hostile,
             neighbour,
@@ -229,6 +232,8 @@ impl<'a> Play<'a> {
             let (instructions, exits) = self.progress()?;
             let slice_ns = self.take_turns()?;
             let now = self.progress()?;
+            let (host, guests) = (&mut self.host, [self.hostile.vm, self.neighbour.vm]);
+            self.pressure.act(host, self.store, guests).map_err(text)?;
             // Nothing but traps, one in the other, or none: it has lost itself, or waits for ever.
             let is_lost = now.0 < instructions + LOST_INSTRUCTIONS || now.1 < exits + LOST_EXITS;
             self.hostile.is_over |= is_lost && slice_ns >= LOST_NS;
@@ -334,7 +339,13 @@ impl<'a> Play<'a> {
                 self.is_crowded = true;
                 return Ok(false);
             }
-            ExitKind::SwapIn { page } => return Err(format!("page {page} of {vm} is lost")),
+            ExitKind::SwapIn { page } => {
+                let (host, store) = (&mut self.host, &mut *self.store);
+                if !self.pressure.bring_back(host, store, vm, page).map_err(text)? {
+                    self.is_crowded = true;
+                    return Ok(false);
+                }
+            }
             ExitKind::Wait { .. } | ExitKind::Wake { .. } | ExitKind::Until => {}
         }
         Ok(true)

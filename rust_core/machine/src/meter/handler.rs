@@ -143,6 +143,16 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Ends all cached translations because another hart asked for it: an interrupt, whose handler does
+    /// that and goes back to what was interrupted.
+    pub fn serve_shootdown(&mut self) {
+        self.charge(Primitive::Trap, 1);
+        self.charge(Primitive::SaveRegisters, 1);
+        self.flush_tlb_all();
+        self.charge(Primitive::RestoreRegisters, 1);
+        self.charge(Primitive::Return, 1);
+    }
+
     /// Ends the cached translations of an address in an address space.
     pub fn flush_tlb_page(&mut self, address: u64, asid: u16) {
         self.flush(Some(address), Some(asid));
@@ -317,8 +327,13 @@ impl Meter<'_> {
 
     /// Simple instructions that nothing counts.
     pub fn assume(&mut self, assumption: Assumption) {
+        self.assume_each(assumption, 1);
+    }
+
+    /// The same for each of `count` things.
+    pub fn assume_each(&mut self, assumption: Assumption, count: u64) {
         debug_assert_eq!(assumption.unit, "instructions", "{}", assumption.name);
-        self.charge(Primitive::Alu, assumption.value);
+        self.charge(Primitive::Alu, assumption.value.saturating_mul(count));
     }
 }
 
@@ -370,6 +385,10 @@ mod tests {
         meter.flush_tlb_all();
     }
 
+    fn serve_shootdown(meter: &mut Meter<'_>) {
+        meter.serve_shootdown();
+    }
+
     #[test]
     fn every_primitive_charges_its_instructions() {
         assert_eq!(cost(enter), 5 + 31 * 3);
@@ -382,6 +401,9 @@ mod tests {
         assert_eq!(cost(|meter| meter.write_pte(BASE, 1)), 3);
         assert_eq!(cost(|meter| meter.read_bytes(BASE, &mut [0; 17])), 3 * 2);
         assert_eq!(cost(flush_all), 7);
+        let (saved, restored) = (5 + 31 * 3, 5 + 31 * 2);
+        let trap = timing().trap_cycles;
+        assert_eq!(cost(serve_shootdown), trap + saved + 7 + restored + 11 + 9);
         assert_eq!(cost(|meter| meter.lookup(3)), 3 * (2 + 1 + 1));
         assert_eq!(cost(|meter| meter.assume(assumed::DISPATCH)), 8);
         assert_eq!(cost(|meter| meter.clear_page(BASE)), 512 * 3 + 64 * 2);

@@ -8,7 +8,7 @@ use crate::ids::VmId;
 use crate::ledger::Reading;
 use crate::shadow::tree::TableFrames;
 use crate::technique::charge_copies;
-use dcsim_machine::{Meter, Primitive};
+use dcsim_machine::Meter;
 use dcsim_memory::{Memory, PageStore};
 
 impl Host {
@@ -66,12 +66,7 @@ impl Host {
         sender.hart.clock.cycles += self.profile.timing.ipi_cycles;
         let target = self.pcpus.get_mut(other).ok_or(HostError::NoSuchPcpu(other))?;
         let memory = Memory { store, frames: &mut self.frames };
-        let mut meter = Meter::new(&mut target.hart, memory);
-        meter.charge(Primitive::Trap, 1);
-        meter.charge(Primitive::SaveRegisters, 1);
-        meter.flush_tlb_all();
-        meter.charge(Primitive::RestoreRegisters, 1);
-        meter.charge(Primitive::Return, 1);
+        Meter::new(&mut target.hart, memory).serve_shootdown();
         self.book_path(other, "tlb_shootdown")
     }
 

@@ -213,7 +213,7 @@ impl Host {
         }
     }
 
-    /// A reference to the content of a page that is swapped out.
+    /// A reference to the content of a page that is swapped out; zeros are the zero page.
     pub(super) fn swapped_content(
         &mut self,
         store: &mut PageStore,
@@ -221,6 +221,9 @@ impl Host {
     ) -> Result<PageId, HostError> {
         Ok(match self.swap.get(page) {
             None => PageId::ZERO,
+            Some(Kept::Outside(page)) if store.page(page) == store.page(PageId::ZERO) => {
+                PageId::ZERO
+            }
             Some(Kept::Outside(page)) => store.retain(page),
             Some(Kept::Compressed(slot)) => {
                 let (offset, length) = slot.range();

@@ -6,7 +6,7 @@
 use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::assumed;
 use crate::error::HostError;
-use dcsim_machine::{Meter, Primitive};
+use dcsim_machine::Meter;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub fn compress(
 ) -> Result<Option<Vec<u8>>, HostError> {
     let mut content = [0; PAGE_BYTES];
     meter.read_bytes(frame, &mut content)?;
-    meter.charge(Primitive::Alu, PAGE_BYTES as u64 * assumed::COMPRESS_BYTE.value);
+    meter.assume_each(assumed::COMPRESS_BYTE, PAGE_BYTES as u64);
     let bytes = lz4_flex::block::compress(&content);
     Ok((bytes.len() as u64 <= assumed::COMPRESSED_MOST.value).then_some(bytes))
 }
@@ -77,7 +77,7 @@ impl Pool {
         let mut bytes = vec![0; slot.length];
         let place = PhysicalAddress(slot.frame.0 + slot.offset as u64);
         meter.read_bytes(place, &mut bytes)?;
-        meter.charge(Primitive::Alu, PAGE_BYTES as u64 * assumed::DECOMPRESS_BYTE.value);
+        meter.assume_each(assumed::DECOMPRESS_BYTE, PAGE_BYTES as u64);
         Ok(expand(&bytes))
     }
 

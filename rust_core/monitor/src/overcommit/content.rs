@@ -2,7 +2,7 @@
 
 use crate::assumed;
 use crate::error::HostError;
-use dcsim_machine::{Meter, Primitive};
+use dcsim_machine::Meter;
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 use xxhash_rust::xxh64::xxh64;
 
@@ -16,7 +16,7 @@ const ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 pub fn hash(meter: &mut Meter<'_>, frame: PhysicalAddress) -> Result<u64, HostError> {
     let mut content = [0; PAGE_BYTES];
     meter.read_bytes(frame, &mut content)?;
-    meter.charge(Primitive::Alu, WORDS * assumed::HASH_WORD.value);
+    meter.assume_each(assumed::HASH_WORD, WORDS);
     Ok(xxh64(&content, 0))
 }
 
@@ -34,8 +34,7 @@ pub fn is_same(
     for offset in (0..PAGE_BYTES as u64).step_by(8) {
         let first = meter.load(PhysicalAddress(one.0 + offset))?;
         let second = meter.load(PhysicalAddress(other.0 + offset))?;
-        // Compare, branch.
-        meter.charge(Primitive::Alu, 2);
+        meter.assume(assumed::COMPARE_WORD);
         if first != second {
             return Ok(false);
         }
