@@ -145,14 +145,17 @@ class Exit:
     ``memory``     too few free frames; the next run tries again
     ``swap_in``    a page is needed that is swapped out; vcpu is    page
                    None if a device needs it
-    ``wake``       a vCPU on no pCPU has something to do         vcpu
+    ``wake``       a vCPU on no pCPU has something to do             vcpu
+    ``spin``       the guest spins for a lock until it is kicked     holder, wake_ns
     =============  ===============================================  ============================
     """
 
     @property
     def kind(
         self,
-    ) -> Literal["until", "io", "packet", "wait", "shutdown", "fault", "memory", "swap_in", "wake"]:
+    ) -> Literal[
+        "until", "io", "packet", "wait", "shutdown", "fault", "memory", "swap_in", "wake", "spin"
+    ]:
         """What happened."""
     @property
     def pcpu(self) -> int | None:
@@ -190,6 +193,9 @@ class Exit:
     @property
     def page(self) -> int | None:
         """The guest's page that has to come back."""
+    @property
+    def holder(self) -> int | None:
+        """The vCPU that holds the lock that is waited for; None if the guest does not know."""
     @property
     def code(self) -> int | None:
         """The guest's exit status."""

@@ -67,7 +67,11 @@ class Exit(Protocol):
 
     @property
     def wake_ns(self) -> int | None:
-        """Of a ``wait``: when the guest's own timer is due."""
+        """Of a ``wait`` or a ``spin``: when the guest's own timer is due."""
+
+    @property
+    def holder(self) -> int | None:
+        """Of a ``spin``: the vCPU that holds the lock, if the guest knows."""
 
     @property
     def page(self) -> int | None:

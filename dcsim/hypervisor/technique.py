@@ -48,8 +48,8 @@ class Technique:
     """What it goes with; the first is its own when a VM does not say."""
     needs: Literal["", "traps in S", "the hypervisor extension"] = ""
     """What the processor must have."""
-    several_vcpus: bool = False
-    """Whether its VMs can have several vCPUs."""
+    several_vcpus: tuple[PagingName, ...] = ()
+    """The pagings with which its VMs can have several vCPUs."""
     translates: bool = False
     """Whether it rewrites the guest kernel's code, and can rewrite user code as well."""
 
@@ -59,12 +59,15 @@ _SHADOWS: tuple[PagingName, ...] = ("shadow-tlb", "shadow-traced")
 TECHNIQUES: dict[TechniqueName, Technique] = {
     "bare-metal": Technique("no monitor: the guest owns the machine", ("none",)),
     "trap-and-emulate": Technique(
-        "the guest kernel runs in U; what is sensitive traps and is emulated", _SHADOWS
+        "the guest kernel runs in U; what is sensitive traps and is emulated",
+        _SHADOWS,
+        several_vcpus=("shadow-tlb",),
     ),
     "four-rings": Technique(
         "the guest kernel runs in S under a monitor in M, with TVM, TW and TSR set",
         _SHADOWS,
         needs="traps in S",
+        several_vcpus=("shadow-tlb",),
     ),
     "binary-translation": Technique(
         "guest kernel code is rewritten into code that is safe to run in U",
@@ -80,6 +83,7 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
         "the guest runs in VS and VU of the hypervisor extension",
         ("nested", "shadow-traced"),
         needs="the hypervisor extension",
+        several_vcpus=("nested",),
     ),
 }
 
@@ -125,14 +129,16 @@ def translation_misfit(technique: TechniqueName, *, translate_user: bool) -> Mis
     return Misfit("translate_user", message, f"write `technique: {able[0]}`, or leave it out")
 
 
-def vcpus_misfit(technique: TechniqueName, vcpus: int) -> Misfit | None:
+def vcpus_misfit(technique: TechniqueName, paging: PagingName, vcpus: int) -> Misfit | None:
     """Tell why a technique cannot run a VM with so many vCPUs; None when it can."""
-    if vcpus == 1 or TECHNIQUES[technique].several_vcpus:
+    able = TECHNIQUES[technique].several_vcpus
+    if vcpus == 1 or paging in able:
         return None
-    able = tuple(name for name, about in TECHNIQUES.items() if about.several_vcpus)
-    message = f"`{technique}` runs one vCPU only"
-    remedy = f"write `technique: {able[0]}`, or `vcpus: 1`" if able else "write `vcpus: 1`"
-    return Misfit("vcpus", message, remedy)
+    message = f"`{technique}` with `{paging}` paging runs one vCPU only"
+    if able:
+        return Misfit("vcpus", message, f"write `paging: {able[0]}`, or `vcpus: 1`")
+    others = tuple(name for name, about in TECHNIQUES.items() if about.several_vcpus)
+    return Misfit("vcpus", message, f"write `technique: {others[0]}`, or `vcpus: 1`")
 
 
 def misfit(

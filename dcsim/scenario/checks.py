@@ -160,7 +160,7 @@ def _check_techniques(scenario: Scenario) -> Iterator[Finding]:
             continue
         for found in (
             translation_misfit(group.technique, translate_user=group.translate_user),
-            vcpus_misfit(group.technique, group.vcpus),
+            vcpus_misfit(group.technique, group.paging_used, group.vcpus),
         ):
             if found is not None:
                 yield Finding((*location, found.key), found.message, found.remedy)

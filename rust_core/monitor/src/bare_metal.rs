@@ -15,7 +15,7 @@ use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::safety::rules::Code;
 use crate::supervisor::Inputs;
-use crate::technique::{Site, Step, Technique};
+use crate::technique::{Called, Site, Step, Technique};
 use dcsim_hart::csr::fields::interrupt;
 use dcsim_hart::engine::Engine;
 use dcsim_hart::{Hart, HostedModes, Ports, Privilege, Stop, TrapRecord};
@@ -220,7 +220,7 @@ impl Technique for BareMetal {
     /// The hart reads the board's lines itself.
     fn lines_changed(&mut self, _: &mut Site<'_>) {}
 
-    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
+    fn wakes(&self, time: u64, external: bool, _: Called) -> Option<bool> {
         match self.phase {
             Phase::Wait => Some(self.resting.supervisor.wakes(Inputs { time, external })),
             Phase::Stopped => Some(false),

@@ -45,9 +45,13 @@ impl TechniqueKind {
         Self::Paravirtual,
     ];
 
-    /// Whether its VMs can have several vCPUs.
-    pub const fn runs_several_vcpus(self) -> bool {
-        false
+    /// Whether its VMs can have several vCPUs with this way of paging.
+    pub const fn runs_several_vcpus(self, paging: PagingKind) -> bool {
+        match self {
+            Self::TrapAndEmulate | Self::FourRings => matches!(paging, PagingKind::ShadowTlb),
+            Self::HardwareAssisted => matches!(paging, PagingKind::Nested),
+            Self::BareMetal | Self::BinaryTranslation | Self::Paravirtual => false,
+        }
     }
 
     /// Whether the guest's kernel has to be made for it.
@@ -289,10 +293,11 @@ impl VmConfig {
         if self.vcpus == 0 || self.vcpus > MOST_VCPUS {
             return Err(format!("a VM cannot have {} vCPUs: 1 to {MOST_VCPUS}", self.vcpus));
         }
-        if self.vcpus > 1 && !self.technique.runs_several_vcpus() {
+        if self.vcpus > 1 && !self.technique.runs_several_vcpus(self.paging) {
             return Err(format!(
-                "the technique `{}` runs one vCPU only, not {}",
+                "the technique `{}` with the paging `{}` runs one vCPU only, not {}",
                 self.technique.name(),
+                self.paging.name(),
                 self.vcpus
             ));
         }
@@ -392,7 +397,11 @@ mod tests {
                 r#"{{"name": "a", "technique": "{name}", "vcpus": 8, "memory_bytes": 4096}}"#
             );
             let checked = VmConfig::from_json(&text).unwrap().check_vcpus();
-            assert_eq!(checked.is_ok(), technique.runs_several_vcpus(), "{checked:?}");
+            assert_eq!(
+                checked.is_ok(),
+                technique.runs_several_vcpus(technique.default_paging()),
+                "{checked:?}"
+            );
         }
     }
 

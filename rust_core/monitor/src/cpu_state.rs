@@ -24,6 +24,8 @@ pub struct CpuState {
     pub instructions: u64,
     /// Whether the vCPU is waiting for an interrupt.
     pub waiting: bool,
+    /// Whether it executes nothing until another one starts it.
+    pub stopped: bool,
     /// Where it goes on after the wait, if its firmware suspended it and not at `pc`.
     pub resume: Option<StartPoint>,
     /// What the guest has agreed on with a monitor that it knows of.
@@ -45,9 +47,24 @@ impl CpuState {
             supervisor: Supervisor::at_entry(entry),
             instructions: 0,
             waiting: false,
+            stopped: false,
             resume: None,
             agreement: None,
         }
+    }
+
+    /// A vCPU that another one has yet to start.
+    pub fn stopped() -> Self {
+        Self { stopped: true, ..Self::at_entry(0, 0) }
+    }
+
+    /// A stopped vCPU with this number once another one has started it.
+    pub fn started(self, number: usize, start: StartPoint) -> Self {
+        let mut x = self.x;
+        x[10] = number as u64;
+        x[11] = start.opaque;
+        let supervisor = Supervisor::at_entry(start.address);
+        Self { x, pc: start.address, supervisor, stopped: false, ..self }
     }
 
     /// The state as bytes: each register in 8, little-endian; what was agreed on follows.
@@ -79,7 +96,7 @@ impl CpuState {
             u64::from(self.frm),
             self.pc,
             self.instructions,
-            u64::from(self.waiting),
+            u64::from(self.waiting) | u64::from(self.stopped) << 1,
             guest.privilege.code(),
             guest.status,
             guest.vector,
@@ -149,7 +166,8 @@ impl CpuState {
             pc,
             supervisor,
             instructions,
-            waiting: waiting != 0,
+            waiting: waiting & 1 != 0,
+            stopped: waiting & 2 != 0,
             resume: (resumes != 0).then_some(StartPoint { address, opaque }),
             agreement: None,
         })

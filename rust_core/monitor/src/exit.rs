@@ -94,6 +94,13 @@ pub enum ExitKind {
         /// The vCPU that is to be woken.
         vcpu: usize,
     },
+    /// The guest spins for a lock, and waits until it is kicked.
+    Spin {
+        /// The vCPU that holds the lock, if the guest knows.
+        holder: Option<usize>,
+        /// When its timer will wake it all the same, if it is set.
+        wake_ns: Option<u64>,
+    },
 }
 
 impl ExitKind {
@@ -109,6 +116,7 @@ impl ExitKind {
             Self::SwapIn { .. } => "swap_in",
             Self::Memory => "memory",
             Self::Wake { .. } => "wake",
+            Self::Spin { .. } => "spin",
         }
     }
 }

@@ -3,9 +3,11 @@
 //! The calls themselves are the firmware crate's; here is the virtual machine below them. What
 //! techniques do in different ways is behind [`GuestPort`].
 
-use crate::assumed;
 use crate::error::HostError;
 use crate::guest_pages::{PageMap, Place, provide_for};
+use crate::ledger::Activity;
+use crate::mail::{Letters, Mail};
+use crate::reason::ExitReason;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
 use crate::technique::Site;
@@ -15,6 +17,9 @@ use dcsim_machine::firmware::sbi::{Call, Reply, serve};
 use dcsim_machine::firmware::{Fence, HartState, Platform, StartPoint};
 use dcsim_machine::{Board, Meter, PowerEvent};
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
+
+mod locks;
+mod remote_fence;
 
 const PAGE: u64 = PAGE_BYTES as u64;
 
@@ -39,6 +44,8 @@ pub enum Departure {
     Suspend,
     /// The guest waits for an interrupt, then goes on at a start point.
     SuspendAndResume(StartPoint),
+    /// The guest waits for a kick, for a lock that this vCPU holds, if it knows.
+    Spin(Option<usize>),
 }
 
 /// Frames that the call in the guest's registers may need. A look ahead of the simulator.
@@ -78,18 +85,26 @@ pub fn serve_call(
     let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
     let call = read_call(&mut meter);
     let mut platform = VirtualMachine {
+        vcpu: site.vcpu,
         meter,
         port,
         frames: TableFrames { allocator: site.allocator, vm: site.vm },
         map,
         board: site.board,
+        mail: site.mail,
         departure: Departure::Return,
+        awaited_flushes: None,
         failure: None,
     };
-    let reply = serve(&mut platform, &call);
+    let reply = locks::serve(&mut platform, &call).unwrap_or_else(|| serve(&mut platform, &call));
     let departure = platform.departure;
+    let awaited = platform.awaited_flushes;
     if let Some(failure) = platform.failure {
         return Err(failure);
+    }
+    if let Some(flushes) = awaited {
+        site.book(Activity::Handler(ExitReason::FirmwareCall));
+        remote_fence::await_answer(site, flushes);
     }
     if !matches!(departure, Departure::SuspendAndResume(_)) {
         write_reply(&mut site.meter(), reply);
@@ -116,32 +131,49 @@ fn write_reply(meter: &mut Meter<'_>, reply: Reply) {
     meter.write_register(Register::R11, value);
 }
 
+/// Does what other vCPUs asked for.
+pub fn receive(
+    site: &mut Site<'_>,
+    port: &mut dyn GuestPort,
+    letters: &Letters,
+) -> Result<(), HostError> {
+    let mut meter = Meter::new(&mut site.pcpu.hart, site.memory.reborrow());
+    let mut frames = TableFrames { allocator: site.allocator, vm: site.vm };
+    meter.load_state(3);
+    for fence in &letters.fences {
+        remote_fence::execute(port, &mut meter, &mut frames, *fence)?;
+        // The sender sees that it is done.
+        meter.store_state(1);
+    }
+    if letters.interrupt {
+        port.raise_software_interrupt(&mut meter);
+    }
+    Ok(())
+}
+
 /// A guest's machine as its firmware calls see it.
 struct VirtualMachine<'a> {
+    vcpu: usize,
     meter: Meter<'a>,
     port: &'a mut dyn GuestPort,
     frames: TableFrames<'a>,
     map: &'a PageMap,
     board: &'a mut Board,
+    mail: &'a mut Mail,
     departure: Departure,
+    /// The flushes of the vCPU that the call has to wait for, if there is one.
+    awaited_flushes: Option<u64>,
     failure: Option<HostError>,
 }
 
 impl VirtualMachine<'_> {
-    fn fence_scope(&mut self, scope: FenceScope) {
-        let fenced = self.port.fence(&mut self.meter, &mut self.frames, scope);
-        self.succeeded(fenced);
-    }
-
-    fn fence_range(&mut self, start: u64, bytes: u64, asid: Option<u16>) {
-        let first = start / PAGE;
-        let last = start.saturating_add(bytes - 1) / PAGE;
-        if last - first >= assumed::FENCED_PAGES.value {
-            return self.fence_scope(FenceScope { address: None, asid });
+    /// Rings at the pCPU of a vCPU that has a letter, if it is on one. Returns when it hears that.
+    fn ring(&mut self, vcpu: usize) -> u64 {
+        self.meter.load_state(1);
+        if self.mail.is_on_pcpu(vcpu) {
+            self.meter.ring();
         }
-        for page in first..=last {
-            self.fence_scope(FenceScope { address: Some(page * PAGE), asid });
-        }
+        self.meter.arrival_cycle()
     }
 
     /// The parts of a range of guest memory that each lie in one page: the page, the offset in it,
@@ -197,44 +229,63 @@ impl VirtualMachine<'_> {
 
 impl Platform for VirtualMachine<'_> {
     fn hart_count(&self) -> usize {
-        1
+        self.mail.count()
     }
 
     fn hart_id(&self) -> usize {
-        0
+        self.vcpu
     }
 
     fn set_timer(&mut self, time: u64) {
         self.port.set_timer(&mut self.meter, time);
     }
 
-    fn send_interrupt(&mut self, _: usize) {
-        self.port.raise_software_interrupt(&mut self.meter);
-    }
-
-    fn fence(&mut self, _: usize, fence: Fence) {
-        match fence {
-            Fence::Instructions => self.meter.flush_instructions(),
-            Fence::Everything { asid } => self.fence_scope(FenceScope { address: None, asid }),
-            Fence::Range { start, bytes, asid } => self.fence_range(start, bytes, asid),
+    fn send_interrupt(&mut self, vcpu: usize) {
+        if vcpu == self.vcpu {
+            return self.port.raise_software_interrupt(&mut self.meter);
+        }
+        if self.mail.is_up(vcpu) {
+            self.meter.store_state(1);
+            let at_cycles = self.ring(vcpu);
+            self.mail.interrupt(vcpu, at_cycles);
         }
     }
 
-    fn hart_state(&mut self, _: usize) -> HartState {
-        self.meter.load_state(1);
-        HartState::Started
+    fn fence(&mut self, vcpu: usize, fence: Fence) {
+        if vcpu == self.vcpu {
+            let fenced = remote_fence::execute(self.port, &mut self.meter, &mut self.frames, fence);
+            self.succeeded(fenced);
+        } else if self.mail.is_up(vcpu) {
+            self.meter.store_state(2);
+            self.ring(vcpu);
+            if self.mail.is_on_pcpu(vcpu) {
+                let flushes = remote_fence::flushes(fence);
+                self.awaited_flushes = self.awaited_flushes.max(Some(flushes));
+            }
+            self.mail.fence(vcpu, fence);
+        }
     }
 
-    /// The only hart is started already.
-    fn start_hart(&mut self, _: usize, _: StartPoint) {}
+    fn hart_state(&mut self, vcpu: usize) -> HartState {
+        self.meter.load_state(1);
+        self.mail.state(vcpu)
+    }
+
+    fn start_hart(&mut self, vcpu: usize, start: StartPoint) {
+        self.meter.store_state(3);
+        let at_cycles = self.ring(vcpu);
+        self.mail.start(vcpu, at_cycles, start);
+    }
 
     fn stop_hart(&mut self) {
         self.meter.store_state(1);
+        self.mail.set_state(self.vcpu, HartState::Stopped);
         self.departure = Departure::Stop;
     }
 
     fn suspend_hart(&mut self, resume: Option<StartPoint>) {
         self.meter.store_state(1);
+        self.mail.set_state(self.vcpu, HartState::Suspended);
         self.departure = resume.map_or(Departure::Suspend, Departure::SuspendAndResume);
     }
 

@@ -8,12 +8,14 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_firmware::{Departure, ECALL_BYTES};
 use crate::ledger::Activity;
+use crate::mail::Letters;
 use crate::reason::ExitReason;
 use crate::supervisor::{Inputs, Supervisor};
-use crate::technique::{GuestRun, Handled, Phase, Site, Step};
+use crate::technique::{Called, GuestRun, Handled, Phase, Site, Step};
+use dcsim_hart::csr::fields::interrupt;
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::Meter;
-use dcsim_machine::firmware::StartPoint;
+use dcsim_machine::firmware::{HartState, StartPoint};
 
 /// Where a vCPU under a monitor is in its life.
 #[derive(Debug)]
@@ -31,19 +33,35 @@ pub struct Life {
     pub resting: CpuState,
     /// Where the guest goes on when its wait ends, if a call suspended it without its state.
     pub resume: Option<StartPoint>,
+    /// Its place in its VM.
+    pub number: usize,
+    /// It waits for a kick too, for a lock that this vCPU holds, if it knows.
+    pub spins_for: Option<Option<usize>>,
 }
 
 impl Life {
-    /// A vCPU with these registers that is on no pCPU.
+    /// The first vCPU of a VM, with these registers, on no pCPU.
     pub fn new(state: CpuState) -> Self {
+        let phase = match (state.stopped, state.waiting) {
+            (true, _) => Phase::Stopped,
+            (false, true) => Phase::Wait,
+            (false, false) => Phase::Enter,
+        };
         Self {
             guest: state.supervisor.clone(),
             pc: state.pc,
-            phase: if state.waiting { Phase::Wait } else { Phase::Enter },
+            phase,
             reason: ExitReason::VcpuLoad,
             resume: state.resume,
+            number: 0,
+            spins_for: None,
             resting: state,
         }
+    }
+
+    /// The same in another place.
+    pub fn numbered(self, number: usize) -> Self {
+        Self { number, ..self }
     }
 
     /// A pCPU has taken the vCPU.
@@ -67,7 +85,8 @@ impl Life {
             pc,
             supervisor: self.guest.clone(),
             instructions: self.resting.instructions + counters.instructions(),
-            waiting: self.phase == Phase::Wait,
+            waiting: self.phase == Phase::Wait && self.spins_for.is_none(),
+            stopped: self.phase == Phase::Stopped,
             resume: self.resume,
             ..self.resting.clone()
         }
@@ -81,14 +100,22 @@ impl Life {
 
     /// Counts an exit and books its cycles, after its handler; then host software does its part.
     pub fn finish(&mut self, site: &mut Site<'_>, handled: Handled) -> Step {
-        let (reason, phase) = handled.parts();
+        let (mut reason, phase) = handled.parts();
+        if phase != Phase::Wait {
+            self.spins_for = None;
+        } else if self.spins_for.is_some() {
+            reason = ExitReason::SpinWait;
+        }
         self.reason = reason;
         self.phase = phase;
         site.counters.count_exit(reason);
         site.book(Activity::Handler(reason));
         site.follow_exit(reason);
         match phase {
-            Phase::Wait => Step::Wait(self.wake_cycle(site)),
+            Phase::Wait => match self.spins_for {
+                Some(holder) => Step::Spin { holder, wake: self.wake_cycle(site) },
+                None => Step::Wait(self.wake_cycle(site)),
+            },
             Phase::Stopped => Step::Wait(None),
             _ => Step::Done,
         }
@@ -103,6 +130,10 @@ impl Life {
             Departure::Suspend => Phase::Wait,
             Departure::SuspendAndResume(start) => {
                 self.resume = Some(start);
+                Phase::Wait
+            }
+            Departure::Spin(holder) => {
+                self.spins_for = Some(holder);
                 Phase::Wait
             }
         }
@@ -141,6 +172,28 @@ pub trait Monitored {
     /// The state in which firmware enters a kernel.
     fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint);
 
+    /// Does what other vCPUs asked for: fences, and the software interrupt.
+    fn receive(&mut self, site: &mut Site<'_>, letters: &Letters) -> Result<(), HostError>;
+
+    /// Does what is due of what other vCPUs asked for.
+    fn read_mail(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
+        let now = site.now_cycles();
+        if !site.mail.is_due(site.vcpu, now) {
+            return Ok(());
+        }
+        let letters = site.mail.take_due(site.vcpu, now);
+        self.receive(site, &letters)?;
+        if let Some(start) = letters.start {
+            self.restart(&mut site.meter(), start);
+            self.life_mut().phase = Phase::Enter;
+        }
+        let fences = !letters.fences.is_empty();
+        let reason =
+            if fences { ExitReason::RemoteFence } else { ExitReason::InterprocessorInterrupt };
+        site.book(Activity::Handler(reason));
+        Ok(())
+    }
+
     /// Whether these end the guest's wait.
     fn is_woken_by(&self, inputs: Inputs) -> bool {
         self.life().guest.wakes(inputs)
@@ -149,49 +202,92 @@ pub trait Monitored {
     /// Does the next step.
     fn advance(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         match self.life().phase {
-            Phase::Enter => self.enter(site),
+            Phase::Enter => {
+                self.read_mail(site)?;
+                self.enter(site)
+            }
             Phase::Guest => {
                 let run = site.run_guest(Self::LEVEL, until_cycles)?;
                 Ok(self.life_mut().after_run(run))
             }
             Phase::Trapped(record) => self.handle(site, &record),
             Phase::Wait => {
-                self.idle(site, until_cycles);
+                self.idle(site, until_cycles)?;
                 Ok(Step::Done)
             }
             Phase::Stopped => {
-                site.wait_until(until_cycles);
+                self.rest(site, until_cycles)?;
                 Ok(Step::Done)
             }
         }
     }
 
-    /// One step: time passes until something wakes the guest, or until `until_cycles`.
-    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
-        if !self.is_woken(site) {
-            let wake = self.life().wake_cycle(site).unwrap_or(u64::MAX);
-            site.wait_until(wake.min(until_cycles));
+    /// One step: time passes until another vCPU starts this one, or until `until_cycles`.
+    fn rest(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<(), HostError> {
+        self.read_mail(site)?;
+        if self.life().phase == Phase::Stopped {
+            let start = site.mail.next_due(site.vcpu).unwrap_or(u64::MAX);
+            site.wait_until(start.min(until_cycles));
         }
-        if self.is_woken(site) {
+        Ok(())
+    }
+
+    /// The cycle at which something ends the guest's wait, or may.
+    fn next_waker(&self, site: &Site<'_>) -> u64 {
+        let kick = site.mail.next_kick(site.vcpu).filter(|_| self.life().spins_for.is_some());
+        let wakers = [self.life().wake_cycle(site), site.mail.next_due(site.vcpu), kick];
+        wakers.into_iter().flatten().min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether a kick ends the guest's wait now; it does so once.
+    fn is_kicked(&self, site: &mut Site<'_>) -> bool {
+        let now = site.now_cycles();
+        self.life().spins_for.is_some() && site.mail.take_kick(site.vcpu, now)
+    }
+
+    /// One step: time passes until something wakes the guest, or until `until_cycles`.
+    fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<(), HostError> {
+        self.read_mail(site)?;
+        if !self.is_woken(site) {
+            let wake = self.next_waker(site);
+            site.wait_until(wake.min(until_cycles));
+            self.read_mail(site)?;
+        }
+        if self.is_kicked(site) | self.is_woken(site) {
+            self.life_mut().spins_for = None;
+            site.mail.set_state(site.vcpu, HartState::Started);
             if let Some(start) = self.life_mut().resume.take() {
                 self.restart(&mut site.meter(), start);
             }
             self.life_mut().phase = Phase::Enter;
         }
+        Ok(())
     }
 
     /// Whether something now ends the guest's wait.
     fn is_woken(&self, site: &Site<'_>) -> bool {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         self.is_woken_by(Inputs { time: site.pcpu.hart.clock.time(), external })
     }
 
     /// Whether the vCPU waits for an interrupt, and would go on with these. `None`: it does not wait.
-    fn would_wake(&self, inputs: Inputs) -> Option<bool> {
-        match self.life().phase {
-            Phase::Wait => Some(self.is_woken_by(inputs)),
-            Phase::Stopped => Some(false),
+    fn would_wake(&self, inputs: Inputs, called: Called) -> Option<bool> {
+        let life = self.life();
+        match life.phase {
+            Phase::Wait => {
+                let interrupted = called.interrupt && life.guest.enable & interrupt::SSIP != 0;
+                let kicked = called.kick && life.spins_for.is_some();
+                Some(interrupted || kicked || self.is_woken_by(inputs))
+            }
+            Phase::Stopped => Some(called.start),
             _ => None,
+        }
+    }
+
+    /// Something is due in the mailbox: a guest that executes is made to leave.
+    fn answer_call(&self, site: &mut Site<'_>) {
+        if self.life().phase == Phase::Guest {
+            site.pcpu.bus.interrupted = true;
         }
     }
 }

@@ -75,6 +75,12 @@ reasons! {
     OtherException = "other_exception",
     /// An interrupt or exception that the firmware of a bare machine handled.
     FirmwareTrap = "firmware_trap",
+    /// Another vCPU of the VM interrupted or started this one.
+    InterprocessorInterrupt = "interprocessor_interrupt",
+    /// Another vCPU of the VM had this one do a fence; or this one waited until others had.
+    RemoteFence = "remote_fence",
+    /// The guest kernel spins for a lock, and said so.
+    SpinWait = "spin_wait",
     /// A paravirtual kernel touched a page for the first time.
     WindowFill = "window_fill",
     /// A paravirtual kernel had changes of its page tables made.

@@ -3,15 +3,19 @@
 //! The byte form, for files and for digests:
 //!
 //! ```text
-//! "DCSIM-VM"  version u32  memory bytes u64  registers  devices  pages u64
+//! "DCSIM-VM"  version u32  memory bytes u64  registers  devices  vCPUs  pages u64
 //! then for each page with content, ascending: number u64, 4096 bytes
 //! then the SHA-256 of everything before
 //! ```
+//!
+//! Version 2 has the registers of one vCPU and nothing for "vCPUs"; version 3 has there the number of
+//! the others, u64, and their registers.
 //!
 //! Numbers are little-endian; registers and devices have their length in bytes before them, as
 //! u64. Pages of zeros are left out.
 
 use crate::assumed;
+use crate::config::MOST_VCPUS;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use dcsim_machine::BoardState;
@@ -19,14 +23,17 @@ use dcsim_memory::{PAGE_BYTES, PageId, PageStore};
 use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"DCSIM-VM";
-const VERSION: u32 = 2;
+/// Of a VM with one vCPU, and with several.
+const VERSIONS: [u32; 2] = [2, 3];
 const DIGEST_BYTES: usize = 32;
 
 /// A saved VM. It holds references to pages: give them back with [`VmState::release`].
 #[derive(Clone, Debug)]
 pub struct VmState {
-    /// Registers.
+    /// Registers of the first vCPU.
     pub cpu: CpuState,
+    /// Registers of the others.
+    pub others: Vec<CpuState>,
     /// Devices, the disk's content included but for the byte form.
     pub board: BoardState,
     /// Every page of the guest's memory, in order; zeros are [`PageId::ZERO`].
@@ -51,7 +58,13 @@ impl VmState {
 
     /// Bytes of registers and devices.
     pub fn device_bytes(&self) -> u64 {
-        (self.cpu.encode().len() + self.board.encode().len()) as u64
+        let registers: usize = self.cpus().iter().map(|cpu| cpu.encode().len()).sum();
+        (registers + self.board.encode().len()) as u64
+    }
+
+    /// Registers of all vCPUs.
+    pub fn cpus(&self) -> Vec<CpuState> {
+        std::iter::once(&self.cpu).chain(&self.others).cloned().collect()
     }
 
     /// Bytes that cross a link when the VM moves.
@@ -84,7 +97,7 @@ impl VmState {
 
     fn compare(&self, other: &Self, same: impl Fn(PageId, PageId) -> bool) -> Vec<String> {
         let mut differences = Vec::new();
-        if self.cpu != other.cpu {
+        if (&self.cpu, &self.others) != (&other.cpu, &other.others) {
             differences.push("registers".to_owned());
         }
         if self.board.encode() != other.board.encode() {
@@ -121,11 +134,20 @@ impl VmState {
 
     fn write(&self, store: &PageStore, sink: &mut dyn FnMut(&[u8])) {
         sink(MAGIC);
-        sink(&VERSION.to_le_bytes());
+        sink(&VERSIONS[usize::from(!self.others.is_empty())].to_le_bytes());
         sink(&self.memory_bytes().to_le_bytes());
-        for part in [self.cpu.encode(), self.board.encode()] {
-            sink(&(part.len() as u64).to_le_bytes());
-            sink(&part);
+        let mut part = |bytes: &[u8]| {
+            sink(&(bytes.len() as u64).to_le_bytes());
+            sink(bytes);
+        };
+        part(&self.cpu.encode());
+        part(&self.board.encode());
+        if !self.others.is_empty() {
+            sink(&(self.others.len() as u64).to_le_bytes());
+        }
+        for other in self.others.iter().map(CpuState::encode) {
+            sink(&(other.len() as u64).to_le_bytes());
+            sink(&other);
         }
         sink(&self.content_pages().to_le_bytes());
         for (number, page) in self.content() {
@@ -149,9 +171,9 @@ impl VmState {
         if reader.take(MAGIC.len())? != MAGIC {
             return Err(invalid("it is no VM"));
         }
-        if reader.take(4)? != VERSION.to_le_bytes() {
-            return Err(invalid("it has another version"));
-        }
+        let version = reader.take(4)?;
+        let several = VERSIONS.iter().position(|known| version == known.to_le_bytes());
+        let several = several.ok_or(invalid("it has another version"))? == 1;
         let memory_bytes = reader.number()?;
         let cpu = CpuState::decode(reader.part()?).ok_or(invalid("its registers"))?;
         let board =
@@ -160,7 +182,8 @@ impl VmState {
             .ok()
             .filter(|count| *count <= MOST_PAGES)
             .ok_or(invalid("its memory is too large"))?;
-        let mut state = Self { cpu, board, pages: vec![PageId::ZERO; count] };
+        let others = if several { read_others(&mut reader)? } else { Vec::new() };
+        let mut state = Self { cpu, others, board, pages: vec![PageId::ZERO; count] };
         match state.read_pages(store, &mut reader) {
             Ok(()) => Ok(state),
             Err(error) => {
@@ -215,6 +238,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Reads the registers of the other vCPUs of a VM that has several.
+fn read_others(reader: &mut Reader<'_>) -> Result<Vec<CpuState>, HostError> {
+    let count = reader.number()?;
+    if count == 0 || count >= MOST_VCPUS as u64 {
+        return Err(invalid("its number of vCPUs"));
+    }
+    let read = |_| CpuState::decode(reader.part()?).ok_or(invalid("its registers"));
+    (0..count).map(read).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,6 +257,7 @@ mod tests {
         content[9] = 7;
         let page = store.insert(&content).unwrap();
         VmState {
+            others: Vec::new(),
             cpu: CpuState::at_entry(0x8020_0000, 0x8100_0000),
             board: BoardState::default(),
             pages: vec![PageId::ZERO, page, PageId::ZERO],

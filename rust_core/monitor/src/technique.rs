@@ -13,6 +13,7 @@ use crate::exit_paths::{self, ExitPaths};
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
+use crate::mail::Mail;
 use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::Pcpu;
 use crate::reason::ExitReason;
@@ -45,6 +46,8 @@ pub struct Site<'a> {
     pub vmids: &'a mut AsidAllocator,
     /// The VM's devices.
     pub board: &'a mut Board,
+    /// What its vCPUs ask of each other.
+    pub mail: &'a mut Mail,
     /// Where its cycles go.
     pub ledger: &'a mut Ledger,
     /// What it counted.
@@ -170,6 +173,18 @@ impl Site<'_> {
         }
     }
 
+    /// Why the external interrupt of the pCPU was raised: others of the VM ask for something, or a
+    /// device's line changed.
+    pub fn reason_of_interrupt(&self) -> ExitReason {
+        if self.mail.has_fences(self.vcpu) {
+            ExitReason::RemoteFence
+        } else if self.mail.is_due(self.vcpu, self.now_cycles()) {
+            ExitReason::InterprocessorInterrupt
+        } else {
+            ExitReason::ExternalInterrupt
+        }
+    }
+
     /// Lets time pass up to a cycle, with nobody executing.
     pub fn wait_until(&mut self, cycle: u64) {
         let clock = &mut self.pcpu.hart.clock;
@@ -189,7 +204,8 @@ impl Site<'_> {
             Err(HostError::Swapped { page }) => self.want(page),
             step => step?,
         };
-        if self.allocator.has_departures() {
+        // Those of a VM with several vCPUs concern other pCPUs, too: the host sees to them.
+        if self.allocator.has_departures() && self.mail.count() == 1 {
             self.settle_departures(technique)?;
         }
         Ok(step)
@@ -247,7 +263,7 @@ pub enum Phase {
     Trapped(TrapRecord),
     /// Wait for an interrupt.
     Wait,
-    /// Nothing, ever: the guest stopped its only hart.
+    /// Nothing until another vCPU starts it, if there is one: the guest stopped it.
     Stopped,
 }
 
@@ -281,8 +297,26 @@ pub enum Step {
     Swapped(u64),
     /// The guest began to wait for an interrupt; its timer will end that at this cycle.
     Wait(Option<u64>),
+    /// The guest waits for a kick; its timer will end that at a cycle.
+    Spin {
+        /// The vCPU that holds the lock, if it knows.
+        holder: Option<usize>,
+        /// When the timer expires.
+        wake: Option<u64>,
+    },
     /// The guest did what its machine cannot survive.
     Fault(String),
+}
+
+/// What is on its way to a vCPU from others of its VM.
+#[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
+pub struct Called {
+    /// A software interrupt.
+    pub interrupt: bool,
+    /// The order to begin.
+    pub start: bool,
+    /// A kick.
+    pub kick: bool,
 }
 
 /// One way to execute a guest.
@@ -293,6 +327,12 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     /// Gives the pCPU up: the vCPU's registers come out of it.
     fn unload(&mut self, site: &mut Site<'_>);
 
+    /// Everything that follows is about this vCPU.
+    fn seat(&mut self, _vcpu: usize) {}
+
+    /// There is something in the vCPU's mailbox that is due while it is on this pCPU.
+    fn call(&mut self, _: &mut Site<'_>) {}
+
     /// Does one step. Guest instructions start only before `until_cycles`.
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError>;
 
@@ -300,8 +340,8 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     fn lines_changed(&mut self, site: &mut Site<'_>);
 
     /// Whether the vCPU waits for an interrupt, and would go on at `time` with this level on the
-    /// external line. `None`: it does not wait.
-    fn wakes(&self, time: u64, external: bool) -> Option<bool>;
+    /// external line and what others ask of it. `None`: it does not wait.
+    fn wakes(&self, time: u64, external: bool, called: Called) -> Option<bool>;
 
     /// The value of `time` at which the guest's timer next raises an enabled interrupt.
     fn timer_deadline(&self, time: u64) -> Option<u64>;

@@ -19,4 +19,8 @@ pub struct Vcpu {
     pub own_lines: OwnLines,
     /// What its model has not been told yet.
     pub events: VecDeque<ExitKind>,
+    /// Its model was told of something, and did not let it go on yet.
+    pub is_parked: bool,
+    /// The level of its external interrupt, as it was last told.
+    pub external: bool,
 }

@@ -2,10 +2,12 @@
 
 use crate::config::VmConfig;
 use crate::counters::VmCounters;
+use crate::cpu_state::CpuState;
 use crate::exit::{ExitKind, IoOperation};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
-use crate::technique::Technique;
+use crate::mail::Mail;
+use crate::technique::{Called, Technique};
 use crate::vcpu::Vcpu;
 use dcsim_machine::{Board, DeviceRequest, PowerEvent};
 
@@ -20,6 +22,8 @@ pub struct Vm {
     pub board: Board,
     /// How it executes.
     pub technique: Box<dyn Technique>,
+    /// What its vCPUs ask of each other.
+    pub mail: Mail,
     /// Its vCPUs.
     pub vcpus: Vec<Vcpu>,
     /// It powered itself off, or broke: it executes nothing more.
@@ -28,9 +32,63 @@ pub struct Vm {
 
 impl Vm {
     /// A VM that is on no pCPU.
-    pub fn new(id: VmId, config: VmConfig, board: Board, technique: Box<dyn Technique>) -> Self {
+    pub fn new(
+        id: VmId,
+        config: VmConfig,
+        board: Board,
+        technique: Box<dyn Technique>,
+        mail: Mail,
+    ) -> Self {
         let vcpus = (0..config.vcpus).map(|_| Vcpu::default()).collect();
-        Self { id, config, board, technique, vcpus, stopped: false }
+        Self { id, config, board, technique, mail, vcpus, stopped: false }
+    }
+
+    /// Whether it has several vCPUs.
+    pub fn has_several(&self) -> bool {
+        self.vcpus.len() > 1
+    }
+
+    /// Whether a vCPU would do something at `time` that waits, or has not started. A vCPU that does
+    /// not wait always would.
+    pub fn would_go_on(&mut self, vcpu: usize, time: u64) -> bool {
+        let external = self.board.lines(vcpu).supervisor_external;
+        let called = Called {
+            interrupt: self.mail.has_interrupt(vcpu),
+            start: self.mail.start_point(vcpu).is_some(),
+            kick: self.mail.next_kick(vcpu).is_some(),
+        };
+        self.technique.seat(vcpu);
+        self.technique.wakes(time, external, called).unwrap_or(true)
+    }
+
+    /// Tells the model of vCPUs on no pCPU that one on a pCPU has woken.
+    pub fn announce_woken(&mut self, by: usize) {
+        for vcpu in (0..self.vcpus.len()).filter(|vcpu| *vcpu != by) {
+            let has_reason = self.mail.has_any(vcpu) || self.board.lines(vcpu).supervisor_external;
+            if self.vcpus[vcpu].pcpu.is_none()
+                && has_reason
+                && self.would_go_on(vcpu, 0)
+                && self.mail.announce(vcpu)
+            {
+                self.vcpus[by].events.push_back(ExitKind::Wake { vcpu });
+            }
+        }
+    }
+
+    /// The registers of its vCPUs, which are on no pCPU. What is on its way to one has arrived, but
+    /// for fences: where it goes on there is nothing to be fenced.
+    pub fn capture(&mut self) -> Vec<CpuState> {
+        let numbered = self.vcpus.iter().enumerate();
+        let captured = numbered.map(|(number, vcpu)| {
+            self.technique.seat(number);
+            let mut state = self.technique.capture(&vcpu.counters);
+            state.supervisor.software_pending |= self.mail.has_interrupt(number);
+            match self.mail.start_point(number) {
+                Some(start) => state.started(number, start),
+                None => state,
+            }
+        });
+        captured.collect()
     }
 
     /// The first of its vCPUs that is on a pCPU, and which one.

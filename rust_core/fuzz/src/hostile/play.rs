@@ -346,7 +346,10 @@ impl<'a> Play<'a> {
                     return Ok(false);
                 }
             }
-            ExitKind::Wait { .. } | ExitKind::Wake { .. } | ExitKind::Until => {}
+            ExitKind::Wait { .. }
+            | ExitKind::Wake { .. }
+            | ExitKind::Spin { .. }
+            | ExitKind::Until => {}
         }
         Ok(true)
     }

@@ -300,6 +300,28 @@ impl Meter<'_> {
         bus.store(&mut self.memory, address, width, value, now).map(|_| ())
     }
 
+    /// Interrupts another hart: a store to the interrupt controller. Whom it reaches is the
+    /// handler's affair.
+    pub fn ring(&mut self) {
+        self.charge(Primitive::Store, 1);
+        self.charge_device();
+    }
+
+    /// The clock of the hart.
+    pub fn now_cycles(&self) -> u64 {
+        self.hart.clock.cycles
+    }
+
+    /// When an interrupt that is sent now reaches another hart.
+    pub fn arrival_cycle(&self) -> u64 {
+        self.hart.clock.cycles.saturating_add(self.hart.timing().ipi_cycles)
+    }
+
+    /// Lets the time pass that an interrupt takes to another hart.
+    pub fn await_arrival(&mut self) {
+        self.hart.clock.cycles = self.arrival_cycle();
+    }
+
     fn charge_device(&mut self) {
         let cycles = self.hart.timing().device_access_cycles;
         self.hart.clock.cycles += cycles;

@@ -25,7 +25,7 @@ const LOCATE_FRAMES: u64 = CODE_FRAMES + 2 * Sheets::NEW_FRAMES + Sieve::NEW_FRA
 impl BinaryTranslation {
     /// One step: from the monitor into the guest, or into a trap of its own on the way.
     pub(super) fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let inputs = Inputs { time: site.pcpu.hart.clock.time(), external };
         let wanted = self.frames_to_enter(inputs);
         if !self.reserve(site, wanted) {

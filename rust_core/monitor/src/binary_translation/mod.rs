@@ -49,7 +49,7 @@ use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::overcommit::shared_frames::Departure;
 use crate::shadow::tree::TableFrames;
-use crate::technique::{Phase, Site, Step, Technique};
+use crate::technique::{Called, Phase, Site, Step, Technique};
 use dcsim_hart::Privilege;
 use dcsim_hart::csr::fields::status;
 use dcsim_machine::{GuestMemory, Meter};
@@ -107,8 +107,8 @@ impl Technique for BinaryTranslation {
         }
     }
 
-    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        self.base.wakes(time, external)
+    fn wakes(&self, time: u64, external: bool, called: Called) -> Option<bool> {
+        self.base.wakes(time, external, called)
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {

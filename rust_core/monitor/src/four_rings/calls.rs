@@ -2,7 +2,8 @@
 
 use super::vcpu::FourRings;
 use crate::error::HostError;
-use crate::guest_firmware::{GuestPort, serve_call};
+use crate::guest_firmware::{GuestPort, receive, serve_call};
+use crate::mail::Letters;
 use crate::shadow::Shadow;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
@@ -54,6 +55,17 @@ impl FourRings {
         Ok(phase)
     }
 
+    /// Does what other vCPUs asked for.
+    pub(super) fn receive(
+        &mut self,
+        site: &mut Site<'_>,
+        letters: &Letters,
+    ) -> Result<(), HostError> {
+        receive(site, &mut Port { spaces: &mut self.spaces }, letters)?;
+        self.life.guest.software_pending |= letters.interrupt;
+        Ok(())
+    }
+
     /// The state in which firmware enters a kernel.
     pub(super) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         let settings = [(csr::SIE, 0), (csr::SSCRATCH, 0), (csr::STVEC, start.address & !3)];
@@ -65,7 +77,7 @@ impl FourRings {
         self.life.guest.status = status::FS;
         self.life.guest.privilege = Privilege::Supervisor;
         self.life.pc = start.address;
-        meter.write_register(Register::R10, 0);
+        meter.write_register(Register::R10, self.life.number as u64);
         meter.write_register(Register::R11, start.opaque);
     }
 }

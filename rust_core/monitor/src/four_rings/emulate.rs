@@ -52,7 +52,7 @@ impl Emulator for FourRings {
     }
 
     fn wait(&mut self, site: &mut Site<'_>) -> Handled {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let mut meter = site.meter();
         decode(&mut meter);
         self.read_wakers(&mut meter);

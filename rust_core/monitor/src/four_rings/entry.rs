@@ -23,7 +23,7 @@ impl FourRings {
         if !self.spaces.has_tree(translation, view) && !self.reserve(site, frames) {
             return Ok(Step::Memory(frames));
         }
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let root = root_register(site, &mut self.spaces, translation, view)?;
         let mut meter = site.meter();
         install(&mut meter, &mut self.installed.translation, csr::SATP, root);

@@ -39,7 +39,7 @@ impl FourRings {
             // Entering the guest mirrors the line.
             site.pcpu.bus.interrupted = false;
             site.meter().store_state(1);
-            Handled::Resume(ExitReason::ExternalInterrupt)
+            Handled::Resume(site.reason_of_interrupt())
         } else if let Some(access) = access {
             self.resolve(site, record, access)?
         } else if record.cause == Exception::IllegalInstruction.code() {

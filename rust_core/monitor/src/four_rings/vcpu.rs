@@ -5,6 +5,7 @@ use crate::guest_pages::PageMap;
 use crate::holes::Hole;
 use crate::life::Life;
 use crate::pcpu::TRAPPED;
+use crate::seats::Seats;
 use crate::shadow::Shadow;
 use crate::shadow::view::View;
 use crate::technique::Site;
@@ -43,6 +44,29 @@ pub struct FourRings {
     pub updates_marks: bool,
     /// The pCPU whose TLB may hold what the trees say.
     pub last_pcpu: Option<usize>,
+    /// The other vCPUs.
+    pub seats: Seats<Seat>,
+}
+
+/// What is a vCPU's own while another one acts. Shadow tables that are a TLB of the guest are, as
+/// TLBs are.
+#[derive(Debug)]
+pub struct Seat {
+    life: Life,
+    spaces: Shadow,
+    installed: Installed,
+    last_pcpu: Option<usize>,
+}
+
+impl Seat {
+    fn new(number: usize, state: CpuState) -> Self {
+        Self {
+            life: Life::new(state).numbered(number),
+            spaces: Shadow::default(),
+            installed: Installed::default(),
+            last_pcpu: None,
+        }
+    }
 }
 
 impl FourRings {
@@ -56,7 +80,27 @@ impl FourRings {
             installed: Installed::default(),
             updates_marks: firmware.updates_dirty_bits,
             last_pcpu: None,
+            seats: Seats::default(),
         }
+    }
+
+    /// The same with other vCPUs, which have these registers.
+    pub fn with_others(mut self, others: Vec<CpuState>) -> Self {
+        let seats = (1..).zip(others).map(|(number, state)| Seat::new(number, state));
+        self.seats = Seats::new(Seat::new(0, CpuState::stopped()), seats);
+        self
+    }
+
+    /// Lets another vCPU act.
+    pub(crate) fn let_act(&mut self, vcpu: usize) {
+        let mut seats = std::mem::take(&mut self.seats);
+        seats.let_act(vcpu, |seat| {
+            std::mem::swap(&mut self.life, &mut seat.life);
+            std::mem::swap(&mut self.spaces, &mut seat.spaces);
+            std::mem::swap(&mut self.installed, &mut seat.installed);
+            std::mem::swap(&mut self.last_pcpu, &mut seat.last_pcpu);
+        });
+        self.seats = seats;
     }
 
     /// `mstatus` with which the guest goes on.

@@ -3,7 +3,8 @@
 use super::paging::Paging;
 use super::vcpu::{HardwareAssisted, register};
 use crate::error::HostError;
-use crate::guest_firmware::{GuestPort, serve_call};
+use crate::guest_firmware::{GuestPort, receive, serve_call};
+use crate::mail::Letters;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::csr;
@@ -60,6 +61,22 @@ impl HardwareAssisted {
         Ok(phase)
     }
 
+    /// Does what other vCPUs asked for.
+    pub(super) fn receive(
+        &mut self,
+        site: &mut Site<'_>,
+        letters: &Letters,
+    ) -> Result<(), HostError> {
+        if self.installed.root.is_none() && !letters.fences.is_empty() {
+            // Fences are for the guest whose identifier is in `hgatp`: it is not yet. Under a new one
+            // the TLB knows nothing.
+            self.identifier = None;
+        }
+        receive(site, &mut Port { paging: &mut self.paging }, letters)?;
+        self.life.guest.software_pending |= letters.interrupt;
+        Ok(())
+    }
+
     /// The state in which firmware enters a kernel.
     pub(super) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         for (number, value) in [
@@ -78,7 +95,7 @@ impl HardwareAssisted {
         self.life.guest.translation = 0;
         self.life.guest.privilege = Privilege::Supervisor;
         self.life.pc = start.address;
-        meter.write_register(Register::R10, 0);
+        meter.write_register(Register::R10, self.life.number as u64);
         meter.write_register(Register::R11, start.opaque);
     }
 }

@@ -66,7 +66,7 @@ impl HardwareAssisted {
 
     /// Emulates WFI.
     fn wait(&mut self, site: &mut Site<'_>) -> Handled {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let mut meter = site.meter();
         self.read_wakers(&mut meter);
         let time = meter.read_csr(csr::TIME);

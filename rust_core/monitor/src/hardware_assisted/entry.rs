@@ -24,7 +24,7 @@ impl HardwareAssisted {
             return Ok(Step::Memory(frames));
         }
         let (number, root) = self.root(site)?;
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let mut meter = site.meter();
         install(&mut meter, &mut self.installed.root, number, root);
         self.mirror_external(&mut meter, external);

@@ -56,7 +56,7 @@ impl HardwareAssisted {
             // Entering the guest mirrors the line.
             site.pcpu.bus.interrupted = false;
             site.meter().store_state(1);
-            Handled::Resume(ExitReason::ExternalInterrupt)
+            Handled::Resume(site.reason_of_interrupt())
         } else if let Some(access) = access {
             self.handle_fault(site, record, access)?
         } else if let Some(access) = shadowed {

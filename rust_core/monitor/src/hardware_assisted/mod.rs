@@ -37,12 +37,13 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::life::{Life, Monitored};
+use crate::mail::Letters;
 use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::MonitorLevel;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor};
-use crate::technique::{Phase, Site, Step, Technique};
+use crate::technique::{Called, Phase, Site, Step, Technique};
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::firmware::StartPoint;
 use dcsim_machine::{GuestMemory, Meter};
@@ -71,6 +72,10 @@ impl Monitored for HardwareAssisted {
 
     fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         Self::restart(self, meter, start);
+    }
+
+    fn receive(&mut self, site: &mut Site<'_>, letters: &Letters) -> Result<(), HostError> {
+        Self::receive(self, site, letters)
     }
 }
 
@@ -115,19 +120,27 @@ impl Technique for HardwareAssisted {
         site.pcpu.bus.interrupted = false;
     }
 
+    fn seat(&mut self, vcpu: usize) {
+        self.let_act(vcpu);
+    }
+
+    fn call(&mut self, site: &mut Site<'_>) {
+        self.answer_call(site);
+    }
+
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         self.advance(site, until_cycles)
     }
 
     fn lines_changed(&mut self, site: &mut Site<'_>) {
-        let raised = site.board.lines(0).supervisor_external;
+        let raised = site.board.lines(site.vcpu).supervisor_external;
         if self.life.phase == Phase::Guest && Some(raised) != self.installed.external {
             site.pcpu.bus.interrupted = true;
         }
     }
 
-    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        self.would_wake(Inputs { time, external })
+    fn wakes(&self, time: u64, external: bool, called: Called) -> Option<bool> {
+        self.would_wake(Inputs { time, external }, called)
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {

@@ -5,6 +5,7 @@ use super::shadowed::PAGE_FAULTS;
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
 use crate::life::Life;
+use crate::seats::Seats;
 use crate::shadow::asid::Asid;
 use crate::supervisor::csr;
 use dcsim_hart::csr::fields::{counter, environment, hypervisor_status, interrupt, status};
@@ -99,6 +100,29 @@ pub struct HardwareAssisted {
     pub updates_marks: bool,
     /// The pCPU whose TLB may hold what the tables say.
     pub last_pcpu: Option<usize>,
+    /// The other vCPUs.
+    pub seats: Seats<Seat>,
+}
+
+/// What is a vCPU's own while another one acts. The second stage is the VM's; each vCPU has an
+/// identifier for it, as one may find on a pCPU what another has left there.
+#[derive(Debug)]
+pub struct Seat {
+    life: Life,
+    identifier: Option<Asid>,
+    installed: Installed,
+    last_pcpu: Option<usize>,
+}
+
+impl Seat {
+    fn new(number: usize, state: CpuState) -> Self {
+        Self {
+            life: Life::new(state).numbered(number),
+            identifier: None,
+            installed: Installed::default(),
+            last_pcpu: None,
+        }
+    }
 }
 
 impl HardwareAssisted {
@@ -113,7 +137,27 @@ impl HardwareAssisted {
             installed: Installed::default(),
             updates_marks: firmware.updates_dirty_bits,
             last_pcpu: None,
+            seats: Seats::default(),
         }
+    }
+
+    /// The same with other vCPUs, which have these registers.
+    pub fn with_others(mut self, others: Vec<CpuState>) -> Self {
+        let seats = (1..).zip(others).map(|(number, state)| Seat::new(number, state));
+        self.seats = Seats::new(Seat::new(0, CpuState::stopped()), seats);
+        self
+    }
+
+    /// Lets another vCPU act.
+    pub(super) fn let_act(&mut self, vcpu: usize) {
+        let mut seats = std::mem::take(&mut self.seats);
+        seats.let_act(vcpu, |seat| {
+            std::mem::swap(&mut self.life, &mut seat.life);
+            std::mem::swap(&mut self.identifier, &mut seat.identifier);
+            std::mem::swap(&mut self.installed, &mut seat.installed);
+            std::mem::swap(&mut self.last_pcpu, &mut seat.last_pcpu);
+        });
+        self.seats = seats;
     }
 
     /// Sets up what the guest may do by itself. It counts no cycles and instructions: the hart's

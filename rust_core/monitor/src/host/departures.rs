@@ -40,9 +40,12 @@ impl Host {
         let mut meter = Meter::new(&mut processor.hart, memory);
         let mut frames = TableFrames { allocator: &mut self.allocator, vm };
         charge_copies(&mut meter, copies);
-        machine.technique.unmap_departed(&mut meter, &mut frames, &departures)?;
-        if machine.vcpus.iter().any(|vcpu| vcpu.pcpu.is_none()) {
-            machine.technique.forget_translations();
+        for (number, vcpu) in machine.vcpus.iter().enumerate() {
+            machine.technique.seat(number);
+            machine.technique.unmap_departed(&mut meter, &mut frames, &departures)?;
+            if vcpu.pcpu.is_none() {
+                machine.technique.forget_translations();
+            }
         }
         let pcpus: Vec<_> = machine.vcpus.iter().filter_map(|vcpu| vcpu.pcpu).collect();
         if pcpus.contains(&pcpu) {

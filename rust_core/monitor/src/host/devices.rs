@@ -85,28 +85,30 @@ impl Host {
 
     /// When the guest's timer next raises an enabled interrupt: after the present of its pCPU, or
     /// at any time if it is on none.
-    pub fn next_timer_ns(&self, vcpu: impl Into<VcpuId>) -> Result<Option<u64>, HostError> {
+    pub fn next_timer_ns(&mut self, vcpu: impl Into<VcpuId>) -> Result<Option<u64>, HostError> {
         let id = vcpu.into();
         let pcpu = self.vcpu(id)?.pcpu;
         let clock = self.pcpus[pcpu.unwrap_or(0)].hart.clock;
         let time = if pcpu.is_some() { clock.time() } else { 0 };
-        let deadline = self.vm(id.vm)?.technique.timer_deadline(time);
+        let technique = &mut self.vm_mut(id.vm)?.technique;
+        technique.seat(id.vcpu);
+        let deadline = technique.timer_deadline(time);
         Ok(deadline.map(|time| first_ns_after(clock, clock.cycles_at_time(time))))
     }
 
     /// Whether a vCPU has something to do: one that does not wait always has; one that waits, if
     /// a device interrupts it, or its timer has expired at `at_ns`.
-    pub fn runnable(&self, vcpu: impl Into<VcpuId>, at_ns: Option<u64>) -> Result<bool, HostError> {
+    pub fn runnable(
+        &mut self,
+        vcpu: impl Into<VcpuId>,
+        at_ns: Option<u64>,
+    ) -> Result<bool, HostError> {
         let id = vcpu.into();
         self.vcpu(id)?;
-        let vm = self.vm(id.vm)?;
-        if vm.stopped {
-            return Ok(false);
-        }
         let mut clock = self.pcpus[0].hart.clock;
         clock.cycles = clock.cycles_at_ns(at_ns.unwrap_or(0));
-        let external = vm.board.lines(id.vcpu).supervisor_external;
-        Ok(vm.technique.wakes(clock.time(), external).unwrap_or(true))
+        let vm = self.vm_mut(id.vm)?;
+        Ok(!vm.stopped && vm.would_go_on(id.vcpu, clock.time()))
     }
 
     /// Does something with a VM's devices and memory, once more if only a test made it fail; then
@@ -118,6 +120,7 @@ impl Host {
         mut act: impl FnMut(&mut Board, &mut dyn GuestMemory) -> Result<T, Unavailable>,
     ) -> Result<Result<T, Unavailable>, HostError> {
         let _acting = self.act_for(vm);
+        self.break_reservations(vm, None);
         let mut result = self.try_with_board(store, vm, &mut act)?;
         for _ in 0..MOST_RETRIES {
             if result.is_ok() || !self.allocator.last_failure_was_injected() {
@@ -170,12 +173,17 @@ impl Host {
     /// than that; a single instruction or handler that spans the moment is no lateness. What comes in
     /// the middle of a cycle is there for the instruction that starts with the next one.
     fn note_lateness(&mut self, vm: VmId, at_ns: u64) -> Result<(), HostError> {
+        // A VM with several vCPUs goes on to the end of a window: nothing reaches it in between.
+        let due_cycles = self.end_of_run(self.pcpus[0].hart.clock.cycles_at_ns(at_ns));
         for (pcpu, vcpu) in self.stays_of(vm)? {
             let pcpu = &self.pcpus[pcpu];
             let mut clock = pcpu.hart.clock;
             clock.cycles = clock.cycles_at_ns(at_ns);
             let due_ns = clock.ns();
             clock.cycles = pcpu.executed_cycles;
+            if self.has_several && clock.cycles <= due_cycles {
+                continue;
+            }
             let late_ns = clock.ns().saturating_sub(due_ns);
             let counters = &mut self.vcpu_mut(vcpu)?.counters;
             counters.lateness_ns = counters.lateness_ns.max(late_ns);

@@ -37,6 +37,7 @@ use crate::hardware_assisted::paging::Paging;
 use crate::hardware_assisted::second_stage::{ROOT_FRAMES, SecondStage};
 use crate::ids::{VcpuId, VmId};
 use crate::ledger::Ledger;
+use crate::mail::Mail;
 use crate::overcommit::index::Index;
 use crate::overcommit::shared_frames::SharedFrames;
 use crate::overcommit::swap::SwapSpace;
@@ -91,6 +92,8 @@ pub struct Host {
     dirty: BTreeMap<VmId, BTreeSet<u64>>,
     /// What host software does at the exits of VMs that have a monitor.
     exit_paths: ExitPaths,
+    /// A VM has several vCPUs: runs end with whole windows.
+    has_several: bool,
     /// Where the scanner saw content before.
     index: Index,
     /// Pages without a frame whose content is kept.
@@ -153,6 +156,7 @@ impl Host {
             deferred: VecDeque::new(),
             dirty: BTreeMap::new(),
             exit_paths: ExitPaths::default(),
+            has_several: false,
             index: Index::default(),
             swap: SwapSpace::default(),
             awaited: BTreeMap::new(),
@@ -209,9 +213,12 @@ impl Host {
     /// Compares what every VM reaches with who holds the frames.
     pub fn audit(&mut self, store: &mut PageStore) -> Result<(), HostError> {
         let memory = Memory { store, frames: &mut self.frames };
-        for vm in self.vms.values() {
-            let checked = vm.technique.audit(&memory, &self.allocator, vm.id);
-            checked.map_err(HostError::ForeignFrame)?;
+        for vm in self.vms.values_mut() {
+            for vcpu in 0..vm.vcpus.len() {
+                vm.technique.seat(vcpu);
+                let checked = vm.technique.audit(&memory, &self.allocator, vm.id);
+                checked.map_err(HostError::ForeignFrame)?;
+            }
         }
         Ok(())
     }
@@ -297,9 +304,12 @@ impl Host {
             check_announcement(kernel).map_err(HostError::Refused)?;
         }
         let tree = device_tree(&board_config).map_err(|e| HostError::Image(e.to_string()))?;
+        let others = config.vcpus - 1;
         self.add_vm(store, config, &board_config, |memory, ram_bytes| {
             let placement = load(memory, ram_bytes, &plan, &tree).map_err(image_error)?;
-            Ok(CpuState::at_entry(placement.entry, placement.device_tree))
+            let first = CpuState::at_entry(placement.entry, placement.device_tree);
+            let others = std::iter::repeat_n(CpuState::stopped(), others);
+            Ok(std::iter::once(first).chain(others).collect())
         })
     }
 
@@ -307,6 +317,7 @@ impl Host {
     pub fn destroy_vm(&mut self, store: &mut PageStore, vm: VmId) -> Result<(), HostError> {
         self.at_rest(vm)?;
         self.vms.remove(&vm);
+        self.count_vcpus();
         self.dirty.remove(&vm);
         self.index.forget_vm(vm);
         self.awaited.remove(&vm);
@@ -314,6 +325,10 @@ impl Host {
         self.deferred.retain(|deferred| deferred.vm != vm);
         self.give_back(store, vm);
         Ok(())
+    }
+
+    fn count_vcpus(&mut self) {
+        self.has_several = self.vms.values().any(Vm::has_several);
     }
 
     /// A VM that is on no pCPU.
@@ -331,7 +346,7 @@ impl Host {
         store: &mut PageStore,
         config: VmConfig,
         board_config: &BoardConfig,
-        fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<CpuState, HostError>,
+        fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<Vec<CpuState>, HostError>,
     ) -> Result<VmId, HostError> {
         self.check_config(&config)?;
         let id = VmId(self.next_vm);
@@ -342,15 +357,16 @@ impl Host {
         let injection = self.allocator.suspend_failures();
         let made = self.make_technique(store, id, &config, fill);
         self.allocator.resume_failures(injection);
-        let technique = match made {
-            Ok(technique) => technique,
+        let (technique, mail) = match made {
+            Ok(made) => made,
             Err(error) => {
                 self.give_back(store, id);
                 return Err(error);
             }
         };
         self.next_vm += 1;
-        self.vms.insert(id, Vm::new(id, config, Board::new(board_config), technique));
+        self.vms.insert(id, Vm::new(id, config, Board::new(board_config), technique, mail));
+        self.count_vcpus();
         self.collect_dirty();
         self.dirty.insert(id, BTreeSet::new());
         Ok(id)
@@ -384,15 +400,15 @@ impl Host {
         store: &mut PageStore,
         id: VmId,
         config: &VmConfig,
-        fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<CpuState, HostError>,
-    ) -> Result<Box<dyn Technique>, HostError> {
+        fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<Vec<CpuState>, HostError>,
+    ) -> Result<(Box<dyn Technique>, Mail), HostError> {
         let pages = config.memory_bytes / PAGE;
         match config.technique {
             TechniqueKind::BareMetal => {
                 self.give_machine_to(store, id, pages)?;
                 let mut memory = Memory { store, frames: &mut self.frames };
-                let state = fill(&mut memory, config.memory_bytes)?;
-                Ok(Box::new(BareMetal::new(state, config.firmware())))
+                let (state, _, mail) = split(fill(&mut memory, config.memory_bytes)?)?;
+                Ok((Box::new(BareMetal::new(state, config.firmware())), mail))
             }
             kind => {
                 let map = self.new_map(store, id, pages)?;
@@ -402,7 +418,7 @@ impl Host {
                 let memory = Memory { store, frames: &mut self.frames };
                 let allocator = &mut self.allocator;
                 let mut guest = GuestPages { memory, allocator, map: &map, vm: id };
-                let state = fill(&mut guest, config.memory_bytes)?;
+                let (state, others, mail) = split(fill(&mut guest, config.memory_bytes)?)?;
                 let firmware = config.firmware();
                 if kind == TechniqueKind::Paravirtual {
                     let mut memory = Memory { store, frames: &mut self.frames };
@@ -410,16 +426,17 @@ impl Host {
                     let offer =
                         Offer { isa: self.profile.isa, large_pages: config.large_pages, firmware };
                     let vcpu = paravirtual::create(&mut memory, &mut frames, state, map, &offer)?;
-                    return Ok(Box::new(vcpu));
+                    return Ok((Box::new(vcpu), mail));
                 }
                 let shadow = Shadow::new(config.paging);
-                Ok(match kind {
+                let technique: Box<dyn Technique> = match kind {
                     TechniqueKind::BinaryTranslation => {
                         let vcpu = BinaryTranslation::new(state, map, shadow, firmware);
                         Box::new(vcpu.with_translated_users(config.translate_user))
                     }
                     TechniqueKind::FourRings => {
-                        Box::new(FourRings::new(state, map, shadow, firmware))
+                        let vcpu = FourRings::new(state, map, shadow, firmware);
+                        Box::new(vcpu.with_others(others))
                     }
                     TechniqueKind::HardwareAssisted => {
                         let paging = if config.paging == PagingKind::Nested {
@@ -430,10 +447,15 @@ impl Host {
                         } else {
                             Paging::Shadow(shadow)
                         };
-                        Box::new(HardwareAssisted::new(state, map, paging, firmware))
+                        let vcpu = HardwareAssisted::new(state, map, paging, firmware);
+                        Box::new(vcpu.with_others(others))
                     }
-                    _ => Box::new(TrapAndEmulate::new(state, map, shadow, firmware)),
-                })
+                    _ => {
+                        let vcpu = TrapAndEmulate::new(state, map, shadow, firmware);
+                        Box::new(vcpu.with_others(others))
+                    }
+                };
+                Ok((technique, mail))
             }
         }
     }
@@ -549,6 +571,14 @@ impl Host {
     }
 }
 
+/// The registers of the first vCPU and of the others, and mailboxes for all.
+fn split(mut states: Vec<CpuState>) -> Result<(CpuState, Vec<CpuState>, Mail), HostError> {
+    let mail = Mail::new(states.iter().map(|state| !state.stopped));
+    let others = states.split_off(1.min(states.len()));
+    let first = states.pop().ok_or_else(|| HostError::State("it has no vCPU".to_owned()))?;
+    Ok((first, others, mail))
+}
+
 /// 16 GiB: more than any guest here needs, and small enough for every table to be made.
 const MOST_GUEST_PAGES: u64 = 1 << 22;
 
@@ -572,6 +602,7 @@ impl Host {
         let processor = self.pcpus.get_mut(pcpu).ok_or(HostError::NoSuchPcpu(pcpu))?;
         let vm = self.vms.get_mut(&id.vm).ok_or(HostError::NoSuchVm(id.vm))?;
         let vcpu = vm.vcpus.get_mut(id.vcpu).ok_or(HostError::NoSuchVcpu(id))?;
+        vm.technique.seat(id.vcpu);
         let site = Site {
             vm: id.vm,
             vcpu: id.vcpu,
@@ -582,6 +613,7 @@ impl Host {
             asids: &mut self.asids,
             vmids: &mut self.vmids,
             board: &mut vm.board,
+            mail: &mut vm.mail,
             ledger: &mut vcpu.ledger,
             counters: &mut vcpu.counters,
             exit_paths: &self.exit_paths,

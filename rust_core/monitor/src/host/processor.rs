@@ -32,7 +32,10 @@ impl Host {
         clock.cycles = clock.cycles.max(clock.cycles_at_ns(at_ns));
         let own_lines = std::mem::take(&mut self.vcpu_mut(vcpu)?.own_lines);
         self.pcpus[pcpu].hart.enter_data_cache(own_lines);
-        self.vcpu_mut(vcpu)?.pcpu = Some(pcpu);
+        let loaded = self.vcpu_mut(vcpu)?;
+        loaded.pcpu = Some(pcpu);
+        loaded.is_parked = false;
+        self.vm_mut(vcpu.vm)?.mail.set_on_pcpu(vcpu.vcpu, true);
         let _acting = self.act_for(vcpu.vm);
         let (mut site, technique) = self.site(store, pcpu, vcpu)?;
         site.ledger.begin(Reading::of(&site.pcpu.hart));
@@ -55,6 +58,7 @@ impl Host {
         let machine = self.vcpu_mut(vcpu)?;
         machine.own_lines = own_lines;
         machine.pcpu = None;
+        self.vm_mut(vcpu.vm)?.mail.set_on_pcpu(vcpu.vcpu, false);
         Ok(vcpu)
     }
 

@@ -152,7 +152,10 @@ impl Host {
             memory.write_u64(slot, leaf & !ACCESSED)?;
         }
         let machine = self.vm_mut(vm)?;
-        machine.technique.forget_translations();
+        for vcpu in 0..machine.vcpus.len() {
+            machine.technique.seat(vcpu);
+            machine.technique.forget_translations();
+        }
         let pcpus: Vec<_> = machine.vcpus.iter().filter_map(|vcpu| vcpu.pcpu).collect();
         for pcpu in pcpus {
             let hart = &mut self.pcpus[pcpu].hart;
@@ -178,11 +181,14 @@ impl Host {
         store: &mut PageStore,
         vm: VmId,
     ) -> Result<Vec<(PhysicalAddress, u64)>, HostError> {
-        let machine = self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))?;
+        let machine = self.vms.get_mut(&vm).ok_or(HostError::NoSuchVm(vm))?;
         let memory = Memory { store, frames: &mut self.frames };
         let mut leaves = Vec::new();
-        for (table, level) in machine.technique.table_roots() {
-            for_each_leaf(&memory, table, level, &mut |slot, leaf| leaves.push((slot, leaf)));
+        for vcpu in 0..machine.vcpus.len() {
+            machine.technique.seat(vcpu);
+            for (table, level) in machine.technique.table_roots() {
+                for_each_leaf(&memory, table, level, &mut |slot, leaf| leaves.push((slot, leaf)));
+            }
         }
         Ok(leaves)
     }

@@ -6,11 +6,18 @@
 //! latency of an interrupt from one to another: nothing that the others do can reach it earlier.
 //! Events are reported in the order of their times. All this depends on clocks only, so where a
 //! run is cut changes nothing.
+//!
+//! vCPUs of one VM share memory, so what each finds there depends on who executed first. While
+//! several of them are on pCPUs, time is divided into windows, as long as an interrupt between
+//! pCPUs takes and at fixed places: executing guest instructions each goes to the end of the window
+//! that its clock is in, one after the other. On a host with such a VM a run ends with a whole
+//! window; what reaches a vCPU meanwhile finds it at the window's end.
 
 use super::Host;
 use crate::error::HostError;
 use crate::exit::{Exit, ExitKind};
 use crate::ids::{VcpuId, VmId};
+use crate::pcpu::Pcpu;
 use crate::shadow::tree::TableFrames;
 use crate::technique::Step;
 use crate::vm::Vm;
@@ -37,23 +44,22 @@ impl Host {
         self.check_guard()?;
         let until_cycles = self.pcpus[0].hart.clock.cycles_at_ns(until_ns);
         loop {
-            let Some((pcpu, vcpu)) = self
-                .furthest_behind()
-                .filter(|(pcpu, _)| self.pcpus[*pcpu].hart.clock.cycles < until_cycles)
-            else {
+            let Some((pcpu, vcpu)) = self.furthest_behind(until_cycles) else {
                 let (pcpu, vm, vcpu) = (None, None, None);
                 return Ok(Exit { pcpu, vm, vcpu, time_ns: until_ns, kind: ExitKind::Until });
             };
             if let Some(kind) = self.vcpu_mut(vcpu)?.events.pop_front() {
+                self.vcpu_mut(vcpu)?.is_parked = true;
                 return Ok(self.exit(pcpu, vcpu, kind));
             }
-            let horizon = self.horizon(pcpu, until_cycles);
+            let horizon = self.horizon(pcpu, vcpu, self.end_of_run(until_cycles))?;
             let kind = self.advance(store, pcpu, vcpu, &horizon)?;
             self.check_guard()?;
             if self.audited {
                 self.audit(store)?;
             }
             if let Some(kind) = kind {
+                self.vcpu_mut(vcpu)?.is_parked = true;
                 return Ok(self.exit(pcpu, vcpu, kind));
             }
             if self.vm(vcpu.vm)?.board.needs_memory()
@@ -65,27 +71,85 @@ impl Host {
         }
     }
 
-    /// The pCPU with a vCPU whose clock is least.
-    fn furthest_behind(&self) -> Option<(usize, VcpuId)> {
-        let loaded = self.pcpus.iter().enumerate();
-        loaded
-            .filter_map(|(index, pcpu)| Some((pcpu.hart.clock.cycles, index, pcpu.loaded?)))
-            .min()
-            .map(|(_, index, vcpu)| (index, vcpu))
+    /// Where a run to a cycle ends: with a whole window, if there are windows.
+    pub(super) fn end_of_run(&self, until_cycles: u64) -> u64 {
+        if self.has_several { until_cycles.next_multiple_of(self.window()) } else { until_cycles }
+    }
+
+    /// The length of a window. One cycle at the least: clocks that are equal must not stand still.
+    fn window(&self) -> u64 {
+        self.profile.timing.ipi_cycles.max(1)
+    }
+
+    /// The pCPU whose clock is least, of those with a vCPU that has to go on, or to report
+    /// something, in a run to a cycle.
+    fn furthest_behind(&self, until_cycles: u64) -> Option<(usize, VcpuId)> {
+        let end = self.end_of_run(until_cycles);
+        let turn = |(index, pcpu): (usize, &Pcpu)| {
+            let (cycles, id) = (pcpu.hart.clock.cycles, pcpu.loaded?);
+            let vcpu = self.vcpu(id).ok()?;
+            let reports = !vcpu.events.is_empty();
+            let limit = if reports || vcpu.is_parked { until_cycles } else { end };
+            // What is reported is dealt with when all others have ended the window.
+            let due = if reports { self.end_of_run(cycles) } else { cycles };
+            (cycles < limit).then_some((due, cycles, index, id))
+        };
+        let turns = self.pcpus.iter().enumerate().filter_map(turn);
+        turns.min().map(|(_, _, index, id)| (index, id))
     }
 
     /// How far a pCPU may go now.
-    fn horizon(&self, pcpu: usize, until_cycles: u64) -> Horizon {
-        let quantum = self.profile.timing.ipi_cycles;
+    fn horizon(&self, pcpu: usize, vcpu: VcpuId, until: u64) -> Result<Horizon, HostError> {
         let others = self
             .pcpus
             .iter()
             .enumerate()
             .filter(|(index, other)| *index != pcpu && other.loaded.is_some());
         let least = others.map(|(_, other)| other.hart.clock.cycles).min().unwrap_or(u64::MAX);
-        // One cycle at the least: clocks that are equal must not stand still.
-        let guest = until_cycles.min(least.saturating_add(quantum.max(1)));
-        Horizon { guest, steps: until_cycles.min(least) }
+        let guest = until.min(least.saturating_add(self.window()));
+        let horizon = Horizon { guest, steps: until.min(least) };
+        let vm = self.vm(vcpu.vm)?;
+        if !vm.has_several() {
+            return Ok(horizon);
+        }
+        // It leaves the guest, or goes on waiting, no later than its mail arrives.
+        let now = self.pcpus[pcpu].hart.clock.cycles;
+        let mail = vm.mail.next_due(vcpu.vcpu).filter(|due| *due > now);
+        let shared = vm.vcpus.iter().filter(|vcpu| vcpu.pcpu.is_some()).count() > 1;
+        let window = shared.then(|| (now + 1).next_multiple_of(self.window()));
+        let guest = mail.into_iter().chain(window).fold(horizon.guest, u64::min);
+        Ok(Horizon { guest, steps: horizon.steps.min(guest) })
+    }
+
+    /// Ends the reservations of all vCPUs of a VM with several, but for one's own: others may have
+    /// stored to what they reserved.
+    pub(super) fn break_reservations(&mut self, vm: VmId, but: Option<usize>) {
+        let Some(vm) = self.vms.get(&vm).filter(|vm| vm.has_several()) else { return };
+        for (number, vcpu) in vm.vcpus.iter().enumerate() {
+            if let Some(pcpu) = vcpu.pcpu.filter(|_| Some(number) != but) {
+                self.pcpus[pcpu].hart.reservation = None;
+            }
+        }
+    }
+
+    /// Lets the other vCPUs of a VM with several know what one has done to their interrupt lines and
+    /// their mail.
+    fn tell_others(&mut self, store: &mut PageStore, by: VcpuId) -> Result<(), HostError> {
+        let vm = self.vm_mut(by.vm)?;
+        if !vm.has_several() {
+            return Ok(());
+        }
+        vm.announce_woken(by.vcpu);
+        for vcpu in (0..vm.vcpus.len()).filter(|vcpu| *vcpu != by.vcpu) {
+            let vm = self.vm_mut(by.vm)?;
+            let external = vm.board.lines(vcpu).supervisor_external;
+            let changed = std::mem::replace(&mut vm.vcpus[vcpu].external, external) != external;
+            if let Some(pcpu) = vm.vcpus[vcpu].pcpu.filter(|_| changed) {
+                let (mut site, technique) = self.site(store, pcpu, (by.vm, vcpu).into())?;
+                technique.lines_changed(&mut site);
+            }
+        }
+        Ok(())
     }
 
     /// Makes steps for as long as it is this pCPU's turn and nothing has to be reported, or lets
@@ -98,6 +162,8 @@ impl Host {
         horizon: &Horizon,
     ) -> Result<Option<ExitKind>, HostError> {
         let _acting = self.act_for(vcpu.vm);
+        self.vcpu_mut(vcpu)?.is_parked = false;
+        self.break_reservations(vcpu.vm, Some(vcpu.vcpu));
         let stopped = self.vm(vcpu.vm)?.stopped;
         let audited = self.audited;
         let (mut site, technique) = self.site(store, pcpu, vcpu)?;
@@ -105,9 +171,13 @@ impl Host {
             site.wait_until(horizon.guest);
             return Ok(None);
         }
+        if site.mail.is_due(site.vcpu, site.now_cycles()) {
+            technique.call(&mut site);
+        }
         let mut step = site.step(technique, horizon.guest)?;
         while step == Step::Done
             && !audited
+            && site.mail.count() == 1
             && site.now_cycles() < horizon.steps
             && !site.board.wants_attention()
         {
@@ -119,7 +189,13 @@ impl Host {
             // The same step is made again.
             return Ok(None);
         }
-        self.after_step(pcpu, vcpu, step)
+        let kind = self.after_step(pcpu, vcpu, step)?;
+        if self.has_several && self.allocator.has_departures() {
+            self.settle_departures(store, pcpu)?;
+            self.book_path(pcpu, "tlb_shootdown")?;
+        }
+        self.tell_others(store, vcpu)?;
+        Ok(kind)
     }
 
     /// Takes frames from VMs that are on no pCPU: what their next run will have to build again.
@@ -135,7 +211,10 @@ impl Host {
         for vm in self.vms.values_mut().filter(|vm| vm.on_pcpu().is_none()) {
             let _acting = guard.as_ref().map(|guard| guard.act_for(vm.id));
             let mut frames = TableFrames { allocator: &mut self.allocator, vm: vm.id };
-            vm.technique.reclaim(&mut meter, &mut frames, wanted);
+            for vcpu in 0..vm.vcpus.len() {
+                vm.technique.seat(vcpu);
+                vm.technique.reclaim(&mut meter, &mut frames, wanted);
+            }
         }
         self.allocator.available() > before
     }
@@ -157,6 +236,10 @@ impl Host {
             Step::Wait(wake) => {
                 let wake_ns = wake.map(|cycles| first_ns_after(clock, cycles));
                 machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Wait { wake_ns });
+            }
+            Step::Spin { holder, wake } => {
+                let wake_ns = wake.map(|cycles| first_ns_after(clock, cycles));
+                machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Spin { holder, wake_ns });
             }
             Step::Fault(message) => machine.fail(vcpu.vcpu, message),
         }

@@ -25,9 +25,11 @@ impl Host {
                 if unsettled { " and events are not handled" } else { "" }
             )));
         }
-        let cpu = machine.technique.capture(&machine.counters());
         let board = machine.board.save();
-        let mut state = VmState { cpu, board, pages: Vec::new() };
+        let mut cpus = self.vm_mut(vm)?.capture();
+        let others = cpus.split_off(1);
+        let cpu = cpus.pop().ok_or(HostError::NoSuchVm(vm))?;
+        let mut state = VmState { cpu, others, board, pages: Vec::new() };
         let saved = self.save_pages(store, vm, &mut state);
         if let Err(error) = saved.and_then(|()| self.replace_saved_pages(store, vm, &mut state)) {
             state.release(store);
@@ -89,6 +91,13 @@ impl Host {
                 config.memory_bytes
             )));
         }
+        if config.vcpus != 1 + state.others.len() {
+            return Err(HostError::State(format!(
+                "it has {} vCPUs, not {}",
+                1 + state.others.len(),
+                config.vcpus
+            )));
+        }
         check_interface(&config, state)?;
         if let Some(agreement) = state.cpu.agreement.as_ref().filter(|_| state.cpu.instructions > 0)
         {
@@ -97,7 +106,7 @@ impl Host {
         }
         let disk = disk.or_else(|| state.board.disk.clone());
         let board_config = self.board_config(&config, disk.clone());
-        let vm = self.add_vm(store, config, &board_config, |_, _| Ok(state.cpu.clone()))?;
+        let vm = self.add_vm(store, config, &board_config, |_, _| Ok(state.cpus()))?;
         let mut devices = state.board.clone();
         devices.disk = disk;
         let restored = self

@@ -35,7 +35,7 @@ const DEBUG_CONSOLE_READ: (u64, u64) = (0x4442_434e, 1);
 const INTERRUPTS: u64 = 0x0073_5049;
 
 /// A guest whose timer and interrupts are the hart's own, and whose tables are walked by it.
-struct Port;
+pub(super) struct Port;
 
 impl GuestPort for Port {
     fn set_timer(&mut self, meter: &mut Meter<'_>, time: u64) {
@@ -318,7 +318,7 @@ impl Paravirtual {
             set_status(meter, status::FS);
         }
         self.life.pc = start.address;
-        meter.write_register(Register::R10, 0);
+        meter.write_register(Register::R10, self.life.number as u64);
         meter.write_register(Register::R11, start.opaque);
     }
 }

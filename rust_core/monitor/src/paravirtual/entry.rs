@@ -105,7 +105,7 @@ impl Paravirtual {
     /// of supervisor mode.
     fn pass_events(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
         site.meter().load_state(1);
-        if self.agreement.shared.is_none() || !site.board.lines(0).supervisor_external {
+        if self.agreement.shared.is_none() || !site.board.lines(site.vcpu).supervisor_external {
             return Ok(());
         }
         let lines = self.take_lines(site);

@@ -38,7 +38,7 @@ impl Paravirtual {
     /// Takes what is raised from the interrupt controller, each line once.
     pub(super) fn take_lines(&self, site: &mut Site<'_>) -> u64 {
         let mut lines = 0;
-        while site.board.lines(0).supervisor_external {
+        while site.board.lines(site.vcpu).supervisor_external {
             let line = load_device(site, CLAIM);
             let again = line == 0 || lines & 1 << line != 0;
             if let Some(registers) = virtio_registers(line) {

@@ -201,7 +201,7 @@ impl Paravirtual {
         site: &mut Site<'_>,
         reason: ExitReason,
     ) -> Result<Handled, HostError> {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let mut meter = site.meter();
         let (enable, pending) = if self.in_user_mode() {
             (EVENTS, self.pending_events(&mut meter)? != 0)

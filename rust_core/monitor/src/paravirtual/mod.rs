@@ -52,17 +52,19 @@ use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
+use crate::guest_firmware::receive;
 use crate::guest_pages::{GuestPages, PageMap};
 use crate::ids::VmId;
 use crate::ledger::Activity;
 use crate::life::{Life, Monitored};
+use crate::mail::Letters;
 use crate::pcpu::MonitorLevel;
 use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::shadow::entry as page_entry;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor};
-use crate::technique::{Phase, Site, Step, Technique};
+use crate::technique::{Called, Phase, Site, Step, Technique};
 use dcsim_hart::csr::fields::{environment, interrupt};
 use dcsim_hart::{Exception, IsaProfile, Privilege, TrapRecord};
 use dcsim_machine::firmware::{FirmwareConfig, StartPoint, csr as machine};
@@ -150,6 +152,10 @@ impl Monitored for Paravirtual {
         Self::restart(self, meter, start);
     }
 
+    fn receive(&mut self, site: &mut Site<'_>, letters: &Letters) -> Result<(), HostError> {
+        receive(site, &mut calls::Port, letters)
+    }
+
     fn is_woken_by(&self, inputs: Inputs) -> bool {
         Self::is_woken_by(self, inputs)
     }
@@ -218,14 +224,14 @@ impl Technique for Paravirtual {
     }
 
     fn lines_changed(&mut self, site: &mut Site<'_>) {
-        let raised = site.board.lines(0).supervisor_external;
+        let raised = site.board.lines(site.vcpu).supervisor_external;
         if self.life.phase == Phase::Guest && raised && self.agreement.shared.is_some() {
             site.pcpu.bus.interrupted = true;
         }
     }
 
-    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        self.would_wake(Inputs { time, external })
+    fn wakes(&self, time: u64, external: bool, called: Called) -> Option<bool> {
+        self.would_wake(Inputs { time, external }, called)
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {

@@ -8,6 +8,7 @@ use crate::exit_paths::ExitPaths;
 use crate::guest_pages::{GuestPages, PageMap, map_frames};
 use crate::ids::VmId;
 use crate::ledger::Ledger;
+use crate::mail::Mail;
 use crate::pcpu::Pcpu;
 use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
@@ -31,6 +32,7 @@ pub struct World {
     pub pcpu: Pcpu,
     pub interpreter: Interpreter,
     pub board: Board,
+    pub mail: Mail,
     pub ledger: Ledger,
     pub counters: VmCounters,
     pub exit_paths: ExitPaths,
@@ -48,6 +50,7 @@ impl World {
             pcpu: Pcpu::new(Hart::new(0, IsaProfile::Rv64gc, Timing::uniform())),
             interpreter: Interpreter::new(),
             board: Board::new(board),
+            mail: Mail::new([true]),
             ledger: Ledger::default(),
             counters: VmCounters::default(),
             exit_paths: ExitPaths::default(),
@@ -85,6 +88,7 @@ impl World {
             asids: &mut self.asids,
             vmids: &mut self.vmids,
             board: &mut self.board,
+            mail: &mut self.mail,
             ledger: &mut self.ledger,
             counters: &mut self.counters,
             exit_paths: &self.exit_paths,

@@ -2,7 +2,8 @@
 
 use super::vcpu::{Phase, TrapAndEmulate};
 use crate::error::HostError;
-use crate::guest_firmware::{GuestPort, serve_call};
+use crate::guest_firmware::{GuestPort, receive, serve_call};
+use crate::mail::Letters;
 use crate::shadow::Shadow;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
@@ -51,6 +52,16 @@ impl TrapAndEmulate {
         Ok(self.life.depart(departure))
     }
 
+    /// Does what other vCPUs asked for.
+    pub(crate) fn receive(
+        &mut self,
+        site: &mut Site<'_>,
+        letters: &Letters,
+    ) -> Result<(), HostError> {
+        let mut port = Port { guest: &mut self.life.guest, spaces: &mut self.spaces };
+        receive(site, &mut port, letters)
+    }
+
     /// The state in which firmware enters a kernel.
     pub(crate) fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         meter.store_state(6);
@@ -61,7 +72,7 @@ impl TrapAndEmulate {
             ..Supervisor::at_entry(start.address)
         };
         self.life.pc = start.address;
-        meter.write_register(Register::R10, 0);
+        meter.write_register(Register::R10, self.life.number as u64);
         meter.write_register(Register::R11, start.opaque);
     }
 }

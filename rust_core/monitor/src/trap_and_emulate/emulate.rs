@@ -22,7 +22,7 @@ const LENGTH: u64 = 4;
 
 impl Emulator for TrapAndEmulate {
     fn access_csr(&mut self, site: &mut Site<'_>, access: CsrAccess) -> bool {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let instructions = self.life.resting.instructions + site.counters.instructions();
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
@@ -50,7 +50,7 @@ impl Emulator for TrapAndEmulate {
     }
 
     fn wait(&mut self, site: &mut Site<'_>) -> Handled {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let mut meter = site.meter();
         meter.read_csr(csr::STVAL);
         meter.assume(assumed::DECODE_PRIVILEGED);

@@ -18,7 +18,7 @@ pub const TRAP_FIELDS: u64 = 6;
 impl TrapAndEmulate {
     /// One step: from the monitor into the guest.
     pub fn enter(&mut self, site: &mut Site<'_>) -> Result<Step, HostError> {
-        let external = site.board.lines(0).supervisor_external;
+        let external = site.board.lines(site.vcpu).supervisor_external;
         let time = site.pcpu.hart.clock.time();
         let inputs = Inputs { time, external };
         let frames = self.spaces.entry_frames();

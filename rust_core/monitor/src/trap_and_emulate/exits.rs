@@ -70,7 +70,7 @@ pub(crate) fn handle_interrupt(site: &mut Site<'_>, record: &TrapRecord) -> Exit
     if record.cause == Interrupt::SupervisorExternal.cause() {
         site.pcpu.bus.interrupted = false;
         site.meter().store_state(1);
-        return ExitReason::ExternalInterrupt;
+        return site.reason_of_interrupt();
     }
     ExitReason::Timer
 }

@@ -25,12 +25,13 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, PageMap, WatchedPages};
 use crate::life::{Life, Monitored};
+use crate::mail::Letters;
 use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::MonitorLevel;
 use crate::resident::{extract_user, install_user};
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::Inputs;
-use crate::technique::{Site, Step, Technique};
+use crate::technique::{Called, Site, Step, Technique};
 use dcsim_hart::csr::fields::status;
 use dcsim_hart::{Privilege, TrapRecord};
 use dcsim_machine::firmware::StartPoint;
@@ -59,6 +60,10 @@ impl Monitored for TrapAndEmulate {
 
     fn restart(&mut self, meter: &mut Meter<'_>, start: StartPoint) {
         Self::restart(self, meter, start);
+    }
+
+    fn receive(&mut self, site: &mut Site<'_>, letters: &Letters) -> Result<(), HostError> {
+        Self::receive(self, site, letters)
     }
 }
 
@@ -92,18 +97,26 @@ impl Technique for TrapAndEmulate {
         site.pcpu.bus.interrupted = false;
     }
 
+    fn seat(&mut self, vcpu: usize) {
+        self.let_act(vcpu);
+    }
+
+    fn call(&mut self, site: &mut Site<'_>) {
+        self.answer_call(site);
+    }
+
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         self.advance(site, until_cycles)
     }
 
     fn lines_changed(&mut self, site: &mut Site<'_>) {
-        if self.life.phase == Phase::Guest && site.board.lines(0).supervisor_external {
+        if self.life.phase == Phase::Guest && site.board.lines(site.vcpu).supervisor_external {
             site.pcpu.bus.interrupted = true;
         }
     }
 
-    fn wakes(&self, time: u64, external: bool) -> Option<bool> {
-        self.would_wake(Inputs { time, external })
+    fn wakes(&self, time: u64, external: bool, called: Called) -> Option<bool> {
+        self.would_wake(Inputs { time, external }, called)
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {

@@ -18,6 +18,7 @@ mod overcommit;
 mod paravirtual;
 mod privileged;
 mod processors;
+mod several;
 mod sharing;
 mod support;
 mod traced;
