@@ -382,6 +382,9 @@ class Machine:
         ValueError
             If there is no such reason or primitive.
         """
+    @staticmethod
+    def exit_reasons() -> list[str]:
+        """Return the names of all reasons to exit, in the order of their numbers."""
     def primitive_cycles(self) -> dict[str, int]:
         """Return what each primitive of a host path costs on this hardware, by name."""
     def local_time_ns(self, pcpu: int) -> int:

@@ -199,6 +199,9 @@ class Machine(Protocol):
     def set_exit_path(self, reason: str, steps: list[PathStep]) -> None:
         """Have host software follow the handler of each exit for a reason, from now on."""
 
+    def exit_reasons(self) -> list[str]:
+        """Return the names of all reasons to exit."""
+
     def primitive_cycles(self) -> dict[str, int]:
         """Return what each primitive costs on this hardware."""
 

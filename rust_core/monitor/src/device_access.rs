@@ -84,7 +84,9 @@ fn store(
 /// The reason that an access to this address counts as.
 pub fn reason(target: u64) -> ExitReason {
     let within = |region: map::Region| region.offset_of(target, 1).is_some();
-    if within(map::VIRTIO) {
+    if map::is_doorbell(target) {
+        ExitReason::MmioNotify
+    } else if within(map::VIRTIO) {
         ExitReason::MmioVirtio
     } else if within(map::UART) {
         ExitReason::MmioConsole

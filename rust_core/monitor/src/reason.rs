@@ -53,8 +53,10 @@ reasons! {
     MmioInterrupt = "mmio_interrupt",
     /// A device register of the serial console.
     MmioConsole = "mmio_console",
-    /// A device register of a virtio device.
+    /// A device register of a virtio device, but its doorbell.
     MmioVirtio = "mmio_virtio",
+    /// The doorbell of a virtio device, by which a guest tells of requests.
+    MmioNotify = "mmio_notify",
     /// Any other device register.
     MmioOther = "mmio_other",
     /// The guest's timer expired.

@@ -208,6 +208,11 @@ impl PyMachine {
         Ok(())
     }
 
+    #[staticmethod]
+    fn exit_reasons() -> Vec<&'static str> {
+        ExitReason::ALL.into_iter().map(ExitReason::name).collect()
+    }
+
     fn primitive_cycles(&self) -> Outcome<BTreeMap<&'static str, u64>> {
         let inner = lock(&self.inner)?;
         let cycles = |(primitive, name)| (name, inner.host.primitive_cycles(primitive));

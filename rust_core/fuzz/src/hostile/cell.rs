@@ -74,10 +74,11 @@ impl Cell {
 }
 
 /// Registers of devices, for all who have a monitor.
-const DEVICES: [ExitReason; 4] = [
+const DEVICES: [ExitReason; 5] = [
     ExitReason::MmioInterrupt,
     ExitReason::MmioConsole,
     ExitReason::MmioVirtio,
+    ExitReason::MmioNotify,
     ExitReason::MmioOther,
 ];
 

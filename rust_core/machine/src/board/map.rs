@@ -9,6 +9,8 @@
 //! 0x8000_0000  memory
 //! ```
 
+use crate::devices::virtio::transport::QUEUE_NOTIFY;
+
 /// An address range.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub struct Region {
@@ -57,6 +59,11 @@ pub const NETWORK_SLOT: usize = 1;
 pub const CONSOLE_SLOT: usize = 2;
 /// The slot of the entropy device.
 pub const ENTROPY_SLOT: usize = 3;
+
+/// Whether an address is that of a virtio device's doorbell.
+pub fn is_doorbell(address: u64) -> bool {
+    VIRTIO.offset_of(address, 1).is_some_and(|offset| offset % VIRTIO_SLOT_BYTES == QUEUE_NOTIFY)
+}
 
 /// The registers of a slot.
 pub fn virtio_slot(slot: usize) -> Region {

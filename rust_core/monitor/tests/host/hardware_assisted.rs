@@ -40,6 +40,7 @@ fn devices_are_the_monitor_s() {
     let outcome = play("init=suite parallel=1", Some(DiskImage::new(4 * MIB)));
     for reason in [
         ExitReason::MmioVirtio,
+        ExitReason::MmioNotify,
         ExitReason::MmioInterrupt,
         ExitReason::ExternalInterrupt,
         ExitReason::WaitForInterrupt,

@@ -7,5 +7,5 @@ mod state;
 mod tests;
 
 pub use device::Transport;
-pub use registers::{FEATURE_VERSION_1, STATUS_NEEDS_RESET};
+pub use registers::{FEATURE_VERSION_1, QUEUE_NOTIFY, STATUS_NEEDS_RESET};
 pub use state::{TransportCounters, TransportState};
