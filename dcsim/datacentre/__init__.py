@@ -5,6 +5,7 @@ from dcsim.datacentre.cluster import Cluster, ClusterEvent, Consolidation, Resta
 from dcsim.datacentre.fabric import Fabric
 from dcsim.datacentre.faults import FaultKind, FaultSpec, schedule_fault
 from dcsim.datacentre.migration import NUMBER_BYTES, MigrationReport
+from dcsim.datacentre.sink import Sink
 from dcsim.datacentre.snapshots import SnapshotAction, schedule_snapshot
 from dcsim.datacentre.storage import SharedStorage
 from dcsim.datacentre.topology import OUTSIDE, LinkSpec, Topology, star
@@ -24,6 +25,7 @@ __all__ = [
     "RestartRule",
     "ServedRequest",
     "SharedStorage",
+    "Sink",
     "SnapshotAction",
     "Topology",
     "Usage",

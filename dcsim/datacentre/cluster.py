@@ -103,6 +103,7 @@ class Cluster:
         self.hypervisors = dict(hypervisors)
         self._placement = placement
         self.vms: dict[str, VirtualMachine] = {}
+        self.services: dict[str, VirtualMachine] = {}
         self.events: list[ClusterEvent] = []
         self.usage: list[Usage] = []
         self.migrations: list[MigrationReport] = []
@@ -137,6 +138,15 @@ class Cluster:
             self._rules[vm.name] = restart
         self._ran_ns[vm.name] = 0
         self._environment.process(self._start(vm, start_ns, host))
+
+    def add_service(self, vm: VirtualMachine, host: str) -> None:
+        """Start a VM that belongs to a host, before all that are added later.
+
+        It is no part of the load, and nobody waits for its end.
+        """
+        vm.is_service = True
+        self.services[vm.name] = vm
+        self._environment.process(self._start(vm, 0, host))
 
     def _start(
         self, vm: VirtualMachine, start_ns: int, host: str | None
@@ -293,7 +303,11 @@ class Cluster:
             pcpus=host.config.pcpus,
             free_bytes=host.free_bytes,
             utilisation=utilisation,
-            vms=tuple(self._view_of(vm, hypervisor, elapsed_ns) for vm in hypervisor.vms.values()),
+            vms=tuple(
+                self._view_of(vm, hypervisor, elapsed_ns)
+                for vm in hypervisor.vms.values()
+                if not vm.is_service
+            ),
         )
 
     def _view_of(self, vm: VirtualMachine, hypervisor: Hypervisor, elapsed_ns: int = 0) -> VmView:
@@ -315,6 +329,8 @@ class Cluster:
         detail = vm.message if vm.state == "failed" else f"status {vm.exit_status}"
         self._note(f"vm-{vm.state}", vm.name, detail)
         self._note_usage()
+        if vm.is_service:
+            return
         if self._is_restarted(vm):
             self._environment.process(self._restart(vm, self._rules[vm.name]))
         else:

@@ -71,7 +71,9 @@ class Processor:
     Attributes
     ----------
     vm
-        The number of the VM whose vCPU is loaded; None when idle.
+        The number of the VM whose vCPU is loaded; None when there is none.
+    occupied
+        Whether host software has it instead.
     exiting
         Whether an exit of it is not handled yet: it executes nothing until it is.
     reached_ns
@@ -82,6 +84,7 @@ class Processor:
     def __init__(self, index: int) -> None:
         self.index = index
         self.vm: int | None = None
+        self.occupied = False
         self.loaded_ns = 0
         self.exiting = False
         self.reached_ns = 0
@@ -182,10 +185,24 @@ class Conductor:
         self._on_busy(processor.loaded_ns, at_ns)
         return at_ns
 
-    def charge(self, processor: Processor, path: str, steps: Sequence[PathStep]) -> int:
-        """Execute host software on a processor; return its time afterwards."""
-        self._machine.host_path(processor.index, path, list(steps))
-        return self.local_ns(processor)
+    def occupy(self, processor: Processor, at_ns: int) -> None:
+        """Let host software have an idle processor, from a time on that is not before now."""
+        at_ns = max(at_ns, self.local_ns(processor))
+        self._machine.let_pass(processor.index, at_ns)
+        processor.occupied = True
+        processor.loaded_ns = at_ns
+
+    def vacate(self, processor: Processor) -> int:
+        """Take a processor back from host software; return when."""
+        at_ns = self.local_ns(processor)
+        self._machine.let_pass(processor.index, at_ns)
+        processor.occupied = False
+        self._on_busy(processor.loaded_ns, at_ns)
+        return at_ns
+
+    def execute(self, processor: Processor, path: str, steps: Sequence[PathStep]) -> int:
+        """Execute host software on a processor; return the cycles."""
+        return self._machine.host_path(processor.index, path, list(steps))
 
     def work(self, processor: Processor, work: Callable[[int], _Result]) -> _Result:
         """Have a processor do the host's own work; it is on account of the vCPU that is there.
@@ -210,15 +227,15 @@ class Conductor:
         return max(self._environment.now, self._machine.local_time_ns(processor.index))
 
     def busy_ns(self) -> int:
-        """Return how long the vCPUs that are loaded now have been, added over the processors."""
+        """Return how long what is on the processors now has been there, added over them."""
         now_ns = self._environment.now
-        loaded = (each for each in self.processors if each.vm is not None)
+        loaded = (each for each in self.processors if each.vm is not None or each.occupied)
         return sum(max(0, now_ns - each.loaded_ns) for each in loaded)
 
     def finish(self) -> None:
         """Record the busy time of what is still loaded, at the end of the run."""
         for processor in self.processors:
-            if processor.vm is not None:
+            if processor.vm is not None or processor.occupied:
                 self._on_busy(processor.loaded_ns, self.local_ns(processor))
                 processor.loaded_ns = self.local_ns(processor)
 

@@ -7,9 +7,13 @@ cache, exits that cross to a process).
 
 from dcsim.hypervisor.constants import constants
 from dcsim.hypervisor.credit import CreditScheduler
+from dcsim.hypervisor.driver_domain import DOMAIN_DISK_BYTES, DriverDomain
 from dcsim.hypervisor.fair import FairScheduler
+from dcsim.hypervisor.host_devices import DeviceKind, device_misfit
+from dcsim.hypervisor.host_thread import NICE_WEIGHTS, HostProcess, ServiceThread
+from dcsim.hypervisor.hosted_network import NetworkPath
 from dcsim.hypervisor.hypervisor import Hypervisor
-from dcsim.hypervisor.paths import TYPE1, TYPE2, HostPaths
+from dcsim.hypervisor.paths import RING, TYPE1, TYPE2, HostPaths
 from dcsim.hypervisor.real_time import RealTimeScheduler, demand
 from dcsim.hypervisor.recursion import demonstrate_recursion
 from dcsim.hypervisor.scheduler import Choice, Reservation, Schedulable, Scheduler
@@ -33,32 +37,41 @@ from dcsim.hypervisor.technique import (
     translation_misfit,
     vcpus_misfit,
 )
-from dcsim.hypervisor.type1 import Type1
+from dcsim.hypervisor.type1 import IoName, Type1
 from dcsim.hypervisor.type2 import Type2
 from dcsim.hypervisor.vcpu import VirtualCpu
 from dcsim.hypervisor.virtual_disk import CacheMode, DiskFormat, FileDisk
 from dcsim.hypervisor.virtual_machine import MOST_VCPUS, Storage, VirtualMachine, VmConfig
 
 __all__ = [
+    "DOMAIN_DISK_BYTES",
     "MOST_VCPUS",
+    "NICE_WEIGHTS",
     "PAGINGS",
+    "RING",
     "TECHNIQUES",
     "TYPE1",
     "TYPE2",
     "CacheMode",
     "Choice",
     "CreditScheduler",
+    "DeviceKind",
     "DiskFormat",
+    "DriverDomain",
     "FairScheduler",
     "FileDisk",
     "HostPaths",
+    "HostProcess",
     "Hypervisor",
+    "IoName",
     "Misfit",
+    "NetworkPath",
     "PagingName",
     "RealTimeScheduler",
     "Reservation",
     "Schedulable",
     "Scheduler",
+    "ServiceThread",
     "Storage",
     "Technique",
     "TechniqueName",
@@ -72,6 +85,7 @@ __all__ = [
     "default_scheduler",
     "demand",
     "demonstrate_recursion",
+    "device_misfit",
     "make_scheduler",
     "misfit",
     "paging_misfit",

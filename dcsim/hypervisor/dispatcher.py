@@ -1,28 +1,35 @@
-"""Puts vCPUs on processors and takes them off: the mechanism under every scheduler.
+"""Puts vCPUs and threads of the host on processors and takes them off, whatever the scheduler.
 
 The scheduler chooses, this module acts. All loading and unloading happens in
 :meth:`Dispatcher.dispatch`, which the conductor calls when the events of a time are done; events
 only note that a processor should *look* again.
 
-A vCPU's time is accounted at its processor's own time, which can stand beyond the clock by the
-length of an instruction's handler or of a host path.
+An entity's time is accounted at its processor's own time, which can stand beyond the clock by the
+length of an instruction's handler or of a host path. A thread that is on such a path stays on its
+processor until the clock is there too.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING
 
+from dcsim.hypervisor.host_thread import HostThread, Processing
+from dcsim.hypervisor.path_book import PathBook
 from dcsim.hypervisor.paths import NO_HOST
-from dcsim.hypervisor.vcpu import VirtualCpu
+from dcsim.hypervisor.steps import primitives_of
+from dcsim.hypervisor.vcpu import OwedPath, VirtualCpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dcsim.host import Host, Processor
-    from dcsim.hypervisor.paths import HostPaths, Steps
-    from dcsim.hypervisor.scheduler import Scheduler
-    from dcsim.hypervisor.vcpu import VcpuState
+    from dcsim.hypervisor.entity import EntityState
+    from dcsim.hypervisor.journeys import Trail
+    from dcsim.hypervisor.paths import HostPaths
+    from dcsim.hypervisor.scheduler import Schedulable, Scheduler
+    from dcsim.hypervisor.steps import Path
     from dcsim.hypervisor.virtual_machine import VirtualMachine
     from dcsim.sim import Timer
 
@@ -32,14 +39,21 @@ __all__ = ["Dispatcher", "Slot"]
 class Slot:
     """A processor and what the hypervisor has on it."""
 
-    __slots__ = ("look", "processor", "since_ns", "timer", "vcpu")
+    __slots__ = ("look", "processor", "since_ns", "timer", "user", "work")
 
     def __init__(self, processor: Processor) -> None:
         self.processor = processor
-        self.vcpu: VirtualCpu | None = None
+        self.user: VirtualCpu | HostThread | None = None
         self.look = False
         self.since_ns = 0
         self.timer: Timer | None = None
+        self.work: Timer | None = None
+        """The end of what a thread is doing there."""
+
+    @property
+    def vcpu(self) -> VirtualCpu | None:
+        """The vCPU that is on it, if it is one."""
+        return self.user if isinstance(self.user, VirtualCpu) else None
 
 
 class Dispatcher(ABC):
@@ -53,6 +67,11 @@ class Dispatcher(ABC):
         What chooses.
     paths
         What the host's software does on the way.
+
+    Attributes
+    ----------
+    book
+        What that cost.
     """
 
     def __init__(self, host: Host, scheduler: Scheduler, paths: HostPaths) -> None:
@@ -64,8 +83,9 @@ class Dispatcher(ABC):
         self._paths = paths
         self._slots = [Slot(processor) for processor in host.conductor.processors]
         self._tick: Timer | None = None
+        self.book = PathBook(host.machine.primitive_cycles())
 
-    def _paths_of(self, vm: VirtualMachine) -> HostPaths:
+    def paths_of(self, vm: VirtualMachine) -> HostPaths:
         """Return what host software lies between a VM and the machine."""
         return NO_HOST if vm.config.technique == "bare-metal" else self._paths
 
@@ -82,7 +102,7 @@ class Dispatcher(ABC):
                 self._choose(slot)
         # One that was displaced may go to a processor that was looked at before, and is idle.
         for slot in self._slots:
-            if slot.look and slot.vcpu is None and not slot.processor.exiting:
+            if slot.look and slot.user is None and not slot.processor.exiting:
                 self._choose(slot)
         if self._tick is None:
             self._arm_tick()
@@ -95,61 +115,162 @@ class Dispatcher(ABC):
         """Tell whether a vCPU that waits has something to do now."""
         return self._machine.runnable(vcpu.vm.number, vcpu.number, self.environment.now)
 
+    def _may_change(self, slot: Slot) -> bool:
+        """Tell whether what is on a processor can go; otherwise it is looked at again later."""
+        user = slot.user
+        if isinstance(user, HostThread):
+            return user.until_ns <= self.environment.now
+        # With an exit of its last instruction yet to come, a vCPU stays until that is handled.
+        return user is None or self._is_settled(user)
+
     def _choose(self, slot: Slot) -> None:
-        if slot.vcpu is not None and not self._is_settled(slot.vcpu):
-            return  # an exit of its last instruction is yet to come; then it is looked at
+        if not self._may_change(slot):
+            return
         slot.look = False
         if slot.vcpu is not None and slot.vcpu.vm.pausing is not None:
             self._lay_down(slot, "paused")
         now_ns = self._conductor.local_ns(slot.processor)
         self._account(slot, now_ns)
         self._account_all(self.environment.now)
-        current = slot.vcpu
+        current = slot.user
         choice = self._scheduler.choose(slot.processor.index, current, now_ns)
         if choice.vcpu is not current:
             if current is not None:
                 self._lay_down(slot, "runnable")
                 self._have_idle_look()
-            if isinstance(choice.vcpu, VirtualCpu):
+            if choice.vcpu is not None:
                 self._take_up(slot, choice.vcpu)
+        elif isinstance(current, HostThread) and slot.work is None:
+            self._proceed(slot, current)
         self._arm(slot, choice.again_ns)
 
     def _have_idle_look(self) -> None:
         for slot in self._slots:
-            slot.look = slot.look or slot.vcpu is None
+            slot.look = slot.look or slot.user is None
 
-    def _take_up(self, slot: Slot, vcpu: VirtualCpu) -> None:
+    def _take_up(self, slot: Slot, entity: Schedulable) -> None:
+        if isinstance(entity, VirtualCpu):
+            self._take_up_vcpu(slot, entity)
+        elif isinstance(entity, HostThread):
+            self._take_up_thread(slot, entity)
+
+    def _take_up_vcpu(self, slot: Slot, vcpu: VirtualCpu) -> None:
         """Load a vCPU and do what its arrival owes."""
         processor, vm = slot.processor, vcpu.vm
         self._conductor.load(processor, vm.number, vcpu.number, self.environment.now)
-        slot.vcpu = vcpu
-        slot.since_ns = processor.loaded_ns
-        vcpu.processor = processor.index
-        vcpu.enter("running", processor.loaded_ns)
-        self._conductor.charge(processor, "vcpu_load", self._paths_of(vm).load)
-        for name, steps in vcpu.owed_paths:
-            self._conductor.charge(processor, name, steps)
+        self._occupy(slot, vcpu)
+        self.charge(slot, "vcpu_load", self.paths_of(vm).load)
+        at_ns = self._conductor.local_ns(processor)
+        for owed in vcpu.owed_paths:
+            if owed.trail is not None:
+                owed.trail.mark("until the vCPU is scheduled", slot.since_ns)
+                owed.trail.mark("vcpu_load", at_ns)
+            self._take(slot, owed)
         vcpu.owed_paths.clear()
 
-    def _lay_down(self, slot: Slot, state: VcpuState) -> None:
-        """Unload the current vCPU, which is then in another state."""
-        vcpu = slot.vcpu
-        if vcpu is None:
-            return
-        self._conductor.charge(slot.processor, "vcpu_put", self._paths_of(vcpu.vm).put)
-        at_ns = self._conductor.unload(slot.processor)
+    def _take(self, slot: Slot, owed: OwedPath) -> None:
+        """Do what an interrupt takes on the processor of its vCPU."""
+        at_ns = self.charge(slot, owed.name, owed.path)
+        if owed.trail is not None:
+            owed.trail.mark(owed.name, at_ns)
+            owed.trail.end()
+
+    def _occupy(self, slot: Slot, user: VirtualCpu | HostThread) -> None:
+        slot.user = user
+        slot.since_ns = slot.processor.loaded_ns
+        user.processor = slot.processor.index
+        user.enter("running", slot.since_ns)
+
+    def _lay_down(self, slot: Slot, state: EntityState) -> None:
+        """Take what is on a processor off, which is then in another state."""
+        user = slot.user
+        if isinstance(user, VirtualCpu):
+            self.charge(slot, "vcpu_put", self.paths_of(user.vm).put)
+            self._leave(slot, user, state, self._conductor.unload(slot.processor))
+            if state == "paused":
+                self._settle(user.vm)
+        elif user is not None:
+            user.interrupt(self._conductor.local_ns(slot.processor))
+            self.charge(slot, "thread_put", self._paths.thread_put)
+            self._leave(slot, user, state, self._conductor.vacate(slot.processor))
+
+    def _leave(
+        self, slot: Slot, user: VirtualCpu | HostThread, state: EntityState, at_ns: int
+    ) -> None:
+        if slot.work is not None:
+            slot.work.cancel()
+            slot.work = None
         self._account(slot, at_ns)
-        slot.vcpu = None
-        vcpu.enter(state, at_ns)
+        slot.user = None
+        user.enter(state, at_ns)
         if state != "runnable":
-            self._scheduler.leave(vcpu)
-        if state == "paused":
-            self._settle(vcpu.vm)
+            self._scheduler.leave(user)
+
+    # Threads of the host.
+
+    def _take_up_thread(self, slot: Slot, thread: HostThread) -> None:
+        self._conductor.occupy(slot.processor, self.environment.now)
+        self._occupy(slot, thread)
+        self.charge(slot, "thread_load", self._paths.thread_load)
+        self._proceed(slot, thread)
+
+    def _proceed(self, slot: Slot, thread: HostThread) -> None:
+        """Let a thread that is on a processor do its next piece of work."""
+        at_ns = self._conductor.local_ns(slot.processor)
+        until_ns = thread.proceed(Processing(at_ns, partial(self.charge, slot)))
+        end = partial(self._end_work, slot, thread)
+        slot.work = self.environment.at(until_ns, end, reach=self.host.scope)
+
+    def _end_work(self, slot: Slot, thread: HostThread) -> None:
+        slot.work = None
+        thread.finish()
+        if not thread.wants or thread.retired:
+            self._lay_down(slot, "paused" if thread.retired else "blocked")
+        if thread.retired:
+            self._scheduler.remove(thread)
+        slot.look = True
+        self._conductor.kick()
+
+    def wake_thread(self, thread: HostThread) -> None:
+        """Let a thread want to run that has something to do."""
+        if thread.state in {"blocked", "paused"} and not thread.retired:
+            self._want(thread)
+
+    def retire(self, thread: HostThread) -> None:
+        """Let a thread go, when its piece of work has ended if it is doing one."""
+        thread.retired = True
+        if thread.state != "running":
+            self._scheduler.remove(thread)
+
+    def host_interrupt(self, index: int, name: str, path: Path) -> int:
+        """Execute what an interrupt of the host's takes, whatever is on the processor."""
+        slot = self._slots[index]
+        if slot.user is not None:
+            return self.charge(slot, name, path)
+        self._conductor.occupy(slot.processor, self.environment.now)
+        self.charge(slot, name, path)
+        return self._conductor.vacate(slot.processor)
+
+    def charge_vm(self, vm: VirtualMachine, name: str, path: Path) -> int:
+        """Execute a path where a VM runs, or ran last; return the processor's time afterwards."""
+        running = next((vcpu for vcpu in vm.vcpus if vcpu.state == "running"), None)
+        if running is not None:
+            return self.charge(self._slot_of(running), name, path)
+        return self.host_interrupt(vm.vcpus[0].processor, name, path)
+
+    def charge(self, slot: Slot, name: str, path: Path) -> int:
+        """Execute a path on a processor; return its time afterwards."""
+        cycles = self._conductor.execute(slot.processor, name, primitives_of(path))
+        if path:
+            self.book.note(name, path, cycles)
+            if isinstance(slot.user, HostThread):
+                slot.user.cycles.add(name, cycles)
+        return self._conductor.local_ns(slot.processor)
 
     def _account(self, slot: Slot, at_ns: int) -> None:
-        """Tell the scheduler how long the current vCPU has run."""
-        if slot.vcpu is not None and at_ns > slot.since_ns:
-            self._scheduler.charge(slot.vcpu, at_ns - slot.since_ns)
+        """Tell the scheduler how long what is on a processor has run."""
+        if slot.user is not None and at_ns > slot.since_ns:
+            self._scheduler.charge(slot.user, at_ns - slot.since_ns)
             slot.since_ns = at_ns
 
     def _account_all(self, at_ns: int) -> None:
@@ -189,24 +310,28 @@ class Dispatcher(ABC):
         self._conductor.kick()
 
     def _slot_of(self, vcpu: VirtualCpu) -> Slot:
-        return next(slot for slot in self._slots if slot.vcpu is vcpu)
+        return next(slot for slot in self._slots if slot.user is vcpu)
 
     # Waking and blocking.
 
     def _queue(self, vcpu: VirtualCpu) -> None:
         """Let a vCPU want to run."""
         vcpu.waiting = False
+        self._want(vcpu)
+
+    def _want(self, entity: VirtualCpu | HostThread) -> None:
         now_ns = self.environment.now
-        vcpu.enter("runnable", now_ns)
+        entity.enter("runnable", now_ns)
         self._account_all(now_ns)
-        self._look(self._scheduler.wake(vcpu, now_ns))
+        self._look(self._scheduler.wake(entity, now_ns))
 
     def _wake(self, vcpu: VirtualCpu) -> None:
         if vcpu.state == "blocked":
             vcpu.cancel_wake()
             self._queue(vcpu)
 
-    def _wake_if_runnable(self, vm: VirtualMachine) -> None:
+    def wake_if_runnable(self, vm: VirtualMachine) -> None:
+        """Let the vCPUs of a VM go on that waited for what has come."""
         for vcpu in vm.vcpus:
             if vcpu.state == "blocked" and self._is_runnable(vcpu):
                 self._wake(vcpu)
@@ -223,19 +348,23 @@ class Dispatcher(ABC):
 
     # What is charged to a vCPU, wherever it is.
 
-    def _interrupt(self, vm: VirtualMachine, name: str, steps: Steps) -> None:
+    def interrupt(
+        self, vm: VirtualMachine, name: str, path: Path, trail: Trail | None = None
+    ) -> None:
         """Charge a path that an interrupt takes: now when a vCPU runs, or when it next does.
 
         Of several it is the first that runs; without one it is the first, which a guest makes the
         target of its devices' interrupts unless it spreads them.
         """
+        owed = OwedPath(name, path, trail)
         running = next((vcpu for vcpu in vm.vcpus if vcpu.state == "running"), None)
         if running is not None:
-            self._conductor.charge(self._slot_of(running).processor, name, steps)
-        else:
-            vm.vcpus[0].owed_paths.append((name, tuple(steps)))
+            self._take(self._slot_of(running), owed)
+        elif path or trail is not None:
+            vm.vcpus[0].owed_paths.append(owed)
 
-    def _note_lateness(self, vm: VirtualMachine) -> None:
+    def note_lateness(self, vm: VirtualMachine) -> None:
+        """Note how late something comes for a VM that runs; it never may."""
         for vcpu in vm.vcpus:
             if vcpu.state == "running":
                 late_ns = self._conductor.lateness_ns(self._slot_of(vcpu).processor)

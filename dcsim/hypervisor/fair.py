@@ -21,7 +21,7 @@ from dcsim.hypervisor.shared_queue import nearest
 from dcsim.hypervisor.virtual_time import Standing, VirtualTimeScheduler, virtual
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from dcsim.hypervisor.scheduler import Schedulable
 
@@ -69,6 +69,14 @@ class FairScheduler(VirtualTimeScheduler):
             standing.virtual = max(
                 standing.virtual, max(known) - virtual(self.latency_ns // 2, standing)
             )
+
+    def wake(self, vcpu: Schedulable, now_ns: int) -> Iterable[int]:
+        """Queue a thread; return the processors that should choose again.
+
+        One that was alone on its processor has no end of its turn: from now on it has.
+        """
+        looking = tuple(super().wake(vcpu, now_ns))
+        return looking or [each for each in places(vcpu, self._count) if self._endless[each]]
 
     def _floor(self, processor: int) -> int | None:
         """Return the least virtual time of who waits for a processor, or of who runs there."""

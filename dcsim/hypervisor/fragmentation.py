@@ -29,7 +29,7 @@ class Fragmentation:
 
     def look(self, slots: Iterable[Slot], vms: Iterable[VirtualMachine], now_ns: int) -> None:
         """Note what is idle and what waits, when all is decided for a time."""
-        idle = sum(slot.vcpu is None for slot in slots)
+        idle = sum(slot.user is None for slot in slots)
         vcpus = (vcpu for vm in vms for vcpu in vm.vcpus) if idle else ()
         self.note(now_ns, idle=idle, waiting=sum(vcpu.state == "runnable" for vcpu in vcpus))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dcsim.errors import MachineError, PlacementError
@@ -11,27 +11,35 @@ from dcsim.hypervisor.disk_shelf import DiskShelf
 from dcsim.hypervisor.dispatcher import Dispatcher, Slot
 from dcsim.hypervisor.endings import Endings
 from dcsim.hypervisor.fragmentation import Fragmentation
+from dcsim.hypervisor.host_thread import HostProcess
+from dcsim.hypervisor.journeys import JourneyBook
 from dcsim.hypervisor.memory.manager import MemoryManager
 from dcsim.hypervisor.nodes import Nodes
+from dcsim.hypervisor.own_drivers import OwnDrivers
+from dcsim.hypervisor.paths import exit_paths
 from dcsim.hypervisor.skew import worst_skew_ns
 from dcsim.hypervisor.snapshots import Snapshots
+from dcsim.hypervisor.steps import primitives_of
 from dcsim.hypervisor.virtual_disk import FileDisk
 from dcsim.hypervisor.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from simpy.events import Event
 
     from dcsim.host import Exit, Host, Processor
     from dcsim.hypervisor.disk_io import GuestRequest
+    from dcsim.hypervisor.host_thread import HostThread
+    from dcsim.hypervisor.journeys import Trail
     from dcsim.hypervisor.memory.settings import MemorySettings
     from dcsim.hypervisor.paths import HostPaths
+    from dcsim.hypervisor.route import Route
     from dcsim.hypervisor.scheduler import Scheduler
     from dcsim.hypervisor.vcpu import VirtualCpu
     from dcsim.hypervisor.virtual_disk import CacheMode
     from dcsim.hypervisor.virtual_machine import VirtualMachine
-    from dcsim.sim import Streams
+    from dcsim.sim import Scope, Streams
 
 __all__ = ["Hypervisor", "field"]
 
@@ -41,6 +49,10 @@ OVERHEAD_SHARE = 16
 
 MEMORY_TRIES = 16
 """How often a VM asks for a frame at one and the same time before it is given up."""
+
+
+FIRST_THREAD_INDEX = 1 << 32
+"""Threads of the host come behind all vCPUs where a scheduler breaks ties."""
 
 
 class Hypervisor(Dispatcher):
@@ -65,6 +77,12 @@ class Hypervisor(Dispatcher):
         What of the processors' time vCPUs that waited could not use.
     shelf, snapshots
         The virtual disks that lie on this host, and what is kept of them.
+    journeys
+        How long requests took through the host.
+    threads
+        Threads of the host's own that ever were.
+    exit_paths
+        What host software does at each exit, by its reason.
     peak_frames
         The most frames that were seen in use at once.
     memory
@@ -83,11 +101,15 @@ class Hypervisor(Dispatcher):
         self.expected: set[str] = set()
         self.shelf = DiskShelf(host)
         self.snapshots = Snapshots(self, host.disk, host.scope)
-        self._direct = DirectIo(self)
         self._nodes = Nodes(host.config.nodes, host.config.pcpus, host.config.memory_policy)
         self._endings = Endings(self)
         self._watchdogs: dict[VirtualMachine, Watchdog] = {}
         self.fragmentation = Fragmentation()
+        self.direct = DirectIo(self)
+        self.journeys = JourneyBook()
+        self._own = OwnDrivers(self)
+        self._thread_indices = count(FIRST_THREAD_INDEX)
+        self.threads: list[HostThread] = []
         self.peak_frames = 0
         self.memory: MemoryManager | None = None
         self.on_ended: Callable[[VirtualMachine], None] | None = None
@@ -101,6 +123,9 @@ class Hypervisor(Dispatcher):
             "wake": self._on_wake,
             "spin": self._on_spin,
         }
+        self.exit_paths = exit_paths(paths, host.machine.exit_reasons())
+        for reason, path in self.exit_paths.items():
+            host.machine.set_exit_path(reason, primitives_of(path))
         host.conductor.attach(self)
 
     @classmethod
@@ -112,6 +137,44 @@ class Hypervisor(Dispatcher):
     def overcommit(self, settings: MemorySettings, streams: Streams) -> None:
         """Promise more memory than there is from now on, before any VM comes."""
         self.memory = MemoryManager(self, settings, streams)
+
+    @property
+    def ipi_ns(self) -> int:
+        """How long an interrupt takes from one processor to another; 0 when there is one."""
+        config = self.host.config
+        return config.profile.ipi_ns() if config.pcpus > 1 else 0
+
+    @property
+    def scope(self) -> Scope:
+        """What reaches the host."""
+        return self.host.scope
+
+    # Threads of the host's own.
+
+    def next_thread_index(self) -> int:
+        """Return a number that no other entity of the host has."""
+        return next(self._thread_indices)
+
+    def add_thread(self, thread: HostThread) -> None:
+        """Have the scheduler know a thread."""
+        self.threads.append(thread)
+        thread.enter("blocked", self.environment.now)
+        self._scheduler.add(thread)
+
+    def add_process(self, name: str, *, weight: int, burst_ns: int, sleep_ns: int) -> None:
+        """Have a process of the host's own compute and sleep, from now on."""
+        process = HostProcess(
+            self.environment,
+            self.host.scope,
+            name,
+            self.next_thread_index(),
+            weight=weight,
+            burst_ns=burst_ns,
+            sleep_ns=sleep_ns,
+            wake=self.wake_thread,
+        )
+        self.add_thread(process)
+        self.wake_thread(process)
 
     # Life of a VM here.
 
@@ -302,27 +365,33 @@ class Hypervisor(Dispatcher):
         self.expected.discard(vm.name)
         self.vms[number] = vm
         self.host.scope.adopt(vm.scope)
-        self.host.vms.add(1, self.environment.now)
+        if not vm.is_service:
+            self.host.vms.add(1, self.environment.now)
         for vcpu in vm.vcpus:
             self._scheduler.add(vcpu)
         if vm.config.watchdog_ns:
             self._watchdogs[vm] = Watchdog(self, vm, vm.config.watchdog_ns)
+        self.route_of(vm).adopt(vm)
         self._note_memory()
 
     def _let_go(self, vm: VirtualMachine) -> None:
         self._note_memory()
+        self.route_of(vm).release(vm)
         vm.dirty_carried += self._machine.take_dirty_pages(vm.number)
         self.collect_console(vm)
-        vm.totals.absorb(self._machine.counters(vm.number))
         watchdog = self._watchdogs.pop(vm, None)
         if watchdog is not None:
             watchdog.stop()
+        counters = self._machine.counters(vm.number)
+        vm.totals.absorb(counters)
+        self._note_exits(counters)
         self._machine.destroy_vm(vm.number)
         del self.vms[vm.number]
         vm.hypervisor = None
         self.host.scope.release(vm.scope)
-        self.host.vms.add(-1, self.environment.now)
         self.note_skew(vm)
+        if not vm.is_service:
+            self.host.vms.add(-1, self.environment.now)
         for vcpu in vm.vcpus:
             self._scheduler.remove(vcpu)
         self._nodes.leave(vm)
@@ -331,6 +400,19 @@ class Hypervisor(Dispatcher):
     def note_skew(self, vm: VirtualMachine) -> None:
         """Keep how far a VM's vCPUs got ahead of each other here, if that is watched."""
         vm.skew_max_ns = max(vm.skew_max_ns, worst_skew_ns(self._scheduler, vm.vcpus[0]))
+
+    def _note_exits(self, counters: Mapping[str, Any]) -> None:
+        """Note what host software did at the exits of a VM, which the machine world executed."""
+        for reason, path in self.exit_paths.items():
+            cycles = counters["cycles_by_cause"].get(f"host:exit_{reason}", 0)
+            if cycles:
+                self.book.note(f"exit_{reason}", path, cycles, count=counters["exits"][reason])
+
+    def close(self) -> None:
+        """Note at the end of a run what the VMs did that are still here."""
+        self._conductor.finish()
+        for vm in self.vms.values():
+            self._note_exits(self._machine.counters(vm.number))
 
     # Exits.
 
@@ -376,10 +458,8 @@ class Hypervisor(Dispatcher):
         self._look(self._scheduler.yield_(vm.vcpus[field(exit_.vcpu)], displaced))
 
     def _on_packet(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        frame = exit_.payload or b""
-        steps = self._paths_of(vm).packet_send(len(frame))
-        at_ns = self._conductor.charge(slot.processor, "packet_send", steps)
-        vm.nic.transmit(frame, at_ns)
+        vm.nic.counts.add("handed_over")
+        self.route_of(vm).send(slot, vm, exit_.payload or b"")
 
     def _on_shutdown(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         del slot
@@ -424,14 +504,14 @@ class Hypervisor(Dispatcher):
     # Devices.
 
     def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        """Hand a disk request to the device; a type 2 hypervisor has its own way to the disk."""
-        request = self._note_request(vm, exit_)
-        steps = self._paths_of(vm).disk_submit(request.size_bytes, 0)
-        at_ns = self._conductor.charge(slot.processor, "disk_submit", steps)
-        start = partial(self._admit, request, partial(self._direct.start, request))
-        self.environment.at(at_ns, start, reach=vm.scope)
+        self.route_of(vm).disk(slot, self._note_request(vm, exit_))
 
-    def _admit(self, request: GuestRequest, start: Callable[[], None]) -> None:
+    def route_of(self, vm: VirtualMachine) -> Route:
+        """Return the way of a VM's requests."""
+        del vm
+        return self._own
+
+    def admit(self, request: GuestRequest, start: Callable[[], None]) -> None:
         """Let a request begin, unless its VM has ended meanwhile."""
         if self._asks(request):
             request.vm.gate.enter(start)
@@ -466,37 +546,49 @@ class Hypervisor(Dispatcher):
         """Return where a VM's disk is: shared storage, or this host's own disk."""
         return vm.storage if vm.storage is not None else self.host.disk
 
-    def deliver(self, vm: VirtualMachine, frame: bytes) -> bool:
+    def announce(self, vm: VirtualMachine, size_bytes: int) -> None:
+        """Bring a frame that has come for a VM to its device."""
+        self.route_of(vm).announce(vm, size_bytes)
+
+    def deliver(self, vm: VirtualMachine, frame: bytes, trail: Trail | None) -> bool:
         """Hand a frame to a VM's device; False when it has no buffer."""
-        self._note_lateness(vm)
+        self.note_lateness(vm)
         if not self._machine.deliver_packet(vm.number, frame, self.environment.now):
             return False
-        self._interrupt(vm, "packet_receive", self._paths_of(vm).packet_receive(len(frame)))
-        self._wake_if_runnable(vm)
+        self.route_of(vm).deliver(vm, len(frame), trail)
+        self.settle(vm)
         return True
 
     def complete(self, request: GuestRequest, *, by_disk: bool, status: int) -> None:
-        """Finish a disk request: data, interrupt, accounts."""
-        vm = request.vm
-        if self._asks(request):  # it may have ended while its request was under way
-            self._tell(vm, request, by_disk=by_disk, status=status)
-        vm.gate.leave()
-        self._settle(vm)
+        """Take back a disk request that is carried out, and bring its end to the guest."""
+        if self._asks(request):
+            self.route_of(request.vm).disk_done(request, by_disk=by_disk, status=status)
+        else:  # it ended meanwhile
+            self._abandon(request)
+        request.vm.gate.leave()
+        self._settle(request.vm)
 
-    def _tell(
-        self, vm: VirtualMachine, request: GuestRequest, *, by_disk: bool, status: int
-    ) -> None:
-        self._note_lateness(vm)
+    def _abandon(self, request: GuestRequest) -> None:
+        """Take back a request whose VM is over."""
+
+    def finish(self, request: GuestRequest, status: int) -> bool:
+        """End a guest's disk request in its device; False when the VM is no more."""
+        vm = request.vm
+        if not self._asks(request):
+            return False
+        self.note_lateness(vm)
         self._machine.complete_io(vm.number, request.tag, self.environment.now, status)
         vm.outstanding -= 1
+        vm.disk_counts.add("ended")
         if status:
             vm.disk_counts.add("errors")
-        paths = self._paths_of(vm)
-        if by_disk:
-            self._interrupt(vm, "disk_interrupt", paths.disk_interrupt)
-        else:
-            self._interrupt(vm, "disk_inject", paths.disk_inject)
-        self._wake_if_runnable(vm)
+        return True
+
+    def settle(self, vm: VirtualMachine) -> None:
+        """Let an interrupted VM go on, or stop if it is to stop and nothing is under way."""
+        if vm.hypervisor is self:
+            self.wake_if_runnable(vm)
+            self._settle(vm)
 
     def _settle(self, vm: VirtualMachine) -> None:
         """Tell whoever paused a VM when its vCPUs are off and its devices are quiet."""

@@ -38,6 +38,7 @@ class SharedQueue(ABC):
         self._count = processors
         self._waiting: list[Schedulable] = []
         self._current: list[Schedulable | None] = [None] * processors
+        self._endless = [False] * processors
         self._yielded: dict[int, tuple[Schedulable, tuple[Schedulable, ...]]] = {}
 
     # The rule of each scheduler.
@@ -131,6 +132,7 @@ class SharedQueue(ABC):
             self._waiting.remove(chosen)
             self._begin(processor, chosen, now_ns)
             again_ns = self._again_ns(processor, chosen, now_ns)
+        self._endless[processor] = chosen is not None and again_ns is None
         ends = (again_ns, self._waking_ns(processor, now_ns))
         return Choice(chosen, min((end for end in ends if end is not None), default=None))
 

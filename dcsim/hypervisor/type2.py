@@ -1,29 +1,31 @@
 """A type-2 hypervisor: processes on a host operating system.
 
-vCPUs are threads under the host's fair scheduler. A disk is a file: reads and writes go through
-the host's page cache, so a read that hits costs no disk access, and a write is done when it is in
-the cache and reaches the disk later. A guest's flush waits until its dirty pages are on the disk;
-so does a move, since the destination's host has another cache.
+vCPUs are threads under the host's fair scheduler, and so is the I/O thread of each VM, which does
+what its devices are asked, beside whatever other processes the host has. A disk is a file: reads
+and writes go through the host's page cache, so a read that hits costs no disk access, and a write
+is done when it is in the cache and reaches the disk later. A guest's flush waits until its dirty
+pages are on the disk; so does a move, since the destination's host has another cache.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from dcsim.host import PageCache
 from dcsim.hypervisor.cached_io import CachedIo
 from dcsim.hypervisor.fair import FairScheduler
+from dcsim.hypervisor.hosted_network import HostedNetwork, hosted_paths
 from dcsim.hypervisor.hypervisor import Hypervisor
+from dcsim.hypervisor.io_threads import IoThreads
 from dcsim.hypervisor.paths import TYPE2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dcsim.host import Exit, Host
-    from dcsim.hypervisor.disk_io import GuestRequest
     from dcsim.hypervisor.dispatcher import Slot
-    from dcsim.hypervisor.paths import Steps
+    from dcsim.hypervisor.hosted_network import NetworkPath
+    from dcsim.hypervisor.route import Route
     from dcsim.hypervisor.scheduler import Scheduler
     from dcsim.hypervisor.virtual_disk import CacheMode
     from dcsim.hypervisor.virtual_machine import VirtualMachine
@@ -45,45 +47,42 @@ class Type2(Hypervisor):
         What it runs on.
     scheduler
         What chooses; the fair scheduler when left out.
+    network
+        How a monitor with a world of its own reaches the network; one that is in the host's kernel
+        when left out.
     """
 
     kind = "type2"
     cache_mode: ClassVar[CacheMode] = "writeback"
 
-    def __init__(self, host: Host, scheduler: Scheduler | None = None) -> None:
-        super().__init__(host, scheduler or FairScheduler(host.config.pcpus), TYPE2)
+    def __init__(
+        self,
+        host: Host,
+        scheduler: Scheduler | None = None,
+        network: NetworkPath | None = None,
+    ) -> None:
+        paths = TYPE2 if network is None else hosted_paths(network)
+        super().__init__(host, scheduler or FairScheduler(host.config.pcpus), paths)
         system_bytes = self.system_bytes(host.config.memory_bytes)
         host.reserve("operating-system", system_bytes)
         self.cache = PageCache(system_bytes // CACHE_SHARE)
         self._cached = CachedIo(self, self.cache, host.scope)
+        self.hosted = None if network is None else HostedNetwork(self, self._cached, network)
+        self.io_threads = self.hosted or IoThreads(self, self._cached)
 
     @classmethod
     def system_bytes(cls, memory_bytes: int) -> int:
         """Return what the host's operating system keeps, its page cache included."""
         return memory_bytes // SYSTEM_SHARE
 
-    def _on_io(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        """Return to the VM's process, which goes through the file layer."""
-        if vm.config.technique == "bare-metal" or vm.cache_mode == "none":
-            super()._on_io(slot, vm, exit_)
-            return
-        request = self._note_request(vm, exit_)
-        self._admit(request, partial(self._ask, slot, request))
+    def route_of(self, vm: VirtualMachine) -> Route:
+        """Return the way of a VM's requests: its process's I/O thread."""
+        return self._own if vm.config.technique == "bare-metal" else self.io_threads
 
-    def _ask(self, slot: Slot, request: GuestRequest) -> None:
-        """Look a request up in the page cache, on account of its vCPU, and carry it out."""
-        vm = request.vm
-        prepared = self._cached.prepare(request)
-        steps = self._paths_of(vm).disk_submit(request.size_bytes, len(prepared.missing))
-        at_ns = self._charge(slot, vm, steps)
-        self.environment.at(at_ns, partial(self._cached.start, prepared), reach=vm.scope)
-
-    def _charge(self, slot: Slot, vm: VirtualMachine, steps: Steps) -> int:
-        """Charge a path where the vCPU is; one that was held back may find it elsewhere."""
-        if slot.vcpu is not None and slot.vcpu.vm is vm:
-            return self._conductor.charge(slot.processor, "disk_submit", steps)
-        self._interrupt(vm, "disk_submit", steps)
-        return self.environment.now
+    def _on_wait(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        if self.hosted is not None and vm.config.technique != "bare-metal":
+            self.hosted.idle(vm)
+        super()._on_wait(slot, vm, exit_)
 
     def _flush(self, vm: VirtualMachine) -> bool:
         """Write a VM's dirty pages; when there are none, forget its file."""

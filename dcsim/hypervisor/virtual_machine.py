@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from dcsim.errors import InvariantError
 from dcsim.hypervisor.console import ConsoleLog
 from dcsim.hypervisor.disk_io import DiskGate
 from dcsim.hypervisor.memory.settings import MemoryClaim
@@ -179,6 +180,8 @@ class VirtualMachine:
         What holds its disk requests back while the disk changes.
     life
         How often it was powered on.
+    is_service
+        Whether it belongs to its host, as a driver domain does, and not to the load.
     outstanding
         Disk requests that are not done.
     totals
@@ -219,6 +222,7 @@ class VirtualMachine:
         self.life = 0
         self.nic = VirtualNic(self)
         self.state: VmState = "waiting"
+        self.is_service = False
         self.hypervisor: Hypervisor | None = None
         self.number = -1
         self.last_host = ""
@@ -254,6 +258,8 @@ class VirtualMachine:
         self.life += 1
         self.exit_status = self.ended_ns = None
         self.message = ""
+        if self.outstanding:
+            self.disk_counts.add("lost", self.outstanding)
         self.outstanding = self.short_of_memory = 0
         self.nic.clear()
         for vcpu in self.vcpus:
@@ -272,6 +278,28 @@ class VirtualMachine:
     def time_ns(self, state: VcpuState, at_ns: int) -> int:
         """Return the time that its vCPUs spent in a state up to now, added over them."""
         return sum(vcpu.time_ns(state, at_ns) for vcpu in self.vcpus)
+
+    def check(self) -> None:
+        """Hold the VM's devices to their invariant: what goes in comes out, or is under way.
+
+        Raises
+        ------
+        InvariantError
+            When a request or a frame was lost, or counts twice.
+        """
+        counts = self.disk_counts
+        asked = sum(counts[key] for key in ("reads", "writes", "flushes", "discards"))
+        handed_over, ended, sent = (
+            self.nic.counts["handed_over"],
+            counts["ended"],
+            self.nic.counts["sent"],
+        )
+        if asked + handed_over != ended + sent + counts["lost"] + self.outstanding:
+            raise InvariantError(
+                f"requests of `{self.name}`: {asked} to the disk and {handed_over} frames, of "
+                f"which {ended} ended, {sent} were sent, {counts['lost']} were lost with "
+                f"their VM, and {self.outstanding} are under way"
+            )
 
     def __repr__(self) -> str:
         """Return name and state."""

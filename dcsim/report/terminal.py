@@ -110,6 +110,9 @@ def result_tables(result: RunResult, summary: Summary) -> Iterator[Table]:
         yield _memory(result, summary)
     if any(host.disk.reads or host.disk.writes for host in result.hosts):
         yield _disks(result, summary)
+    if any(host.legs for host in result.hosts):
+        yield _paths(result)
+        yield _journeys(result)
     if result.migrations:
         yield _moves(result)
     yield _cluster(summary)
@@ -155,6 +158,38 @@ def _disks(result: RunResult, summary: Summary) -> Table:
     for host in result.hosts:
         cells = _cells(summary.hosts[host.name], _DISK_COLUMNS)
         table.add_row(host.name, host.disk.profile or "plain", *cells)
+    return table
+
+
+def _paths(result: RunResult) -> Table:
+    """Return what each path of host software costs, and of which steps that is made."""
+    table = _table("Host software", ["host", "path", "times", "cycles each", "steps"], texts=2)
+    table.columns[4].justify, table.columns[4].no_wrap = "left", False
+    for host in result.hosts:
+        steps: dict[tuple[str, int], dict[str, int]] = {}
+        for row in host.paths:
+            parts = steps.setdefault((row.path, row.gone), {})
+            parts[row.step] = parts.get(row.step, 0) + row.cycles
+        for (path, gone), parts in steps.items():
+            told = ", ".join(f"{step} {cycles / gone:.0f}" for step, cycles in parts.items())
+            each = f"{sum(parts.values()) / gone:.0f}"
+            table.add_row(host.name, path, count(gone), each, told)
+    return table
+
+
+def _journeys(result: RunResult) -> Table:
+    """Return how long requests took through each host, in cycles, leg by leg."""
+    table = _table("Journeys", ["host", "journey", "times", "cycles each", "legs"], texts=2)
+    table.columns[4].justify, table.columns[4].no_wrap = "left", False
+    for host in result.hosts:
+        legs: dict[tuple[str, int], dict[str, float]] = {}
+        for row in host.legs:
+            each = row.time_ns * host.hz / (row.journeys * 10**9)
+            legs.setdefault((row.journey, row.journeys), {})[row.leg] = each
+        for (journey, number), parts in legs.items():
+            told = ", ".join(f"{leg} {cycles:.0f}" for leg, cycles in parts.items())
+            total = f"{sum(parts.values()):.0f}"
+            table.add_row(host.name, journey, count(number), total, told)
     return table
 
 

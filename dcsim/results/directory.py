@@ -143,7 +143,7 @@ def read_summary(folder: Path) -> Summary:
     ResultsError
         When the directory lacks one of its tables.
     """
-    families: dict[str, dict[str, int]] = {}
+    families: dict[str, dict[str, int | float]] = {}
     for family, key in (("cycles", "cause"), ("exits", "reason")):
         for row in read_table(folder, family).to_pylist():
             figures = families.setdefault(f"{row['vm']}.{family}", {})
@@ -151,6 +151,9 @@ def read_summary(folder: Path) -> Summary:
     for row in read_table(folder, "printed").to_pylist():
         figures = families.setdefault(f"{row['vm']}.{row['line']}", {})
         figures[f"{row['name']}.{row['key']}"] = row["value"]
+    for row in read_table(folder, "software").to_pylist():
+        figures = families.setdefault(f"{row['host']}.{row['kind']}", {})
+        figures[row["name"]] = row["value"]
     return Summary(
         {row["name"]: row for row in read_table(folder, "vms").to_pylist()},
         {row["name"]: row for row in read_table(folder, "hosts").to_pylist()},

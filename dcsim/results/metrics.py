@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dcsim.errors import UnknownNameError
 from dcsim.results.checks import check_result
 from dcsim.results.memory import host_memory_metrics
-from dcsim.results.printed import KINDS, printed_figures
+from dcsim.results.printed import printed_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +32,9 @@ __all__ = ["Summary", "Value", "nearest_rank", "summarise"]
 
 Value = int | float | str | None
 
+_COUNTS = ("cycles", "exits", "path_count", "journey_count")
+"""Families in which a name that does not occur stands for 0; in the others, for no value."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -43,9 +46,10 @@ class Summary:
     """Metrics by the host's name and the metric's."""
     cluster: Mapping[str, Value]
     """Metrics of the cluster by name."""
-    families: Mapping[str, Mapping[str, int]]
+    families: Mapping[str, Mapping[str, int | float]]
     """Cycles by cause, exits by reason and what the guest printed (``result``, ``nano`` and
-    ``kernel``): ``web-0.cycles`` to the figures by name."""
+    ``kernel``): ``web-0.cycles`` to the figures by name. Of hosts: what a path or a journey took
+    on average."""
 
     def value(self, metric: str) -> Value:
         """Return a metric by its full name, such as ``vm.web-0.requests_served``.
@@ -58,8 +62,8 @@ class Summary:
         scope, _, rest = metric.partition(".")
         subject, _, name = rest.partition(".")
         family, _, member = name.partition(".")
-        if scope == "vm" and member:
-            nothing = None if family in KINDS else 0
+        if scope in {"vm", "host"} and member:
+            nothing = 0 if family in _COUNTS else None
             return self.families.get(f"{subject}.{family}", {}).get(member, nothing)
         groups = {"vm": self.vms, "host": self.hosts}
         figures = self.cluster if scope == "cluster" else groups.get(scope, {}).get(subject, {})
@@ -90,8 +94,36 @@ def summarise(result: RunResult) -> Summary:
                 ("exits", vm.exits),
                 *printed_figures(vm.console).items(),
             )
+        }
+        | {
+            f"{host.name}.{family}": figures
+            for host in result.hosts
+            for family, figures in host_families(host).items()
         },
     )
+
+
+def host_families(host: HostRecord) -> dict[str, dict[str, int | float]]:
+    """Return the mean cycles of each path and journey of a host, and the time of its threads."""
+    paths: dict[str, int] = {}
+    gone = {row.path: row.gone for row in host.paths}
+    for row in host.paths:
+        paths[row.path] = paths.get(row.path, 0) + row.cycles
+    journeys: dict[str, int] = {}
+    number = {row.journey: row.journeys for row in host.legs}
+    for leg in host.legs:
+        journeys[leg.journey] = journeys.get(leg.journey, 0) + leg.time_ns
+    return {
+        "path": {name: _ratio(cycles, gone[name]) for name, cycles in paths.items()},
+        "path_count": dict(gone),
+        "journey": {
+            name: _ratio(time_ns * host.hz, number[name] * 10**9)
+            for name, time_ns in journeys.items()
+        },
+        "journey_count": dict(number),
+        "thread_run": {thread.name: thread.run_ns for thread in host.threads},
+        "thread_wait": {thread.name: thread.wait_ns for thread in host.threads},
+    }
 
 
 def nearest_rank(values: Sequence[int], percent: int) -> int | None:
@@ -245,7 +277,8 @@ def _disk_metrics(disk: HostDiskRecord) -> dict[str, Value]:
 
 
 def _cluster_metrics(result: RunResult) -> dict[str, Value]:
-    vms, last = result.vms, result.hosts_used[-1] if result.hosts_used else None
+    vms = tuple(vm for vm in result.vms if not vm.is_service)
+    last = result.hosts_used[-1] if result.hosts_used else None
     direct = sum(vm.instructions_direct for vm in vms)
     instructions = sum(_instructions(vm) for vm in vms)
     return {

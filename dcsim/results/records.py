@@ -29,9 +29,12 @@ __all__ = [
     "HostRecord",
     "HostSample",
     "HostsUsedSample",
+    "LegRecord",
     "MigrationRecord",
+    "PathRecord",
     "RequestRecord",
     "RunResult",
+    "ThreadRecord",
     "VmRecord",
 ]
 
@@ -136,6 +139,8 @@ class VmRecord:
     """The latest that anything arrived in its past; 0 unless dcsim is wrong."""
     restarts: int = 0
     """How often it was powered on again."""
+    is_service: bool = False
+    """Whether it belongs to its host, as a driver domain does; it is no VM of the scenario."""
     disk_reads: int = 0
     disk_writes: int = 0
     disk_bytes: int = 0
@@ -155,6 +160,53 @@ class VmRecord:
     """How much it wrote."""
     message: str = ""
     """Why it failed; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathRecord:
+    """A primitive of one step of a path of host software: all that was done of it on a host."""
+
+    path: str
+    """The path: ``disk_submit``, ``vcpu_load``, ``exit_<reason>``, ..."""
+    gone: int
+    """How often the path was gone."""
+    step: str
+    """What is done on it."""
+    primitive: str
+    """Of what that is made."""
+    times: int
+    """How often the primitive was done, each time that the path was gone added."""
+    cycles: int
+    """What that cost on the host's processors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegRecord:
+    """One leg of the journeys of one kind through a host."""
+
+    journey: str
+    """``disk_out``, ``disk_in``, ``packet_out`` or ``packet_in``."""
+    journeys: int
+    """How many of this kind there were."""
+    leg: str
+    """What took the time: a path's name, or what was waited for."""
+    times: int
+    """How many of the journeys had it."""
+    time_ns: int
+    """How long it took, all added."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadRecord:
+    """A thread of a host's own software."""
+
+    name: str
+    run_ns: int
+    """Time on a pCPU."""
+    wait_ns: int
+    """Time runnable while others ran."""
+    cycles: Mapping[str, int]
+    """What it executed of metered paths, by path; a process's own computing is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,9 +297,17 @@ class HostRecord:
     fragmented_ns: int = 0
     """Time that its pCPUs idled while vCPUs waited, added over them."""
     disk: HostDiskRecord = HostDiskRecord()
+    hz: int = 1_000_000_000
+    """Cycles of a pCPU per second."""
     samples: tuple[HostSample, ...] = ()
     memory: HostMemory | None = None
     """What became of its memory; None unless it overcommits."""
+    paths: tuple[PathRecord, ...] = ()
+    """What its software did."""
+    legs: tuple[LegRecord, ...] = ()
+    """How long requests took through it."""
+    threads: tuple[ThreadRecord, ...] = ()
+    """Threads of its own software."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dcsim.results.memory import host_sample_row
 from dcsim.results.printed import KINDS
-from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_METRICS, VM_METRICS
+from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_FAMILIES, HOST_METRICS, VM_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -202,6 +202,34 @@ def _host_memory_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ..
                 yield host.name, *host_sample_row(sample)
 
 
+def _path_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for host in result.hosts:
+        for row in host.paths:
+            each = row.cycles / row.gone
+            figures = (row.times, row.cycles, each)
+            yield host.name, row.path, row.gone, row.step, row.primitive, *figures
+
+
+def _journey_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for host in result.hosts:
+        for row in host.legs:
+            each = row.time_ns * host.hz / (row.journeys * 10**9)
+            yield host.name, row.journey, row.journeys, row.leg, row.times, row.time_ns, each
+
+
+def _thread_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for host in result.hosts:
+        for row in host.threads:
+            yield host.name, row.name, row.run_ns, row.wait_ns, sum(row.cycles.values())
+
+
+def _software_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
+    for host in result.hosts:
+        for kind in HOST_FAMILIES:
+            for name, value in summary.families[f"{host.name}.{kind}"].items():
+                yield host.name, kind, name, value
+
+
 def _event_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
     for event in result.events:
         yield event.time_ns, event.kind, event.subject, event.detail
@@ -356,6 +384,58 @@ TABLES: tuple[Table, ...] = (
             _integer("zero_bytes", "bytes", "of the shared memory, what is all zero"),
         ),
         _host_memory_rows,
+    ),
+    Table(
+        "paths",
+        "What each host's software did, primitive by primitive of each step of each path",
+        (
+            _HOST,
+            _text("path", "the path, such as `disk_submit`, `vcpu_load` or `exit_<reason>`"),
+            _integer("gone", "count", "how often the path was gone"),
+            _text("step", "what is done on it"),
+            _text("primitive", "the metered primitive of which that is made"),
+            _integer("times", "count", "how often the primitive was done, all added"),
+            _integer("cycles", "cycles", "what that cost, all added"),
+            Column("cycles_each", "number", "cycles", "the same for each time the path was gone"),
+        ),
+        _path_rows,
+    ),
+    Table(
+        "journeys",
+        "How long requests took through each host, leg by leg",
+        (
+            _HOST,
+            _text("journey", "`disk_out`, `disk_in`, `packet_out` or `packet_in`"),
+            _integer("journeys", "count", "how many there were"),
+            _text("leg", "what took the time: a path, or what was waited for"),
+            _integer("times", "count", "how many of them had this leg"),
+            _integer("time_ns", "ns", "how long it took, all added"),
+            Column("cycles_each", "number", "cycles", "the same for each journey, in cycles"),
+        ),
+        _journey_rows,
+    ),
+    Table(
+        "threads",
+        "Threads of each host's own software",
+        (
+            _HOST,
+            _text("thread", "its name; `<vm>-io` for the I/O thread of a VM's process"),
+            _integer("run_ns", "ns", "time on a pCPU"),
+            _integer("wait_ns", "ns", "time runnable while others ran"),
+            _integer("cycles", "cycles", "cycles of the metered paths that it executed"),
+        ),
+        _thread_rows,
+    ),
+    Table(
+        "software",
+        "What paths, journeys and threads of each host came to: the metrics of its software",
+        (
+            _HOST,
+            _text("kind", "as in the metric's name: `path`, `journey_count`, `thread_run`, ..."),
+            _text("name", "of the path, the journey or the thread"),
+            Column("value", "number", "", "in the metric's unit"),
+        ),
+        _software_rows,
     ),
     Table(
         "events",

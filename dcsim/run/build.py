@@ -15,6 +15,7 @@ from dcsim.datacentre import (
     LinkSpec,
     RestartRule,
     SharedStorage,
+    Sink,
     Topology,
     schedule_fault,
     schedule_snapshot,
@@ -25,7 +26,10 @@ from dcsim.guest import kernel_image
 from dcsim.hardware import load_disk_profile, load_power_curve, load_profile
 from dcsim.host import Host, HostConfig, Partition
 from dcsim.hypervisor import (
+    DOMAIN_DISK_BYTES,
+    NICE_WEIGHTS,
     Hypervisor,
+    NetworkPath,
     Reservation,
     Type1,
     Type2,
@@ -35,6 +39,7 @@ from dcsim.hypervisor import (
 )
 from dcsim.policy import ConsolidationSettings, consolidation_policy, placement_policy
 from dcsim.run.memory import memory_claim, memory_settings
+from dcsim.scenario import DriverDomain, service_name
 from dcsim.sim import Environment, Streams
 from dcsim.workload import Arrivals, Request, arrival_times
 
@@ -49,6 +54,9 @@ if TYPE_CHECKING:
     Cut = Callable[[int, int], int]
 
 __all__ = ["Model", "build"]
+
+FIRST_SERVICE_INDEX = 1 << 24
+"""Behind all VMs of a scenario where ties are broken by number."""
 
 _HYPERVISORS: dict[str, type[Type1] | type[Type2]] = {"type1": Type1, "type2": Type2}
 
@@ -87,10 +95,14 @@ def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -
         for each in scenario.storage.shared
     }
     maker = _VmMaker(scenario, environment, streams, world, storages)
+    for number, host in enumerate(scenario.each_host()):
+        _host_software(hypervisors[host.name], host, cluster, maker, number)
     clients = {}
     for index, each in enumerate(scenario.each_vm()):
         vm = maker.make(index, each)
         cluster.add(vm, each.start_ns, each.host, _restart(each.restart))
+        if each.sink is not None:
+            Sink(environment, fabric, vm, each.sink.every)
         if each.requests is not None:
             stream = streams.stream(f"vm.{each.name}.arrivals")
             times = arrival_times(_arrivals(each.requests, each.start_ns), stream)
@@ -158,7 +170,12 @@ def _hypervisor(
     machine = world.machine(profile, host.pcpus, frames_bytes)
     given = {} if host.scheduler is None else host.scheduler.given
     scheduler = make_scheduler(host.scheduler_name, host.pcpus, given, watch_skew=watch_skew)
-    hypervisor = kind(Host(environment, config, machine, cut), scheduler)
+    made = Host(environment, config, machine, cut)
+    if kind is Type2 and host.network_path is not None:
+        network = NetworkPath(**host.network_path.model_dump())
+        hypervisor: Hypervisor = Type2(made, scheduler, network)
+    else:
+        hypervisor = kind(made, scheduler)
     if host.overcommit is not None:
         hypervisor.overcommit(memory_settings(host.overcommit), streams)
     return hypervisor
@@ -179,6 +196,26 @@ def _profile(host: scenarios.Host) -> HardwareProfile:
     if host.numa is not None:
         profile = profile.with_nodes(host.numa.nodes, host.numa.remote_cycles)
     return profile
+
+
+def _host_software(
+    hypervisor: Hypervisor, host: scenarios.Host, cluster: Cluster, maker: _VmMaker, number: int
+) -> None:
+    """Start what a host runs beside the VMs of the scenario."""
+    if isinstance(hypervisor, Type1):
+        hypervisor.passes_through = host.io == "pass-through"
+        if host.io == "driver-domain":
+            domain = maker.make_driver_domain(host, number)
+            hypervisor.use_driver_domain(domain)
+            cluster.add_service(domain, host.name)
+        return
+    for process in host.processes:
+        hypervisor.add_process(
+            process.name,
+            weight=NICE_WEIGHTS[process.nice],
+            burst_ns=process.burst_ns,
+            sleep_ns=process.period_ns - process.burst_ns,
+        )
 
 
 class _VmMaker:
@@ -219,7 +256,7 @@ class _VmMaker:
             watchdog_ns=vm.watchdog.timeout_ns if vm.watchdog is not None else 0,
             memory_claim=memory_claim(vm),
             **_disk_settings(vm.disk),
-            has_network=vm.requests is not None,
+            has_network=vm.requests is not None or vm.sink is not None,
             has_virtio_console=vm.console == "virtio",
             entropy_seed=self._streams.stream(f"vm.{vm.name}.entropy").below(2**63),
         )
@@ -228,6 +265,25 @@ class _VmMaker:
         disk = self._world.disk(vm.disk.size_bytes)
         storage = self._storages.get(vm.disk.on)
         return VirtualMachine(self._environment, config, index, disk, storage)
+
+    def make_driver_domain(self, host: scenarios.Host, number: int) -> VirtualMachine:
+        """Return a host's driver domain, not started; its disk is as large as what it serves."""
+        about = host.driver_domain or DriverDomain()
+        name = service_name(host.name)
+        program = f"driver workers={about.workers}"
+        config = VmConfig(
+            name=name,
+            program=program,
+            kernel=self._image(None),
+            boot_arguments=f"init={program}",
+            memory_bytes=about.memory_bytes,
+            technique=about.technique,
+            weight=about.weight,
+            has_network=True,
+            entropy_seed=self._streams.stream(f"vm.{name}.entropy").below(2**63),
+        )
+        disk = self._world.disk(DOMAIN_DISK_BYTES)
+        return VirtualMachine(self._environment, config, FIRST_SERVICE_INDEX + number, disk)
 
     def _image(self, name: str | None) -> bytes:
         """Return the bytes of a kernel image; dcsim's own when it has no name."""

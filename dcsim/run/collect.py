@@ -17,6 +17,7 @@ from dcsim.results import (
     VmRecord,
 )
 from dcsim.run.collect_disks import disk_bytes_of, disk_layers, host_disk
+from dcsim.run.collect_software import software_of
 from dcsim.run.ledger import ledger
 from dcsim.run.memory import host_memory
 
@@ -49,7 +50,8 @@ def collect(model: Model, sampler: Sampler) -> RunResult:
                 restarts=cluster.restarts.get(name, 0),
             )
             for name, vm in cluster.vms.items()
-        ),
+        )
+        + tuple(_vm(vm, (), None, ended_ns) for vm in cluster.services.values()),
         hosts=tuple(_host(each, ended_ns) for each in cluster.hypervisors.values()),
         hosts_used=tuple(
             HostsUsedSample(time_ns=each.time_ns, used=each.used, powered=each.powered)
@@ -82,6 +84,7 @@ def _vm(
     state = "running" if vm.state == "moving" else vm.state
     return VmRecord(
         name=vm.name,
+        is_service=vm.is_service,
         program=config.program,
         technique=config.technique,
         paging=config.paging_name,
@@ -164,6 +167,8 @@ def _host(hypervisor: Hypervisor, ended_ns: int) -> HostRecord:
         disk=host_disk(hypervisor, ended_ns),
         samples=tuple(_samples(hypervisor, ended_ns)),
         memory=host_memory(hypervisor.memory),
+        hz=config.profile.machine.hz.value,
+        **software_of(hypervisor, ended_ns),
     )
 
 

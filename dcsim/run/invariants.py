@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.errors import InvariantError
+from dcsim.hypervisor import ServiceThread, Type1
 
 if TYPE_CHECKING:
     from dcsim.hypervisor import Hypervisor
@@ -14,7 +15,7 @@ __all__ = ["check_model"]
 
 
 def check_model(model: Model, *, recount: bool = True) -> None:
-    """Count frames, blocks and requests of every host again.
+    """Count frames, blocks, requests and jobs of every host and VM again.
 
     Parameters
     ----------
@@ -35,6 +36,14 @@ def check_model(model: Model, *, recount: bool = True) -> None:
             hypervisor.host.store.check_sums(name)
             if recount:
                 hypervisor.host.store.check(name)
+        for thread in hypervisor.threads:
+            if isinstance(thread, ServiceThread):
+                thread.check()
+        if isinstance(hypervisor, Type1) and hypervisor.driver_domain is not None:
+            hypervisor.driver_domain.check()
+    for vm in (*model.cluster.vms.values(), *model.cluster.services.values()):
+        vm.check()
+        vm.nic.check()
 
 
 def _check_memory(model: Model, hypervisor: Hypervisor) -> None:

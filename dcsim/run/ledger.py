@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from dcsim.datacentre import NUMBER_BYTES
 from dcsim.hardware import LedgerEntry, load_disk_profile, load_power_curve, load_profile
 from dcsim.host.constants import constants as constants_of_hosts
-from dcsim.hypervisor import TYPE1, TYPE2, constants, scheduler_kind
+from dcsim.hypervisor import RING, TYPE1, TYPE2, constants, scheduler_kind
 from dcsim.results import Constant
 from dcsim.run.memory import memory_ledger
 from dcsim.run.sampler import DIRTY_INTERVAL_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dcsim.scenario import Host, Scenario
 
@@ -37,6 +37,8 @@ def ledger(scenario: Scenario) -> Iterator[Constant]:
         yield from _paths(kind)
         yield from (_constant(entry) for entry in constants(kind))
     yield from _schedulers(hosts)
+    if any(True for _ in scenario.services()):
+        yield from _declared("driver-domain", RING.declared())
     yield from (_constant(entry) for entry in constants_of_hosts())
     yield from (_constant(entry) for entry in _of_every_run())
     yield from memory_ledger(hosts)
@@ -83,8 +85,12 @@ def _constant(entry: LedgerEntry) -> Constant:
 
 def _paths(kind: str) -> Iterator[Constant]:
     """Yield the fixed steps of a hypervisor's paths, the same primitive of a path added up."""
+    yield from _declared(kind, _PATHS[kind].declared())
+
+
+def _declared(kind: str, steps: Iterable[tuple[str, tuple[str, int]]]) -> Iterator[Constant]:
     counts: dict[tuple[str, str], int] = {}
-    for path, (primitive, count) in _PATHS[kind].declared():
+    for path, (primitive, count) in steps:
         counts[path, primitive] = counts.get((path, primitive), 0) + count
     for (path, primitive), count in counts.items():
         yield Constant(

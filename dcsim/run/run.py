@@ -108,7 +108,7 @@ def _run(model: Model) -> None:
         callbacks.append(over)
     environment.run(until=end)
     for hypervisor in model.cluster.hypervisors.values():
-        hypervisor.host.conductor.finish()
+        hypervisor.close()
 
 
 def _report(model: Model, progress: Callable[[int], None]) -> None:

@@ -6,6 +6,7 @@
 
 from dcsim.scenario.expect import Expectation
 from dcsim.scenario.faults import Fault, Restart, Watchdog
+from dcsim.scenario.host_software import DriverDomain, HostDevice, HostProcess, service_name
 from dcsim.scenario.hosts import Disk, Fabric, Host, Link, Partition, SharedStorage, Storage
 from dcsim.scenario.load import ScenarioFile, load_scenario, read_scenario
 from dcsim.scenario.policies import Consolidation, Migration, Placement
@@ -18,10 +19,13 @@ __all__ = [
     "Consolidation",
     "DataCache",
     "Disk",
+    "DriverDomain",
     "Expectation",
     "Fabric",
     "Fault",
     "Host",
+    "HostDevice",
+    "HostProcess",
     "HostScheduler",
     "Link",
     "Migration",
@@ -41,4 +45,5 @@ __all__ = [
     "Watchdog",
     "load_scenario",
     "read_scenario",
+    "service_name",
 ]

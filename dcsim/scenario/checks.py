@@ -30,6 +30,7 @@ from dcsim.scenario.check_processors import (
 from dcsim.scenario.disk_checks import check_disks
 from dcsim.scenario.fault_checks import check_faults
 from dcsim.scenario.finding import Finding, known, positive, whole
+from dcsim.scenario.host_software_checks import check_host_software
 from dcsim.scenario.images import image_problem
 from dcsim.scenario.measure import MeasureError, read_measure
 from dcsim.scenario.memory_checks import check_memory_of_hosts, check_memory_of_vms
@@ -357,7 +358,7 @@ def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
 
 
 def _check_expectations(scenario: Scenario) -> Iterator[Finding]:
-    vms = [vm.name for vm in scenario.each_vm()]
+    vms = [*(vm.name for vm in scenario.each_vm()), *scenario.services()]
     hosts = [host.name for host in scenario.each_host()]
     for index, expectation in enumerate(scenario.expect):
         location = ("expect", index)
@@ -382,6 +383,7 @@ _CHECKS = (
     _check_names,
     _check_storage,
     check_disks,
+    check_host_software,
     _check_hosts,
     check_processors,
     _check_vms,

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from dcsim.hardware import IsaName, load_disk_profile
 from dcsim.host import DISK_BYTES, PartitionUse, ServiceOrder
-from dcsim.hypervisor import default_scheduler
+from dcsim.hypervisor import IoName, default_scheduler
+from dcsim.scenario.host_software import DriverDomain, HostDevice, HostProcess, NetworkPath
 from dcsim.scenario.memory import Overcommit
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.scenario.processors import DataCache, HostScheduler, Numa
@@ -95,6 +96,18 @@ class Host(Model):
     overcommit: Overcommit | None = None
     """How it promises its VMs more memory than it has; when left out it does not, and every VM is
     promised its full size."""
+    io: IoName = "own-drivers"
+    """Who drives the devices of a type 1 hypervisor: itself; a driver domain, which is a VM; or
+    each guest, to which they are passed through."""
+    driver_domain: DriverDomain | None = None
+    """What that VM is like; called `<host>-driver` in the results."""
+    devices: Items[HostDevice] = ()
+    """Devices for which drivers are needed; those that everybody drives when left out."""
+    processes: Items[HostProcess] = ()
+    """Processes of a type 2 hypervisor's host that compute beside the VMs."""
+    network_path: NetworkPath | None = None
+    """How packets get from a monitor with a world of its own, as VMware Workstation's has, to the
+    host. A type 2 hypervisor's monitor is in the host's kernel, as KVM, when left out."""
 
     @property
     def scheduler_name(self) -> str:

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from dcsim.units import Dimension
 
-__all__ = ["CLUSTER_METRICS", "HOST_METRICS", "VM_METRICS", "Metric", "find_metric", "read_bound"]
+__all__ = [
+    "CLUSTER_METRICS",
+    "HOST_FAMILIES",
+    "HOST_METRICS",
+    "VM_METRICS",
+    "Metric",
+    "find_metric",
+    "read_bound",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +211,15 @@ CLUSTER_METRICS: tuple[Metric, ...] = (
     _time("lateness_ns", "the latest that anything arrived in a VM's past: 0 in every run"),
 )
 
+HOST_FAMILIES = {
+    "path": ("cycles", "mean cycles of a path of the host's software"),
+    "path_count": ("count", "how often a path was gone"),
+    "journey": ("cycles", "mean time of a kind of journey through the host, in cycles"),
+    "journey_count": ("count", "how many journeys of a kind there were"),
+    "thread_run": ("ns", "time of a thread of the host on a pCPU"),
+    "thread_wait": ("ns", "time that it could have run while others did"),
+}
+
 _FAMILIES = {
     "cycles": ("cycles", "cycles of one cause"),
     "exits": ("count", "exits for one reason"),
@@ -234,7 +251,9 @@ def find_metric(
     Besides the metrics listed here, ``vm.<name>.cycles.<cause>`` and ``vm.<name>.exits.<reason>``
     name one cause or reason, ``vm.<name>.result.<program>.<key>``,
     ``vm.<name>.nano.<operation>.<key>`` and ``vm.<name>.kernel.<topic>.<key>`` a figure that the
-    guest printed.
+    guest printed; ``host.<name>.path.<path>`` and ``host.<name>.journey.<journey>`` are mean
+    cycles, ``path_count`` and ``journey_count`` how many there were, and ``thread_run.<thread>``
+    and ``thread_wait.<thread>`` are times of a thread of the host.
 
     Parameters
     ----------
@@ -262,6 +281,9 @@ def find_metric(
     family, dot, member = metric.partition(".")
     if scope == "vm" and dot and member and family in _FAMILIES:
         return _find_member(metric, family, member)
+    if scope == "host" and dot and member and family in HOST_FAMILIES:
+        unit, meaning = HOST_FAMILIES[family]
+        return Metric(metric, "number", unit, meaning, optional=True), "", ""
     return _find(metric, VM_METRICS if scope == "vm" else HOST_METRICS, scope)
 
 

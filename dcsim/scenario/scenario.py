@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr
 
 from dcsim.scenario.expect import Expectation
 from dcsim.scenario.faults import Fault
+from dcsim.scenario.host_software import service_name
 from dcsim.scenario.hosts import Fabric, Host, Storage
 from dcsim.scenario.model import Items, Model, Name
 from dcsim.scenario.policies import Consolidation, Migration, Placement
@@ -68,6 +69,12 @@ class Scenario(Model):
         """Yield every VM with its full name and no `count`, in the file's order."""
         for vm in self.vms:
             yield from _spread(vm)
+
+    def services(self) -> Iterator[str]:
+        """Yield the names of the VMs that belong to hosts: their driver domains."""
+        for host in self.each_host():
+            if host.io == "driver-domain":
+                yield service_name(host.name)
 
     def resolve(self, path: str) -> Path:
         """Return where a file named in the scenario is: relative to the scenario's own folder."""

@@ -51,6 +51,13 @@ class VirtualDisk(Model):
     anything, while the VM stands still. Otherwise a local disk refuses the move."""
 
 
+class Sink(Model):
+    """A machine outside that acknowledges the packets that a VM sends."""
+
+    every: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many packets an acknowledgement is for; at most the program's window."""
+
+
 class Requests(Model):
     """Requests that arrive for a VM's server program over the network."""
 
@@ -129,7 +136,9 @@ class Vm(Model):
     restart: Restart | None = None
     """Whether it is powered on again when it is over; never when left out."""
     requests: Requests | None = None
-    """The requests that reach it; without them it has no network device."""
+    """The requests that reach it; without them, or a sink, it has no network device."""
+    sink: Sink | None = None
+    """Where the packets of its `transmit` program go."""
 
     @property
     def boot_arguments(self) -> str:

@@ -8,6 +8,7 @@ run, exits come in the order of their times, and where a run is cut changes noth
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -175,13 +176,28 @@ class DoubleMachine:
         return self.pcpus[pcpu].local_ns
 
     def host_path(self, pcpu: int, name: str, steps: list[tuple[str, int]]) -> int:
-        number = self.pcpus[pcpu].vm
-        assert number is not None
         cycles = sum(count for _, count in steps)
         self.pcpus[pcpu].local_ns += cycles
-        paths = self.vms[number].paths
-        paths[name] = paths.get(name, 0) + cycles
+        number = self.pcpus[pcpu].vm
+        if number is not None:
+            paths = self.vms[number].paths
+            paths[name] = paths.get(name, 0) + cycles
         return cycles
+
+    def let_pass(self, pcpu: int, at_ns: int) -> int:
+        assert self.pcpus[pcpu].vm is None
+        passed_ns = max(0, at_ns - self.pcpus[pcpu].local_ns)
+        self.pcpus[pcpu].local_ns += passed_ns
+        return passed_ns
+
+    def set_exit_path(self, reason: str, steps: list[tuple[str, int]]) -> None:
+        """Forget it: scripts exit without a monitor."""
+
+    def exit_reasons(self) -> list[str]:
+        return ["mmio_notify"]
+
+    def primitive_cycles(self) -> dict[str, int]:
+        return defaultdict(lambda: 1)
 
     def run(self, until_ns: int) -> DoubleExit:
         """Advance all to the earliest exit, or to the limit."""

@@ -152,7 +152,7 @@ def test_a_move_from_type_2_brings_the_page_cache_to_the_storage(
 ) -> None:
     site = make_site({"a": Type2, "b": Type1})
     array = SharedStorage(site.environment, "san", latency_ns=10**6, bits_per_second=8 * GIGABIT)
-    site.vm([("write", 8192), ("run", 10**10)], disk_bytes=MEGABYTE, storage=array)
+    site.vm([("write", 8192), ("wait",), ("run", 10**10)], disk_bytes=MEGABYTE, storage=array)
     site.cluster.move_at("vm-0", "b", 500_000)
     site.run(50_000_000)
     (report,) = site.cluster.migrations
@@ -211,8 +211,8 @@ def test_the_page_cache_forgets_a_disk_that_moved(
 ) -> None:
     """Its dirty pages reach the source's disk first; when it comes back, a read misses."""
     site = make_site({"a": Type2, "b": Type1})
-    script = [("write", 8192), ("run", 20_000_000), ("read", 8192), ("wait",), ("off", 0)]
-    site.vm(script, host="a", **local_disk)
+    written = [("write", 8192), ("wait",), ("run", 20_000_000)]
+    site.vm([*written, ("read", 8192), ("wait",), ("off", 0)], host="a", **local_disk)
     site.cluster.move_at("vm-0", "b", 500_000)
     site.cluster.move_at("vm-0", "a", 10_000_000)
     site.run(100_000_000)

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from dcsim.datacentre import SharedStorage
+from dcsim.hardware import load_profile
 from dcsim.hypervisor import TYPE1, TYPE2, Hypervisor, Type1, Type2
+from dcsim.hypervisor.steps import Path, primitives_of
 from dcsim.sim import Environment
 
 TYPES = [Type1, Type2]
 PAGE = 4096
+IPI_NS = load_profile("sifive-u54").ipi_ns()
 Script = list[tuple[Any, ...]]
 
 
@@ -20,8 +23,10 @@ Script = list[tuple[Any, ...]]
 def start(make_rig: Callable[..., Any], make_vm: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that starts one VM with a script and returns it and its rig."""
 
-    def start_one(kind: type[Hypervisor], script: Script, **config: Any) -> tuple[Any, Any]:
-        rig = make_rig([script])
+    def start_one(
+        kind: type[Hypervisor], script: Script, *, pcpus: int = 1, **config: Any
+    ) -> tuple[Any, Any]:
+        rig = make_rig([script], pcpus=pcpus)
         vm = make_vm(rig, **config)
         hypervisor = kind(rig.host)
         hypervisor.expect(vm)
@@ -31,43 +36,80 @@ def start(make_rig: Callable[..., Any], make_vm: Callable[..., Any]) -> Callable
     return start_one
 
 
-def steps(path: tuple[tuple[str, int], ...]) -> int:
-    return sum(count for _, count in path)
+def steps(path: Path) -> int:
+    """Return what a path costs in the double, where each primitive takes a cycle."""
+    return sum(count for _, count in primitives_of(path))
+
+
+def to_thread() -> int:
+    """Return what it takes until an I/O thread begins a job on an idle processor."""
+    return steps(TYPE2.thread_load)
 
 
 def test_type_1_reads_take_the_path_and_the_disk(start: Callable[..., Any]) -> None:
     vm, rig = start(Type1, [("run", 1000), ("read", PAGE), ("run", 10**9)])
     rig.environment.run(until=10**6)
-    asked_ns = steps(TYPE1.load) + 1000 + steps(TYPE1.disk_submit(PAGE, 0))
+    submit = TYPE1.disk_submit(PAGE, 0, cached=False)
+    asked_ns = steps(TYPE1.load) + 1000 + steps(submit)
     ((_, done_ns),) = rig.machine.vms[vm.number].completed
     assert done_ns == asked_ns + 80_000 + 8_192
-    assert vm.disk_counts.as_dict() == {"bytes": PAGE, "reads": 1}
+    assert vm.disk_counts.as_dict() == {"bytes": PAGE, "reads": 1, "ended": 1}
     assert rig.machine.vms[vm.number].paths == {
         "vcpu_load": steps(TYPE1.load),
-        "disk_submit": steps(TYPE1.disk_submit(PAGE, 0)),
-        "disk_interrupt": steps(TYPE1.disk_interrupt),
+        "disk_submit": steps(submit),
+        "disk_interrupt": steps(TYPE1.interrupt),
     }
 
 
 def test_type_2_reads_a_page_from_the_disk_once(start: Callable[..., Any]) -> None:
-    vm, rig = start(Type2, [("read", PAGE), ("run", 10**6), ("read", PAGE), ("run", 10**9)])
+    """The I/O thread has a processor of its own, and the vCPU goes on meanwhile."""
+    script: Script = [("read", PAGE), ("run", 10**6), ("read", PAGE), ("run", 10**9)]
+    vm, rig = start(Type2, script, pcpus=2)
     rig.environment.run(until=10**7)
     (_, first_ns), (_, second_ns) = rig.machine.vms[vm.number].completed
-    asked_ns = steps(TYPE2.load) + steps(TYPE2.disk_submit(PAGE, 1))
-    assert first_ns == asked_ns + 80_000 + 8_192
-    # The second is in the page cache: done when the path is.
-    again_ns = asked_ns + steps(TYPE2.disk_interrupt) + 10**6 + steps(TYPE2.disk_submit(PAGE, 0))
-    assert second_ns == again_ns
+    told_ns = steps(TYPE2.load) + steps(TYPE2.notify)
+    asked_ns = told_ns + IPI_NS + to_thread() + steps(TYPE2.disk_submit(PAGE, 1))
+    done_ns = asked_ns + 80_000 + 8_192
+    assert (
+        first_ns == done_ns + steps(TYPE2.interrupt) + to_thread() + steps(TYPE2.complete) + IPI_NS
+    )
+    # The second is in the page cache: the thread tells the guest without waiting for anything.
+    again_ns = told_ns + 10**6 + steps(TYPE2.notify) + steps(TYPE2.entry)
+    path_ns = steps(TYPE2.disk_submit(PAGE, 0)) + steps(TYPE2.inject) + 2 * IPI_NS
+    assert second_ns == again_ns + to_thread() + path_ns
     assert rig.host.disk.moved["read"] == 1
-    paths = rig.machine.vms[vm.number].paths
-    assert paths["disk_interrupt"] == steps(TYPE2.disk_interrupt)
-    assert paths["disk_inject"] == steps(TYPE2.disk_inject)
+    assert rig.machine.vms[vm.number].paths == {
+        "vcpu_load": steps(TYPE2.load),
+        "notify": 2 * steps(TYPE2.notify),
+        "interrupt_entry": 2 * steps(TYPE2.entry),
+    }
+    (thread,) = vm.hypervisor.threads
+    assert thread.cycles["disk_submit"] == sum(
+        steps(TYPE2.disk_submit(PAGE, missing)) for missing in (0, 1)
+    )
+    assert thread.cycles["disk_complete"] == steps(TYPE2.complete)
+    assert thread.counts.as_dict() == {"given": 4, "done": 4}
+
+
+def test_an_i_o_thread_has_to_wait_for_a_processor(start: Callable[..., Any]) -> None:
+    """On the only processor it runs instead of the vCPU, one after the other."""
+    (busy, rig), (idle, other) = (
+        start(Type2, [("run", 1000), ("read", PAGE), then]) for then in (("run", 10**10), ("wait",))
+    )
+    for each in (rig, other):
+        each.environment.run(until=10**8)
+    ((_, late_ns),) = rig.machine.vms[busy.number].completed
+    ((_, soon_ns),) = other.machine.vms[idle.number].completed
+    assert soon_ns < 200_000
+    assert late_ns > soon_ns
+    (thread,) = busy.hypervisor.threads
+    assert thread.cycles["disk_submit"] == steps(TYPE2.disk_submit(PAGE, 1))
 
 
 def test_type_2_writes_are_done_in_the_cache_and_reach_the_disk_later(
     start: Callable[..., Any],
 ) -> None:
-    vm, rig = start(Type2, [("write", PAGE), ("run", 10**10)])
+    vm, rig = start(Type2, [("write", PAGE), ("run", 10**10)], pcpus=2)
     rig.environment.run(until=10**6)
     assert len(rig.machine.vms[vm.number].completed) == 1
     assert rig.host.disk.moved["write"] == 0
@@ -76,7 +118,7 @@ def test_type_2_writes_are_done_in_the_cache_and_reach_the_disk_later(
 
 
 def test_a_flush_waits_for_what_is_dirty(start: Callable[..., Any]) -> None:
-    vm, rig = start(Type2, [("write", 4 * PAGE), ("flush",), ("run", 10**10)])
+    vm, rig = start(Type2, [("write", 4 * PAGE), ("flush",), ("run", 10**10)], pcpus=2)
     rig.environment.run(until=10**6)
     (_, written_ns), (_, flushed_ns) = rig.machine.vms[vm.number].completed
     assert flushed_ns > written_ns + 80_000
@@ -97,7 +139,8 @@ def test_on_bare_metal_nothing_lies_between_guest_and_disk(
 
 
 def test_an_exit_to_the_process_is_longer_than_one_to_the_kernel() -> None:
-    assert steps(TYPE2.disk_submit(PAGE, 0)) > 2 * steps(TYPE1.disk_submit(PAGE, 0))
+    assert steps(TYPE2.exit("mmio_virtio")) > steps(TYPE2.exit("mmio_interrupt")) > 0
+    assert steps(TYPE1.exit("mmio_virtio")) == 0
     assert steps(TYPE2.packet_receive(256)) > steps(TYPE1.packet_receive(256))
 
 
@@ -135,11 +178,20 @@ def test_packets_reach_the_guest_and_wake_it(start: Callable[..., Any], kind: ty
     vm.on_packet = lambda frame, at_ns: sent.append((frame, at_ns))
     rig.environment.at(10**6, lambda: vm.nic.arrive(b"question"), reach=vm.scope)
     rig.environment.run(until=10**7)
-    assert rig.machine.vms[vm.number].frames == [(10**6, b"question")]
+    brought_ns = {
+        Type1: 0,
+        Type2: steps(TYPE2.interrupt) + to_thread() + steps(TYPE2.packet_receive(8)),
+    }
+    assert rig.machine.vms[vm.number].frames == [(10**6 + brought_ns[kind], b"question")]
     ((frame, at_ns),) = sent
     assert frame == b"answer"
     assert 10**6 < at_ns < 10**6 + 10_000
-    assert vm.nic.counts.as_dict() == {"received": 1, "sent": 1}
+    assert vm.nic.counts.as_dict() == {
+        "arrived": 1,
+        "received": 1,
+        "handed_over": 1,
+        "sent": 1,
+    }
     assert vm.lateness_ns == 0
 
 
