@@ -40,6 +40,20 @@ _KERNEL = ["-mabi=lp64", "-Icommon", "-Ikernel"]
 # Of the kernel's headers the monitor uses the one that names the machine's registers.
 _MONITOR = ["-mabi=lp64", "-Icommon", "-Ikernel"]
 _PROGRAM = ["-mabi=lp64d", "-ffp-contract=off", "-Icommon", "-Ilibrary"]
+_LINUX = [
+    *(
+        "-std=gnu17",
+        "-D_GNU_SOURCE",
+        "-O2",
+        "-g0",
+        "-fno-sanitize=all",
+        "-fno-ident",
+        "-ffile-prefix-map=.=.",
+    ),
+    *("-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result"),
+    *("-Wno-unused-parameter", "-Wno-format"),
+]
+_LINUX_LINK = ["-static", "-s", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"]
 _LINK = [
     *("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--strip-all", "-Wl,--gc-sections"),
     *("-Wl,-z,max-page-size=4096", "-Wl,--no-dynamic-linker"),
@@ -52,7 +66,7 @@ def build(output: Path) -> None:
     Parameters
     ----------
     output
-        Receives ``kernel.elf``, ``monitor.elf`` and ``programs.json``.
+        Receives ``kernel.elf``, ``monitor.elf``, ``programs.json`` and ``linux/programs``.
 
     Raises
     ------
@@ -69,8 +83,11 @@ def build(output: Path) -> None:
         ]
         _build_kernel(programs, work, work / "kernel.elf")
         _build_monitor(work, work / "monitor.elf")
+        _build_linux_programs(work, work / "programs")
         for name in ("kernel.elf", "monitor.elf"):
             shutil.copyfile(work / name, output / name)
+        (output / "linux").mkdir(exist_ok=True)
+        shutil.copy(work / "programs", output / "linux" / "programs")
     (output / "programs.json").write_text(json.dumps(_program_list(), indent=2) + "\n")
 
 
@@ -129,6 +146,44 @@ def _build_monitor(work: Path, target: Path) -> None:
     objects = _compile(_sources("monitor", "common"), work / "monitor", flags)
     script = "-Wl,-T,monitor/image.ld,-e,boot"
     _compiler(*_TARGET, "-mabi=lp64", *_LINK, script, *objects, "-o", target)
+
+
+def _build_linux_programs(work: Path, target: Path) -> None:
+    """Compile and link the programs for Linux, which share one file: its first argument chooses.
+
+    Each of them is a program of its own, but for the name of its ``main``.
+    """
+    folder = work / "linux"
+    folder.mkdir()
+    flags = ["-target", "riscv64-linux-musl", *_LINUX]
+    objects = []
+    for source in _sources("linux"):
+        objects.append(folder / f"{source.name}.o")
+        _compiler(*flags, f"-Dmain=main_of_{source.stem}", "-c", source, "-o", objects[-1])
+    chooser = folder / "chooser.c"
+    chooser.write_text(_chooser([source.stem for source in _sources("linux")]))
+    _compiler(*flags, *_LINUX_LINK, chooser, *objects, "-lm", "-o", target)
+
+
+def _chooser(names: Sequence[str]) -> str:
+    """Return C source for the ``main`` that calls the one of its first argument."""
+    declared = [f"int main_of_{name}(int, char **);" for name in names]
+    called = [
+        f'    if (argc > 1 && !strcmp(argv[1], "{name}")) '
+        f"return main_of_{name}(argc - 1, argv + 1);"
+        for name in names
+    ]
+    return "\n".join(
+        [
+            "#include <string.h>",
+            *declared,
+            "int main(int argc, char **argv) {",
+            *called,
+            "    return 127;",
+            "}",
+            "",
+        ]
+    )
 
 
 def _program_table(programs: Sequence[Path]) -> str:

@@ -56,6 +56,18 @@ def monitor_image() -> bytes:
     return (_IMAGES / "monitor.elf").read_bytes()
 
 
+def linux_folder() -> str:
+    """Return the folder with the Linux programs that come with dcsim.
+
+    Returns
+    -------
+    str
+        Its path. The file ``programs`` in it is a static ELF file for RV64; its first argument
+        chooses one of the programs whose sources are in ``dcsim/guest/linux``.
+    """
+    return str(_IMAGES / "linux")
+
+
 def programs() -> list[Program]:
     """Return the programs in the kernel image, sorted by name.
 

@@ -14,6 +14,7 @@ from dcsim.hypervisor.host_thread import NICE_WEIGHTS, HostProcess, ServiceThrea
 from dcsim.hypervisor.hosted_network import NetworkPath
 from dcsim.hypervisor.hypervisor import Hypervisor
 from dcsim.hypervisor.paths import RING, TYPE1, TYPE2, HostPaths
+from dcsim.hypervisor.process import LinuxProgram
 from dcsim.hypervisor.real_time import RealTimeScheduler, demand
 from dcsim.hypervisor.recursion import demonstrate_recursion
 from dcsim.hypervisor.scheduler import Choice, Reservation, Schedulable, Scheduler
@@ -64,6 +65,7 @@ __all__ = [
     "HostProcess",
     "Hypervisor",
     "IoName",
+    "LinuxProgram",
     "Misfit",
     "NetworkPath",
     "PagingName",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dcsim.hypervisor.host_thread import HostThread, Processing
 from dcsim.hypervisor.path_book import PathBook
-from dcsim.hypervisor.paths import NO_HOST
+from dcsim.hypervisor.paths import NO_HOST, PROCESS
 from dcsim.hypervisor.steps import primitives_of
 from dcsim.hypervisor.vcpu import OwedPath, VirtualCpu
 
@@ -87,6 +87,8 @@ class Dispatcher(ABC):
 
     def paths_of(self, vm: VirtualMachine) -> HostPaths:
         """Return what host software lies between a VM and the machine."""
+        if vm.config.technique == "process":
+            return PROCESS
         return NO_HOST if vm.config.technique == "bare-metal" else self._paths
 
     @abstractmethod

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_HOST",
     "PASS_THROUGH",
+    "PROCESS",
     "RING",
     "TYPE1",
     "TYPE2",
@@ -212,6 +213,13 @@ _NAMES = (
 
 NO_HOST = HostPaths(hosted=False)
 """A guest on bare metal: its own drivers reach the devices, and nothing lies between."""
+
+PROCESS = HostPaths(
+    # The host schedules a thread of the program, in the program's address space.
+    load=(Step("switch to the program", (("csr_write", 1), ("restore_float", 1))), _ENTER_GUEST),
+    put=(_LEAVE_GUEST, Step("save the program", (("save_float", 1),)), _PICK_NEXT),
+)
+"""A process-level VM is a program among the host's own: no monitor lies between, and no device."""
 
 _TYPE1_LOAD: Path = (
     # The vCPU's state comes back from its structure; then straight into the guest.

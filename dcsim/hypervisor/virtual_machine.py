@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from dcsim.host import DiskContent, Run
     from dcsim.hypervisor.hypervisor import Hypervisor
+    from dcsim.hypervisor.process import LinuxProgram
     from dcsim.hypervisor.scheduler import Reservation
     from dcsim.hypervisor.technique import PagingName, TechniqueName
     from dcsim.hypervisor.virtual_disk import CacheMode, DiskFormat, VirtualDisk
@@ -68,7 +69,9 @@ class VmConfig:
     """What the guest finds in its device tree; that names the program when empty."""
     memory_bytes: int
     vcpus: int = 1
-    technique: TechniqueName = "trap-and-emulate"
+    technique: TechniqueName | Literal["process"] = "trap-and-emulate"
+    process: LinuxProgram | None = None
+    """What a process-level VM executes: its technique is ``process``, and it has no kernel."""
     paging: PagingName | None = None
     """How guest addresses are translated; None for the technique's own."""
     large_pages: bool = False
@@ -105,6 +108,8 @@ class VmConfig:
     @property
     def paging_name(self) -> PagingName:
         """How guest addresses are translated in the end."""
+        if self.technique == "process":
+            return "none"
         return default_paging(self.technique) if self.paging is None else self.paging
 
     @property
@@ -139,6 +144,7 @@ class VmConfig:
                 "large_pages": self.large_pages,
                 "translate_user": self.translate_user,
                 "entropy_seed": self.entropy_seed,
+                "process": None if self.process is None else self.process.text(),
             }
         )
 
@@ -245,7 +251,12 @@ class VirtualMachine:
 
     @property
     def is_movable(self) -> bool:
-        """Whether it can leave its host: its disk, if any, is elsewhere or crosses with it."""
+        """Whether it can leave its host: its disk, if any, is elsewhere or crosses with it.
+
+        What a host's kernel knows of a process stays with that kernel.
+        """
+        if self.config.process is not None:
+            return False
         return self.config.disk_bytes == 0 or self.storage is not None or self.config.disk_moves
 
     @property

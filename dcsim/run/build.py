@@ -22,13 +22,14 @@ from dcsim.datacentre import (
     star,
 )
 from dcsim.errors import GuestImageError
-from dcsim.guest import kernel_image
+from dcsim.guest import kernel_image, linux_folder
 from dcsim.hardware import load_disk_profile, load_power_curve, load_profile
 from dcsim.host import Host, HostConfig, Partition
 from dcsim.hypervisor import (
     DOMAIN_DISK_BYTES,
     NICE_WEIGHTS,
     Hypervisor,
+    LinuxProgram,
     NetworkPath,
     Reservation,
     Type1,
@@ -245,7 +246,8 @@ class _VmMaker:
             boot_arguments=vm.boot_arguments,
             memory_bytes=vm.memory_bytes,
             vcpus=vm.vcpus,
-            technique=vm.technique,
+            technique=vm.technique if vm.kind == "machine" else "process",
+            process=self._program(vm),
             paging=vm.paging,
             large_pages=vm.large_pages,
             translate_user=vm.translate_user,
@@ -284,6 +286,13 @@ class _VmMaker:
         )
         disk = self._world.disk(DOMAIN_DISK_BYTES)
         return VirtualMachine(self._environment, config, FIRST_SERVICE_INDEX + number, disk)
+
+    def _program(self, vm: scenarios.Vm) -> LinuxProgram | None:
+        """Return what a process-level VM executes; None for a machine."""
+        if vm.kind == "machine":
+            return None
+        folder = linux_folder() if vm.folder is None else str(self._scenario.resolve(vm.folder))
+        return LinuxProgram.of_command(folder, vm.program.split())
 
     def _image(self, name: str | None) -> bytes:
         """Return the bytes of a kernel image; dcsim's own when it has no name."""

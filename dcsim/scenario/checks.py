@@ -35,6 +35,7 @@ from dcsim.scenario.images import image_problem
 from dcsim.scenario.measure import MeasureError, read_measure
 from dcsim.scenario.memory_checks import check_memory_of_hosts, check_memory_of_vms
 from dcsim.scenario.metrics import read_bound
+from dcsim.scenario.process_checks import check_processes
 from dcsim.units import BYTES, DURATION
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
     for index, vm in enumerate(scenario.vms):
         location = ("vms", index)
         yield from whole(vm.memory_bytes, PAGE_BYTES, (*location, "memory"))
-        if vm.memory_bytes < LEAST_VM_BYTES:
+        if vm.kind == "machine" and vm.memory_bytes < LEAST_VM_BYTES:
             message = f"a VM needs {BYTES.format(LEAST_VM_BYTES)} to boot"
             yield Finding(
                 (*location, "memory"), message, f"write `{BYTES.format(4 * LEAST_VM_BYTES)}`"
@@ -256,7 +257,7 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
             message = f"no host has {BYTES.format(vm.memory_bytes)}"
             remedy = f"the largest host has {BYTES.format(largest)}"
             yield Finding((*location, "memory"), message, remedy)
-        if vm.image is None:
+        if vm.image is None and vm.kind == "machine":
             names = [program.name for program in programs()]
             yield from known("guest program", vm.program_name, names, (*location, "program"))
         if vm.host is not None:
@@ -357,6 +358,10 @@ def _check_migrations(scenario: Scenario) -> Iterator[Finding]:
             yield Finding((*location, "at"), "the move would begin after the run's end")
 
 
+def _check_processes(scenario: Scenario) -> Iterator[Finding]:
+    yield from check_processes(scenario, _reachable)
+
+
 def _check_expectations(scenario: Scenario) -> Iterator[Finding]:
     vms = [*(vm.name for vm in scenario.each_vm()), *scenario.services()]
     hosts = [host.name for host in scenario.each_host()]
@@ -390,6 +395,7 @@ _CHECKS = (
     _check_techniques,
     _check_processor_time,
     check_admission,
+    _check_processes,
     _check_requests,
     _check_images,
     _check_fabric,

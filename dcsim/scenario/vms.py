@@ -88,8 +88,15 @@ class Vm(Model):
     """With `count`, the VMs are called `name-0`, `name-1`, ..."""
     count: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """How many VMs alike; one, called exactly `name`, when left out."""
+    kind: Literal["machine", "process"] = "machine"
+    """`machine` has a kernel of its own; `process` is one program for Linux whose system calls the
+    host answers, on a host with an operating system."""
     program: BootArguments
-    """The guest's first program and its arguments: `server`, `integer rounds=100`."""
+    """The guest's first program and its arguments: `server`, `integer rounds=100`; of a `process`
+    the path of a static RV64 ELF in its folder, and its arguments."""
+    folder: str | None = None
+    """Of a `process`: the folder, relative to the scenario file, that it finds as its file tree and
+    whose files it cannot change; the programs that come with dcsim when left out."""
     kernel: BootArguments | None = None
     """Arguments for the guest kernel itself: `kernel.swap_pages=64 kernel.tick_ms=5`."""
     image: str | None = None

@@ -24,6 +24,6 @@ def test_image_is_rebuilt_to_the_same_bytes_from_any_folder(
     shutil.copytree(repository / "dcsim" / "guest", sources)
     monkeypatch.setattr(build, "SOURCES", sources)
     build.build(output)
-    for name in ("kernel.elf", "monitor.elf", "programs.json"):
+    for name in ("kernel.elf", "monitor.elf", "programs.json", "linux/programs"):
         committed = repository / "dcsim" / "guest" / "images" / name
         assert (output / name).read_bytes() == committed.read_bytes(), name

@@ -48,6 +48,8 @@ dcsim_machine::assumptions! {
     COMPRESSED_MOST: "compression.most_bytes" = 3072 bytes,
         "What a page may take compressed; a larger one is not worth it (three quarters of a page, \
          as Linux's zram has it).";
+    PROCESS_SLICE: "process.slice" = 4_000_000 ns,
+        "How long a thread of a process-level machine runs before another one may.";
     PAGE_NUMBER: "migration.page_number" = 8 bytes,
         "What a page of memory takes on a link beside its content.";
 }

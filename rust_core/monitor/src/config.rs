@@ -1,5 +1,6 @@
 //! What a VM is created from.
 
+use crate::process::config::ProgramConfig;
 use dcsim_hart::{IsaProfile, SecondStage};
 use dcsim_machine::firmware::FirmwareConfig;
 use serde::{Deserialize, Serialize};
@@ -20,13 +21,15 @@ pub enum TechniqueKind {
     HardwareAssisted,
     /// The guest kernel knows its monitor and calls it.
     Paravirtual,
+    /// There is no guest kernel: a program's system calls are answered by the host.
+    Process,
 }
 
 impl TechniqueKind {
     /// The ways of paging that go with it; the first is taken where none is named.
     pub const fn pagings(self) -> &'static [PagingKind] {
         match self {
-            Self::BareMetal => &[PagingKind::None],
+            Self::BareMetal | Self::Process => &[PagingKind::None],
             Self::TrapAndEmulate | Self::FourRings | Self::BinaryTranslation => {
                 &[PagingKind::ShadowTlb, PagingKind::ShadowTraced]
             }
@@ -35,7 +38,7 @@ impl TechniqueKind {
         }
     }
 
-    /// All techniques.
+    /// All techniques for guests with a kernel.
     pub const ALL: [Self; 6] = [
         Self::BareMetal,
         Self::TrapAndEmulate,
@@ -50,7 +53,7 @@ impl TechniqueKind {
         match self {
             Self::TrapAndEmulate | Self::FourRings => matches!(paging, PagingKind::ShadowTlb),
             Self::HardwareAssisted => matches!(paging, PagingKind::Nested),
-            Self::BareMetal | Self::BinaryTranslation | Self::Paravirtual => false,
+            Self::BareMetal | Self::BinaryTranslation | Self::Paravirtual | Self::Process => false,
         }
     }
 
@@ -103,6 +106,7 @@ impl TechniqueKind {
             Self::FourRings => "four-rings",
             Self::HardwareAssisted => "hardware-assisted",
             Self::Paravirtual => "paravirtual",
+            Self::Process => "process",
         }
     }
 
@@ -115,7 +119,7 @@ impl TechniqueKind {
 #[derive(Copy, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PagingKind {
-    /// By the guest's own tables: there is no monitor.
+    /// By the guest's own tables, or those of its program: there is no monitor.
     None,
     /// Shadow page tables as a TLB of the guest: filled on demand, emptied by its fences.
     ShadowTlb,
@@ -197,8 +201,10 @@ pub struct VmConfig {
     /// The node of its host whose frames it is given first; none for pages dealt to all nodes in turn.
     /// Without meaning on a host whose memory is equally near to all pCPUs.
     pub memory_node: Option<usize>,
-    /// The seed of its entropy device.
+    /// The seed of its entropy device, or of what its program asks for as random.
     pub entropy_seed: u64,
+    /// The program of a process-level machine.
+    pub process: Option<ProgramConfig>,
 }
 
 /// Most vCPUs of a VM.
@@ -236,6 +242,8 @@ struct VmText {
     memory_node: Option<usize>,
     #[serde(default)]
     entropy_seed: u64,
+    #[serde(default)]
+    process: Option<ProgramConfig>,
 }
 
 impl From<VmText> for VmConfig {
@@ -254,6 +262,7 @@ impl From<VmText> for VmConfig {
             translate_user: text.translate_user,
             memory_node: text.memory_node,
             entropy_seed: text.entropy_seed,
+            process: text.process,
         }
     }
 }

@@ -186,10 +186,17 @@ impl GuestPages<'_> {
     /// Gives a page back, whatever it holds: it has no frame then and reads as zeros. Tells whether
     /// it had one of its own. A page that is swapped out stays so.
     pub fn give_back(&mut self, page: u64) -> Result<bool, Unavailable> {
+        let Some((place, frame)) = self.empty(page)? else { return Ok(false) };
+        self.allocator.depart(departure(self.vm, page, frame));
+        Ok(matches!(place, Place::Own(_)))
+    }
+
+    /// The same for a page to which no translation leads any more; tells where it was.
+    pub fn empty(&mut self, page: u64) -> Result<Option<(Place, PhysicalAddress)>, Unavailable> {
         let unavailable = self.unavailable(page);
         let slot = self.map.slot(page).ok_or(unavailable)?;
         let place = self.place(page);
-        let Some(frame) = place.frame() else { return Ok(false) };
+        let Some(frame) = place.frame() else { return Ok(None) };
         self.memory.write_u64(slot, 0).map_err(|_| unavailable)?;
         match place {
             Place::Shared(_) => self.allocator.leave(frame, self.vm, page),
@@ -199,8 +206,7 @@ impl GuestPages<'_> {
             self.memory.frames.empty(self.memory.store, frame);
         }
         self.allocator.note_emptied(self.vm, page);
-        self.allocator.depart(departure(self.vm, page, frame));
-        Ok(matches!(place, Place::Own(_)))
+        Ok(Some((place, frame)))
     }
 
     fn allocate(&mut self, page: u64) -> Result<PhysicalAddress, Unavailable> {

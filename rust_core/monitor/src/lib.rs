@@ -38,6 +38,7 @@ mod nodes;
 pub mod overcommit;
 pub mod paravirtual;
 pub mod pcpu;
+pub mod process;
 pub mod profile;
 pub mod reason;
 pub mod resident;

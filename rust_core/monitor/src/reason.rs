@@ -39,6 +39,8 @@ reasons! {
     WaitForInterrupt = "wfi",
     /// A user program called its kernel.
     SystemCall = "system_call",
+    /// The program of a process-level machine was loaded.
+    ProgramStart = "program_start",
     /// The guest kernel called its firmware.
     FirmwareCall = "firmware_call",
     /// A page fault that the guest itself has to see.

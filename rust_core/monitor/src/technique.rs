@@ -62,6 +62,12 @@ impl Site<'_> {
         Meter::new(&mut self.pcpu.hart, self.memory.reborrow())
     }
 
+    /// What changes page tables: a meter, and where their frames come from.
+    pub fn tables(&mut self) -> (Meter<'_>, TableFrames<'_>) {
+        let meter = Meter::new(&mut self.pcpu.hart, self.memory.reborrow());
+        (meter, TableFrames { allocator: self.allocator, vm: self.vm })
+    }
+
     /// Books what was spent since the last booking.
     pub fn book(&mut self, activity: Activity) {
         self.ledger.book(activity, Reading::of(&self.pcpu.hart));
@@ -212,7 +218,7 @@ impl Site<'_> {
     }
 
     /// Something found that a page is swapped out.
-    fn want(&mut self, page: u64) -> Step {
+    pub fn want(&mut self, page: u64) -> Step {
         self.counters.count_exit(ExitReason::SwapIn);
         self.book(Activity::Handler(ExitReason::SwapIn));
         Step::Swapped(page)
@@ -306,6 +312,8 @@ pub enum Step {
     },
     /// The guest did what its machine cannot survive.
     Fault(String),
+    /// The program that is all of the guest has ended with this status.
+    Ended(u32),
 }
 
 /// What is on its way to a vCPU from others of its VM.
@@ -390,6 +398,16 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
 
     /// Lets no TLB's knowledge of the guest be used any more, while its vCPU is on no pCPU.
     fn forget_translations(&mut self) {}
+
+    /// Distinct pages of its memory that the guest ever had, where more are taken back than kept.
+    fn touched_pages(&self) -> Option<u64> {
+        None
+    }
+
+    /// Takes what the guest wrote to a console that is not a device.
+    fn take_output(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
 
     /// The registers of a vCPU that is on no pCPU.
     fn capture(&self, counters: &VmCounters) -> CpuState;

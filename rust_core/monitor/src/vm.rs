@@ -125,6 +125,12 @@ impl Vm {
         }
     }
 
+    /// Stops the VM, whose program has ended on a vCPU.
+    pub fn end(&mut self, vcpu: usize, code: u32) {
+        self.stopped = true;
+        self.vcpus[vcpu].events.push_back(ExitKind::Shutdown { code });
+    }
+
     /// Stops the VM for what its guest did on a vCPU.
     pub fn fail(&mut self, vcpu: usize, message: String) {
         self.stopped = true;

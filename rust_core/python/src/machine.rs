@@ -417,7 +417,7 @@ fn counters<'py>(py: Python<'py>, host: &Host, vm: VmId) -> PyResult<Bound<'py, 
     let ledger = host.ledger(vm).map_err(Failure::from)?;
     let usage = host.frame_usage(vm).map_err(Failure::from)?;
     let all = counted(py, &counters, &ledger)?;
-    all.set_item("pages_touched", usage.guest)?;
+    all.set_item("pages_touched", host.touched_pages(vm).map_err(Failure::from)?)?;
     all.set_item("pages_shared", usage.shared)?;
     all.set_item("shadow_frames", usage.shadow)?;
     all.set_item("monitor_frames", usage.monitor)?;

@@ -105,7 +105,8 @@ const EMULATED: [ExitReason; 7] = [
 fn of_technique(technique: TechniqueKind) -> Vec<ExitReason> {
     use ExitReason as Reason;
     let own: &[Reason] = match technique {
-        TechniqueKind::BareMetal => return Vec::new(),
+        // A program without a kernel is none of these guests.
+        TechniqueKind::BareMetal | TechniqueKind::Process => return Vec::new(),
         TechniqueKind::TrapAndEmulate => &[Reason::SystemCall, Reason::Timer],
         TechniqueKind::BinaryTranslation => &[
             Reason::SystemCall,

@@ -76,6 +76,7 @@ pub fn configuration(cell: Cell, memory_bytes: u64) -> VmConfig {
         translate_user: false,
         memory_node: None,
         entropy_seed: 1,
+        process: None,
     }
 }
 

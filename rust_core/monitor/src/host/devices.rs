@@ -69,7 +69,10 @@ impl Host {
 
     /// Takes what the guest wrote to its consoles.
     pub fn console_output(&mut self, vm: VmId) -> Result<Vec<u8>, HostError> {
-        Ok(self.vm_mut(vm)?.board.console_output())
+        let vm = self.vm_mut(vm)?;
+        let mut told = vm.board.console_output();
+        told.append(&mut vm.technique.take_output());
+        Ok(told)
     }
 
     /// Disk requests that are not completed.

@@ -43,6 +43,7 @@ use crate::overcommit::shared_frames::SharedFrames;
 use crate::overcommit::swap::SwapSpace;
 use crate::paravirtual::{self, Offer, abi::check_announcement};
 use crate::pcpu::Pcpu;
+use crate::process::ProcessMachine;
 use crate::profile::HardwareProfile;
 use crate::safety::{Acting, Guard, Seen};
 use crate::shadow::Shadow;
@@ -54,6 +55,7 @@ use crate::vcpu::Vcpu;
 use crate::vm::Vm;
 use dcsim_hart::Hart;
 use dcsim_hart::engine::Interpreter;
+use dcsim_linux::Linux;
 use dcsim_machine::board::map::MEMORY_BASE;
 use dcsim_machine::device_tree::device_tree;
 use dcsim_machine::loader::{ImageError, Plan, load};
@@ -253,6 +255,12 @@ impl Host {
         self.vm(vm).map(|vm| self.allocator.usage(vm.id))
     }
 
+    /// Distinct pages of its memory that a guest has had.
+    pub fn touched_pages(&self, vm: VmId) -> Result<u64, HostError> {
+        let touched = self.vm(vm)?.technique.touched_pages();
+        Ok(touched.unwrap_or(self.allocator.usage(vm).guest))
+    }
+
     /// The frames that several pages of guests are in.
     pub fn shared_frames(&self) -> &SharedFrames {
         self.allocator.shared()
@@ -288,6 +296,9 @@ impl Host {
     }
 }
 
+/// What executes a VM, and what its vCPUs have to tell each other.
+type Made = (Box<dyn Technique>, Mail);
+
 /// VMs coming and going.
 impl Host {
     /// Creates a VM with its first vCPU at the kernel's entry point.
@@ -299,17 +310,43 @@ impl Host {
         disk: Option<DiskImage>,
     ) -> Result<VmId, HostError> {
         let board_config = self.board_config(&config, disk);
+        if config.technique == TechniqueKind::Process {
+            return self.create_process_machine(store, config, &board_config);
+        }
         let plan = Plan::read(kernel).map_err(image_error)?;
         if config.technique.needs_interface() {
             check_announcement(kernel).map_err(HostError::Refused)?;
         }
         let tree = device_tree(&board_config).map_err(|e| HostError::Image(e.to_string()))?;
-        let others = config.vcpus - 1;
-        self.add_vm(store, config, &board_config, |memory, ram_bytes| {
-            let placement = load(memory, ram_bytes, &plan, &tree).map_err(image_error)?;
-            let first = CpuState::at_entry(placement.entry, placement.device_tree);
-            let others = std::iter::repeat_n(CpuState::stopped(), others);
-            Ok(std::iter::once(first).chain(others).collect())
+        let (others, made) = (config.vcpus - 1, config.clone());
+        self.add_vm(store, config, &board_config, |host, store, id| {
+            host.make_technique(store, id, &made, |memory, ram_bytes| {
+                let placement = load(memory, ram_bytes, &plan, &tree).map_err(image_error)?;
+                let first = CpuState::at_entry(placement.entry, placement.device_tree);
+                let others = std::iter::repeat_n(CpuState::stopped(), others);
+                Ok(std::iter::once(first).chain(others).collect())
+            })
+        })
+    }
+
+    /// Creates a process-level machine, whose program is loaded when it first runs.
+    fn create_process_machine(
+        &mut self,
+        store: &mut PageStore,
+        config: VmConfig,
+        board_config: &BoardConfig,
+    ) -> Result<VmId, HostError> {
+        let program = config.process.clone().ok_or_else(|| {
+            HostError::Refused("the technique `process` needs a program to execute".to_owned())
+        })?;
+        let start = program.start(config.memory_bytes, config.entropy_seed);
+        let linux = Linux::new(start.map_err(HostError::Refused)?)
+            .map_err(|errno| HostError::Refused(format!("the file tree: {errno}")))?;
+        let pages = config.memory_bytes / PAGE;
+        self.add_vm(store, config, board_config, |host, store, id| {
+            let map = host.new_map(store, id, pages)?;
+            let machine = ProcessMachine::new(linux, program.first_program(), map);
+            Ok((Box::new(machine) as Box<dyn Technique>, Mail::new([true])))
         })
     }
 
@@ -340,13 +377,13 @@ impl Host {
         }
     }
 
-    /// Adds a VM whose memory `fill` writes; gives everything back if that fails.
+    /// Adds a VM that `make` makes; gives everything back if that fails.
     fn add_vm(
         &mut self,
         store: &mut PageStore,
         config: VmConfig,
         board_config: &BoardConfig,
-        fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<Vec<CpuState>, HostError>,
+        make: impl FnOnce(&mut Self, &mut PageStore, VmId) -> Result<Made, HostError>,
     ) -> Result<VmId, HostError> {
         self.check_config(&config)?;
         let id = VmId(self.next_vm);
@@ -355,7 +392,7 @@ impl Host {
         }
         self.allocator.settle(id, config.memory_node);
         let injection = self.allocator.suspend_failures();
-        let made = self.make_technique(store, id, &config, fill);
+        let made = make(self, store, id);
         self.allocator.resume_failures(injection);
         let (technique, mail) = match made {
             Ok(made) => made,
@@ -401,7 +438,7 @@ impl Host {
         id: VmId,
         config: &VmConfig,
         fill: impl FnOnce(&mut dyn GuestMemory, u64) -> Result<Vec<CpuState>, HostError>,
-    ) -> Result<(Box<dyn Technique>, Mail), HostError> {
+    ) -> Result<Made, HostError> {
         let pages = config.memory_bytes / PAGE;
         match config.technique {
             TechniqueKind::BareMetal => {

@@ -242,6 +242,7 @@ impl Host {
                 machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Spin { holder, wake_ns });
             }
             Step::Fault(message) => machine.fail(vcpu.vcpu, message),
+            Step::Ended(code) => machine.end(vcpu.vcpu, code),
         }
         Ok(None)
     }

@@ -3,7 +3,7 @@
 use super::Host;
 use crate::allocator::FrameAllocator;
 use crate::assumed;
-use crate::config::{PagingKind, VmConfig};
+use crate::config::{PagingKind, TechniqueKind, VmConfig};
 use crate::error::HostError;
 use crate::guest_pages::{PageMap, Place, SHARED};
 use crate::ids::VmId;
@@ -158,6 +158,7 @@ impl Host {
 /// Refuses for guests whose pages cannot be taken away.
 pub(super) fn check_reclaimable(config: &VmConfig) -> Result<(), HostError> {
     let reason = match config.paging {
+        PagingKind::None if config.technique == TechniqueKind::Process => return Ok(()),
         PagingKind::None => "the guest owns its machine: there is no monitor below it",
         PagingKind::Direct => {
             "the guest's own tables hold machine addresses, so a page of its can neither be moved to \

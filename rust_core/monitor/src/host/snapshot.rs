@@ -1,7 +1,7 @@
 //! Saving a VM and making one from a saved state.
 
 use super::{BASE, Host, PAGE};
-use crate::config::VmConfig;
+use crate::config::{TechniqueKind, VmConfig};
 use crate::error::HostError;
 use crate::guest_pages::{GuestPages, Place};
 use crate::ids::VmId;
@@ -15,6 +15,12 @@ impl Host {
     /// are shared with the VM until one side writes.
     pub fn save_vm(&mut self, store: &mut PageStore, vm: VmId) -> Result<VmState, HostError> {
         let machine = self.at_rest(vm)?;
+        if machine.config.technique == TechniqueKind::Process {
+            return Err(HostError::Refused(format!(
+                "{vm} is a process-level machine: what the host's kernel knows of its program \
+                 cannot be saved; start the program again instead"
+            )));
+        }
         let busy = machine.board.in_flight();
         let unsettled = !machine.vcpus.iter().all(|vcpu| vcpu.events.is_empty())
             || machine.board.needs_memory()
@@ -106,7 +112,10 @@ impl Host {
         }
         let disk = disk.or_else(|| state.board.disk.clone());
         let board_config = self.board_config(&config, disk.clone());
-        let vm = self.add_vm(store, config, &board_config, |_, _| Ok(state.cpus()))?;
+        let made = config.clone();
+        let vm = self.add_vm(store, config, &board_config, |host, store, id| {
+            host.make_technique(store, id, &made, |_, _| Ok(state.cpus()))
+        })?;
         let mut devices = state.board.clone();
         devices.disk = disk;
         let restored = self

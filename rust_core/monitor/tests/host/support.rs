@@ -81,6 +81,7 @@ pub fn config(cell: impl Into<Cell>, memory_bytes: u64, bootargs: &str) -> VmCon
         translate_user: false,
         memory_node: None,
         entropy_seed: 1,
+        process: None,
     }
 }
 

@@ -112,6 +112,7 @@ impl Machine {
             translate_user: guest.translates_users && !is_bare,
             memory_node: None,
             entropy_seed: 1,
+            process: None,
         };
         let disk = guest.disk.clone();
         let vm = host.create_vm(&mut store, config, &guest.image, disk).unwrap();
