@@ -103,7 +103,8 @@ impl World {
         for request in self.machine.take_requests() {
             if let DeviceRequest::Block { tag, .. }
             | DeviceRequest::Flush { tag }
-            | DeviceRequest::Discard { tag, .. } = request
+            | DeviceRequest::Discard { tag, .. }
+            | DeviceRequest::Balloon { tag, .. } = request
             {
                 self.disk.insert((now_ns as u64 + DISK_NS, tag.0), tag);
             }

@@ -22,7 +22,7 @@ pub mod test_utils;
 
 pub use board::{Board, BoardConfig, BoardState};
 pub use devices::finisher::PowerEvent;
-pub use devices::virtio::{Completion, DeviceRequest, IoStatus, RequestTag};
+pub use devices::virtio::{BalloonOperation, Completion, DeviceRequest, IoStatus, RequestTag};
 pub use devices::{Persist, StateError};
 pub use disk_image::{BLOCK_BYTES, DiskError, DiskImage, SECTOR_BYTES};
 pub use guest_memory::{Direction, GuestMemory, GuestMemoryError, GuestRange, Unavailable};

@@ -85,7 +85,8 @@ impl World {
             match request {
                 DeviceRequest::Block { tag, .. }
                 | DeviceRequest::Flush { tag }
-                | DeviceRequest::Discard { tag, .. } => {
+                | DeviceRequest::Discard { tag, .. }
+                | DeviceRequest::Balloon { tag, .. } => {
                     self.disk.entry(done).or_default().push(tag);
                 }
                 DeviceRequest::PacketSent { bytes } => self.sent.push(bytes),

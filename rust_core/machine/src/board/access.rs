@@ -7,6 +7,7 @@ use crate::devices::console::ConsoleOutput;
 use crate::devices::finisher::TestFinisher;
 use crate::devices::plic::Plic;
 use crate::devices::uart::Uart;
+use crate::devices::virtio::balloon::BalloonDevice;
 use crate::devices::virtio::block::BlockDevice;
 use crate::devices::virtio::console::VirtioConsole;
 use crate::devices::virtio::entropy::EntropyDevice;
@@ -215,6 +216,9 @@ fn slots(config: &BoardConfig) -> Vec<Transport> {
             config.console.then(|| VirtioDevice::Console(VirtioConsole::default()))
         }
         map::ENTROPY_SLOT => Some(VirtioDevice::Entropy(EntropyDevice::new(config.entropy_seed))),
+        map::BALLOON_SLOT => {
+            config.balloon.then(|| VirtioDevice::Balloon(BalloonDevice::new(config.ram_bytes)))
+        }
         _ => None,
     };
     (0..map::VIRTIO_SLOTS).map(|slot| Transport::new(slot, device(slot))).collect()

@@ -21,6 +21,8 @@ pub struct BoardConfig {
     /// Whether there is a virtio console beside the serial port; it gets the input while a driver
     /// runs it.
     pub console: bool,
+    /// Whether there is a balloon.
+    pub balloon: bool,
     /// The seed of the entropy device and of the kernel's `rng-seed`.
     pub entropy_seed: u64,
     /// The kernel's command line.
@@ -44,6 +46,7 @@ impl Default for BoardConfig {
             network: false,
             mac: [0x02, 0, 0, 0, 0, 0x01],
             console: false,
+            balloon: false,
             entropy_seed: 0,
             bootargs: String::new(),
             initrd: None,

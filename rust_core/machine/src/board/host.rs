@@ -6,6 +6,7 @@ use crate::devices::aclint::Aclint;
 use crate::devices::finisher::{PowerEvent, TestFinisher};
 use crate::devices::plic::Plic;
 use crate::devices::uart::Uart;
+use crate::devices::virtio::balloon::BalloonDevice;
 use crate::devices::virtio::block::BlockDevice;
 use crate::devices::virtio::network::MAXIMUM_FRAME_BYTES;
 use crate::devices::virtio::{
@@ -136,6 +137,7 @@ impl Board {
                 Some(VirtioDevice::Network(device)) => counters.network = device.counters(),
                 Some(VirtioDevice::Console(device)) => counters.console = device.counters(),
                 Some(VirtioDevice::Entropy(device)) => counters.entropy = device.counters(),
+                Some(VirtioDevice::Balloon(device)) => counters.balloon = device.counters(),
                 None => {}
             }
             counters.virtio.add(slot.counters());
@@ -145,7 +147,8 @@ impl Board {
 
     /// The number of requests that the host is working on.
     pub fn in_flight(&self) -> usize {
-        self.block().map_or(0, BlockDevice::in_flight)
+        let balloon = self.balloon().map_or(0, BalloonDevice::in_flight);
+        self.block().map_or(0, BlockDevice::in_flight) + balloon
     }
 
     fn block(&self) -> Option<&BlockDevice> {
@@ -153,6 +156,37 @@ impl Board {
             Some(VirtioDevice::Block(block)) => Some(block),
             _ => None,
         }
+    }
+}
+
+/// The balloon.
+impl Board {
+    /// The balloon, if there is one.
+    pub fn balloon(&self) -> Option<&BalloonDevice> {
+        match self.slots[map::BALLOON_SLOT].device() {
+            Some(VirtioDevice::Balloon(balloon)) => Some(balloon),
+            _ => None,
+        }
+    }
+
+    /// Sets how many pages the balloon shall hold, and tells the driver if that is new.
+    pub fn set_balloon_target(&mut self, pages: u32) {
+        let slot = &mut self.slots[map::BALLOON_SLOT];
+        if let Some(VirtioDevice::Balloon(balloon)) = slot.device_mut()
+            && balloon.set_target(pages)
+        {
+            slot.announce_config();
+            let raised = slot.interrupt();
+            self.plic.set_line(map::virtio_interrupt(map::BALLOON_SLOT), raised);
+        }
+    }
+
+    /// Asks the balloon's driver for fresh statistics. `false` if nobody can be asked.
+    pub fn ask_balloon_statistics(
+        &mut self,
+        memory: &mut dyn GuestMemory,
+    ) -> Result<bool, Unavailable> {
+        self.with_slot(memory, map::BALLOON_SLOT, Transport::ask_statistics)
     }
 }
 

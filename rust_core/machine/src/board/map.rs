@@ -59,6 +59,8 @@ pub const NETWORK_SLOT: usize = 1;
 pub const CONSOLE_SLOT: usize = 2;
 /// The slot of the entropy device.
 pub const ENTROPY_SLOT: usize = 3;
+/// The slot of the balloon.
+pub const BALLOON_SLOT: usize = 4;
 
 /// Whether an address is that of a virtio device's doorbell.
 pub fn is_doorbell(address: u64) -> bool {

@@ -5,6 +5,7 @@ use crate::devices::console::ConsoleOutput;
 use crate::devices::finisher::FinisherState;
 use crate::devices::plic::{PlicCounters, PlicState};
 use crate::devices::uart::{UartCounters, UartState};
+use crate::devices::virtio::balloon::BalloonCounters;
 use crate::devices::virtio::block::BlockCounters;
 use crate::devices::virtio::console::VirtioConsoleCounters;
 use crate::devices::virtio::entropy::EntropyCounters;
@@ -66,6 +67,8 @@ pub struct BoardCounters {
     pub console: VirtioConsoleCounters,
     /// The entropy device.
     pub entropy: EntropyCounters,
+    /// The balloon.
+    pub balloon: BalloonCounters,
     /// The sum over all virtio slots.
     pub virtio: TransportCounters,
 }

@@ -117,6 +117,12 @@ pub trait Behaviour: std::fmt::Debug {
         Ok(false)
     }
 
+    /// The host wants fresh statistics. `false` if the driver has offered no buffer for them, as with
+    /// every device that has none.
+    fn ask_statistics(&mut self, _work: &mut Work<'_, '_>) -> Result<bool, QueueError> {
+        Ok(false)
+    }
+
     /// The host's part of the request `serial` is over. Devices without requests know none.
     fn complete(
         &mut self,

@@ -1,6 +1,7 @@
 //! The device in a slot.
 
 use super::Behaviour;
+use super::balloon::{BalloonDevice, BalloonState};
 use super::block::{BlockDevice, BlockState};
 use super::console::{VirtioConsole, VirtioConsoleState};
 use super::entropy::{EntropyDevice, EntropyState};
@@ -19,6 +20,8 @@ pub enum VirtioDevice {
     Console(VirtioConsole),
     /// A source of random bytes.
     Entropy(EntropyDevice),
+    /// A balloon.
+    Balloon(BalloonDevice),
 }
 
 /// The state of a [`VirtioDevice`].
@@ -32,6 +35,8 @@ pub enum DeviceState {
     Console(VirtioConsoleState),
     /// A source of random bytes.
     Entropy(EntropyState),
+    /// A balloon.
+    Balloon(BalloonState),
 }
 
 impl VirtioDevice {
@@ -42,6 +47,7 @@ impl VirtioDevice {
             Self::Network(device) => device,
             Self::Console(device) => device,
             Self::Entropy(device) => device,
+            Self::Balloon(device) => device,
         }
     }
 
@@ -52,6 +58,7 @@ impl VirtioDevice {
             Self::Network(device) => device,
             Self::Console(device) => device,
             Self::Entropy(device) => device,
+            Self::Balloon(device) => device,
         }
     }
 }
@@ -65,6 +72,7 @@ impl Persist for VirtioDevice {
             Self::Network(device) => DeviceState::Network(device.save()),
             Self::Console(device) => DeviceState::Console(device.save()),
             Self::Entropy(device) => DeviceState::Entropy(device.save()),
+            Self::Balloon(device) => DeviceState::Balloon(device.save()),
         }
     }
 
@@ -74,6 +82,7 @@ impl Persist for VirtioDevice {
             (Self::Network(device), DeviceState::Network(state)) => device.restore(state),
             (Self::Console(device), DeviceState::Console(state)) => device.restore(state),
             (Self::Entropy(device), DeviceState::Entropy(state)) => device.restore(state),
+            (Self::Balloon(device), DeviceState::Balloon(state)) => device.restore(state),
             _ => Err(StateError::new("another kind of device in a slot")),
         }
     }

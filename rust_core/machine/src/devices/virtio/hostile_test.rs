@@ -1,11 +1,12 @@
 //! Every kind of device against drivers that write anything anywhere: nothing panics, nothing
 //! hangs, and after a reset the device works.
 
+use super::balloon::BalloonDevice;
 use super::block::BlockDevice;
 use super::console::VirtioConsole;
 use super::entropy::EntropyDevice;
 use super::network::NetworkDevice;
-use super::{DeviceRequest, IoStatus, VirtioDevice};
+use super::{DeviceRequest, IoStatus, Transport, VirtioDevice};
 use crate::disk_image::DiskImage;
 use crate::random::Random;
 use crate::test_utils::VirtioDriver;
@@ -16,6 +17,7 @@ fn devices() -> Vec<VirtioDevice> {
         VirtioDevice::Network(NetworkDevice::new([2, 0, 0, 0, 0, 1])),
         VirtioDevice::Console(VirtioConsole::default()),
         VirtioDevice::Entropy(EntropyDevice::new(7)),
+        VirtioDevice::Balloon(BalloonDevice::new(512 * 4096)),
     ]
 }
 
@@ -48,13 +50,16 @@ fn act(driver: &mut VirtioDriver, random: &mut Random) {
         }
         4 => {
             let _ = driver.with_host(|slot, host| slot.receive(host, &[1; 60]));
+            let _ = driver.with_host(Transport::ask_statistics);
+            driver.transport.announce_config();
         }
         _ => driver.notify(queue),
     }
     for request in driver.take_requests() {
         if let DeviceRequest::Block { tag, .. }
         | DeviceRequest::Flush { tag }
-        | DeviceRequest::Discard { tag, .. } = request
+        | DeviceRequest::Discard { tag, .. }
+        | DeviceRequest::Balloon { tag, .. } = request
         {
             let _ = driver.complete(tag, IoStatus::Done);
         }

@@ -11,6 +11,7 @@
 //! Whatever a device does to guest memory it reserves first. When the host cannot provide a page,
 //! the device has changed nothing and does the same work again later.
 
+pub mod balloon;
 mod behaviour;
 pub mod block;
 pub mod console;
@@ -25,5 +26,5 @@ pub mod transport;
 
 pub use behaviour::{Behaviour, DeviceHost, Work};
 pub use device::{DeviceState, VirtioDevice};
-pub use request::{Completion, DeviceRequest, IoStatus, RequestTag};
+pub use request::{BalloonOperation, Completion, DeviceRequest, IoStatus, RequestTag};
 pub use transport::{Transport, TransportState};

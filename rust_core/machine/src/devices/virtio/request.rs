@@ -58,6 +58,27 @@ pub enum DeviceRequest {
         /// The Ethernet frame.
         bytes: Vec<u8>,
     },
+    /// Pages that the guest does without or takes back; to be completed when the host has done what it
+    /// does about them.
+    Balloon {
+        /// Names the request.
+        tag: RequestTag,
+        /// What the guest does with the pages.
+        operation: BalloonOperation,
+        /// Guest-physical addresses of pages of the guest; some may be there twice.
+        pages: Vec<u64>,
+    },
+}
+
+/// What a guest does with pages of its balloon.
+#[derive(Copy, Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum BalloonOperation {
+    /// Gives them to its host; their content is lost.
+    Inflate,
+    /// Takes them back.
+    Deflate,
+    /// Has no use for their content, and may use them again at once.
+    Report,
 }
 
 /// How the host's part of a request went.

@@ -124,6 +124,12 @@ impl Transport {
         Ok(false)
     }
 
+    /// Asks the driver for fresh statistics. `false` if it cannot be asked.
+    pub fn ask_statistics(&mut self, host: &mut DeviceHost<'_>) -> Result<bool, Unavailable> {
+        let asked = self.work(host, |device, work| device.ask_statistics(work))?;
+        Ok(asked.unwrap_or(false))
+    }
+
     /// The host's part of a request is over: data moves and the driver is told.
     pub fn complete(
         &mut self,
@@ -183,6 +189,14 @@ impl Transport {
         }
     }
 
+    /// The device has changed its configuration space: a driver that runs it is told.
+    pub fn announce_config(&mut self) {
+        self.state.config_generation = self.state.config_generation.wrapping_add(1);
+        if self.is_working() {
+            self.state.interrupt_status |= reg::INTERRUPT_CONFIG;
+        }
+    }
+
     fn notify(&mut self, queue: u32, host: &mut DeviceHost<'_>) {
         self.state.counters.notifications += 1;
         // A queue that waits for memory stays notified, and the board tells its owner.
@@ -210,8 +224,8 @@ impl Transport {
             reg::INTERRUPT_STATUS => self.state.interrupt_status,
             reg::STATUS => self.state.status,
             offset if reg::SHARED_MEMORY.contains(&offset) => u32::MAX,
-            // The configuration never changes, so `ConfigGeneration` does not either; the other
-            // registers are for writing only.
+            reg::CONFIG_GENERATION => self.state.config_generation,
+            // The other registers are for writing only.
             _ => 0,
         }
     }
@@ -257,7 +271,8 @@ impl Transport {
 
     /// Back to the state after power-on. Counters, and the device's serial numbers, go on.
     pub fn reset(&mut self) {
-        self.state = TransportState { counters: self.state.counters, ..TransportState::default() };
+        let TransportState { config_generation, counters, .. } = self.state;
+        self.state = TransportState { config_generation, counters, ..TransportState::default() };
         for queue in &mut self.queues {
             *queue = Queue::default();
         }

@@ -40,6 +40,8 @@ pub const QUEUE_DRIVER: u64 = 0x090;
 pub const QUEUE_DEVICE: u64 = 0x0a0;
 /// `SHMLenLow` to `SHMBaseHigh`: there is no shared memory.
 pub const SHARED_MEMORY: std::ops::Range<u64> = 0x0b0..0x0c0;
+/// `ConfigGeneration`.
+pub const CONFIG_GENERATION: u64 = 0x0fc;
 /// The configuration space.
 pub const CONFIG: u64 = 0x100;
 

@@ -19,6 +19,8 @@ pub struct TransportState {
     pub queue_select: u32,
     /// Reasons for the interrupt.
     pub interrupt_status: u32,
+    /// How often the device has changed its configuration space.
+    pub config_generation: u32,
     /// Queues that were notified and could not be processed yet, one bit each.
     pub notified: u32,
     /// What was counted.
