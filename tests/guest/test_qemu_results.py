@@ -183,6 +183,24 @@ def test_chase_visits_every_slot_before_it_returns() -> None:
     assert all(chase_end(256, steps, 9) != 0 for steps in range(1, 256))
 
 
+def lookups_hash(pages: int, steps: int, writes: int, seed: int) -> int:
+    table = {page * PAGE_WORDS: hash_word(HASH_START, page) for page in range(pages)}
+    value = HASH_START
+    for step, place in enumerate(draw(seed, steps), start=1):
+        at = place % pages * PAGE_WORDS + place // pages % 64 * 8
+        value = hash_word(value, table.get(at, 0))
+        if writes and step % writes == 0:
+            table[at] = value
+    return value
+
+
+@pytest.mark.parametrize("writes", [0, 1, 8])
+def test_lookups(boot: Any, writes: int) -> None:
+    expected = lookups_hash(40, 3000, writes, 5)
+    run = boot(f"lookups size={40 * 4096} steps=3000 writes={writes} seed=5")
+    assert run.result("lookups") == {"pages": "40", "steps": "3000", "hash": f"{expected:016x}"}
+
+
 def test_syscalls(boot: Any) -> None:
     assert boot("syscalls n=500").result("syscalls") == {"n": "500", "right": "500"}
 

@@ -15,6 +15,8 @@
 // One fault takes at most two tables and one page.
 #define FRAMES_PER_FAULT LEVELS
 
+static uint64_t served, major_faults;
+
 static bool allowed(const struct area *area, enum access access) {
     static const uint64_t needed[] = {
         [ACCESS_READ] = ENTRY_READ,
@@ -51,6 +53,7 @@ static entry_t load_swapped(const struct area *area, entry_t entry) {
     uint64_t frame = frame_allocate(), slot = entry_slot(entry);
     swap_read(slot, frame);
     swap_release(slot);
+    major_faults++;
     uint64_t kept = (entry & ENTRY_WRITTEN) | ENTRY_CHANGED;
     return entry_make(frame, ENTRY_VALID | ENTRY_USER | area->permissions | kept);
 }
@@ -107,5 +110,14 @@ enum fault_result fault_serve(struct address_space *space, uint64_t address, enu
     entry |= ENTRY_ACCESSED | (access == ACCESS_WRITE ? ENTRY_DIRTY : 0);
     entry_set(page.entry, entry);
     publish(space, page.address, new_table);
+    served++;
     return FAULT_SERVED;
+}
+
+uint64_t faults_major(void) {
+    return major_faults;
+}
+
+uint64_t faults_minor(void) {
+    return served - major_faults;
 }

@@ -11,3 +11,7 @@ enum fault_result {
 
 // Makes `access` at `address` possible. May wait for swapped pages.
 enum fault_result fault_serve(struct address_space *space, uint64_t address, enum access access);
+
+// How many were served so far: those that waited for the disk, and the others.
+uint64_t faults_major(void);
+uint64_t faults_minor(void);

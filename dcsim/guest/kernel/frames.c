@@ -9,14 +9,16 @@
 
 struct frame {
     uint32_t references;  // 0: free
-    uint32_t next_free;   // index + 1 of the next record in the list; 0 ends it
+    uint32_t next_free;   // index + 1 of the next record in its list; 0 ends it
 };
 
 static struct frame *records;  // valid below `fresh`; the others are never read
 static uint64_t first;         // physical address of record 0
 static uint64_t count, fresh;  // frames; index of the first never used
-static uint64_t listed;        // frames in the two lists
+static uint64_t listed;        // frames in the three lists
+static uint64_t unreported;    // frames in the first
 static uint32_t free_list;     // single frames
+static uint32_t reported_list;  // single frames that the host knows to be free
 static uint32_t large_list;    // first frames of large pages that were given back whole
 
 void frames_start(uint64_t start, uint64_t end) {
@@ -41,16 +43,29 @@ static void split_large(void) {
         frame_release(large + i * PAGE_BYTES);
 }
 
-// Takes the head of the free list, or a frame never used; the index, or `count` when none is left.
-static uint64_t take_index(void) {
-    if (!free_list && fresh == count && large_list)
-        split_large();
-    if (!free_list)
-        return fresh < count ? fresh++ : count;
-    uint64_t index = free_list - 1;
-    free_list = records[index].next_free;
-    listed--;
+static uint64_t take_first(uint32_t *list) {
+    uint64_t index = *list - 1;
+    *list = records[index].next_free;
     return index;
+}
+
+static void put_first(uint32_t *list, struct frame *record) {
+    record->next_free = *list;
+    *list = (uint32_t)(record - records) + 1;
+}
+
+// Takes a listed frame, such as the host need not provide first, or one never used; the index, or
+// `count` when none is left.
+static uint64_t take_index(void) {
+    if (!free_list && !reported_list && fresh == count && large_list)
+        split_large();
+    if (!free_list && !reported_list)
+        return fresh < count ? fresh++ : count;
+    listed--;
+    if (!free_list)
+        return take_first(&reported_list);
+    unreported--;
+    return take_first(&free_list);
 }
 
 uint64_t frame_allocate(void) {
@@ -87,9 +102,33 @@ void frame_release(uint64_t frame) {
     ASSERT(record->references > 0);
     if (--record->references > 0)
         return;
-    record->next_free = free_list;
-    free_list = (uint32_t)(record - records) + 1;
+    put_first(&free_list, record);
     listed++;
+    unreported++;
+}
+
+uint64_t frames_unreported(void) {
+    return unreported;
+}
+
+uint64_t frame_take_unreported(void) {
+    return unreported ? frame_allocate() : 0;
+}
+
+void frame_release_reported(uint64_t frame) {
+    struct frame *record = record_of(frame);
+    ASSERT(record->references == 1);
+    record->references = 0;
+    put_first(&reported_list, record);
+    listed++;
+}
+
+void frame_keep(uint32_t *list, uint64_t frame) {
+    put_first(list, record_of(frame));
+}
+
+uint64_t frame_take_kept(uint32_t *list) {
+    return first + take_first(list) * PAGE_BYTES;
 }
 
 unsigned frame_references(uint64_t frame) {
@@ -123,8 +162,7 @@ static uint64_t never_used_large(void) {
 uint64_t frames_allocate_large(void) {
     if (!large_list)
         return never_used_large();
-    uint64_t index = large_list - 1;
-    large_list = records[index].next_free;
+    uint64_t index = take_first(&large_list);
     listed -= LARGE_FRAMES;
     records[index] = (struct frame){.references = 1};
     return first + index * PAGE_BYTES;
@@ -135,8 +173,7 @@ static void release_large(uint64_t frame) {
     ASSERT(record->references > 0);
     if (--record->references > 0)
         return;
-    record->next_free = large_list;
-    large_list = (uint32_t)(record - records) + 1;
+    put_first(&large_list, record);
     listed += LARGE_FRAMES;
 }
 

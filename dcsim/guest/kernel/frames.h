@@ -24,6 +24,16 @@ void frame_release(uint64_t frame);
 
 unsigned frame_references(uint64_t frame);
 
+// Free frames of which a host below has not heard, since they were freed, that they are free: how many,
+// one of them with one reference (0: none), and how it is freed now that the host has heard.
+uint64_t frames_unreported(void);
+uint64_t frame_take_unreported(void);
+void frame_release_reported(uint64_t frame);
+
+// A list of frames, each with one reference, that nobody uses: `*list` is 0 when it is empty.
+void frame_keep(uint32_t *list, uint64_t frame);
+uint64_t frame_take_kept(uint32_t *list);
+
 // How many frame_allocate calls would succeed now.
 uint64_t frames_free(void);
 

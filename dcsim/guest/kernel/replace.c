@@ -4,6 +4,7 @@
 #include "replace.h"
 
 #include "address_space.h"
+#include "balloon.h"
 #include "frames.h"
 #include "layout.h"
 #include "process.h"
@@ -122,9 +123,17 @@ static bool enough_evictable(void) {
     return pages >= EVICTABLE_LEAST;
 }
 
-bool frames_reserve(uint64_t frames) {
+bool frames_replace(uint64_t frames) {
     while (frames_free() < frames) {
         if (!enough_evictable() || !evict_one())
+            return false;
+    }
+    return true;
+}
+
+bool frames_reserve(uint64_t frames) {
+    while (!frames_replace(frames)) {
+        if (!balloon_give_way())
             return false;
     }
     return true;

@@ -1,6 +1,7 @@
 // Who runs.
 #include "schedule.h"
 
+#include "balloon.h"
 #include "float_context.h"
 #include "interrupts.h"
 #include "print.h"
@@ -120,8 +121,12 @@ noreturn void schedule_end(void) {
 // Time slices are of no use while nobody runs: only sleepers and devices end the wait.
 noreturn void idle_loop(void) {
     for (;;) {
+        bool unfinished = balloon_work();
         struct process *process = take_ready();
+        if (!process && unfinished)
+            continue;
         if (!process) {
+            balloon_idle();
             timer_idle();
             hart_sleep();
             continue;

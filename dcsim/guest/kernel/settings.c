@@ -19,6 +19,12 @@ static enum console_kind console_called(const char *name) {
     return text_equal(name, "virtio") ? CONSOLE_VIRTIO : CONSOLE_UART;
 }
 
+static enum balloon_kind balloon_called(const char *name) {
+    if (text_equal(name, "off"))
+        return BALLOON_OFF;
+    return text_equal(name, "refuse") ? BALLOON_REFUSE : BALLOON_ON;
+}
+
 static void kernel_setting(const char *word) {
     const char *value;
     if ((value = text_after(word, "tick_ms=")) && text_number(value))
@@ -35,6 +41,8 @@ static void kernel_setting(const char *word) {
         settings.lock_statistics = text_number(value);
     else if ((value = text_after(word, "hart_statistics=")))
         settings.hart_statistics = text_number(value);
+    else if ((value = text_after(word, "balloon=")))
+        settings.balloon = balloon_called(value);
     else
         print("kernel: unknown setting kernel.%s\n", word);
 }

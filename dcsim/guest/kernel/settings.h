@@ -9,6 +9,7 @@
 #define ARGUMENT_LIMIT 32
 
 enum console_kind { CONSOLE_UART, CONSOLE_FIRMWARE, CONSOLE_VIRTIO };
+enum balloon_kind { BALLOON_ON, BALLOON_REFUSE, BALLOON_OFF };
 
 struct settings {
     uint64_t tick_ms;        // kernel.tick_ms: how long a process runs before the next one may
@@ -18,6 +19,7 @@ struct settings {
     bool paravirtual_locks;  // kernel.locks: ticket or paravirtual (kernel_lock.c)
     bool lock_statistics;    // kernel.lock_statistics, kernel.hart_statistics: lines at the end
     bool hart_statistics;
+    enum balloon_kind balloon;  // kernel.balloon: on, refuse (gives nothing) or off (no driver)
     const char *program;     // init=
     const char *arguments[ARGUMENT_LIMIT + 1];  // argv of init; [0] is its name, NULL ends it
 };

@@ -1,6 +1,7 @@
 // The order of boot. Each step says in its header what it requires; this is the only place that
 // knows them all.
 #include "address_space.h"
+#include "balloon.h"
 #include "block.h"
 #include "console.h"
 #include "frames.h"
@@ -27,6 +28,7 @@ static void start_devices(void) {
     block_start();
     network_start();
     swap_start();
+    balloon_start();
 }
 
 // Called by boot.S on the boot stack, in the high half, with the provisional page table.

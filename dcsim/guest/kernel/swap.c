@@ -13,6 +13,7 @@
 static uint8_t *references;  // by slot
 static uint64_t slots, used, first_sector;
 static uint64_t search_from;  // slots below are in use
+static uint64_t pages_read, pages_written;
 
 void swap_start(void) {
     uint64_t wanted = settings.swap_pages, sectors = block_sectors();
@@ -64,10 +65,20 @@ static void transfer(enum block_direction direction, uint64_t slot, uint64_t fra
         panic("the disk failed at swap slot %lu", slot);
 }
 
+uint64_t swap_pages_read(void) {
+    return pages_read;
+}
+
+uint64_t swap_pages_written(void) {
+    return pages_written;
+}
+
 void swap_read(uint64_t slot, uint64_t frame) {
+    pages_read++;
     transfer(BLOCK_READ, slot, frame);
 }
 
 void swap_write(uint64_t slot, uint64_t frame) {
+    pages_written++;
     transfer(BLOCK_WRITE, slot, frame);
 }

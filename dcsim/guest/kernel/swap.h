@@ -21,3 +21,7 @@ void swap_release(uint64_t slot);
 // Moves a page between a slot and a frame; the hart waits, but no other process runs meanwhile.
 void swap_read(uint64_t slot, uint64_t frame);
 void swap_write(uint64_t slot, uint64_t frame);
+
+// How many pages were moved so far.
+uint64_t swap_pages_read(void);
+uint64_t swap_pages_written(void);

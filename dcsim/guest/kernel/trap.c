@@ -1,4 +1,5 @@
 // What a trap means: an interrupt, a system call, a page fault, or the end of the process.
+#include "balloon.h"
 #include "fault.h"
 #include "float_context.h"
 #include "illegal.h"
@@ -63,10 +64,12 @@ void trap_serve(struct trap_frame *frame) {
         kernel_lock_take();
     ASSERT(frame == &current()->frame && !(frame->status & STATUS_FROM_SUPERVISOR));
     interrupts_expect_off(frame->status);
-    if (cause & CAUSE_INTERRUPT)
+    if (cause & CAUSE_INTERRUPT) {
         interrupt_serve(cause);
-    else
+        balloon_work();  // more is left for the next interrupt: the process goes on
+    } else {
         serve_exception(frame, cause);
+    }
     if (timer_slice_over())
         yield();
 }

@@ -82,6 +82,11 @@ static void set_address(const struct virtio *device, unsigned offset, const void
     *reg(device, offset + 4) = (uint32_t)(physical >> 32);
 }
 
+bool virtio_has_queue(const struct virtio *device, uint32_t index) {
+    *reg(device, QUEUE_SELECT) = index;
+    return *reg(device, QUEUE_SIZE_LIMIT) > 0;
+}
+
 void virtio_add_queue(const struct virtio *device, uint32_t index, struct virtqueue *queue) {
     *reg(device, QUEUE_SELECT) = index;
     if (*reg(device, QUEUE_SIZE_LIMIT) < QUEUE_SIZE)
@@ -110,6 +115,10 @@ uint8_t virtio_config_byte(const struct virtio *device, unsigned offset) {
 
 uint32_t virtio_config_word(const struct virtio *device, unsigned offset) {
     return *reg(device, CONFIG + offset);
+}
+
+void virtio_config_set_word(const struct virtio *device, unsigned offset, uint32_t value) {
+    *reg(device, CONFIG + offset) = value;
 }
 
 // The fences order what the device must see: the request before the index that announces it, and

@@ -11,6 +11,7 @@
 #define VIRTIO_NETWORK 1
 #define VIRTIO_BLOCK 2
 #define VIRTIO_CONSOLE 3
+#define VIRTIO_BALLOON 5
 
 #define QUEUE_SIZE 32
 
@@ -49,6 +50,9 @@ struct virtio {
 // `features` wanted (bits 0..31), those the device has are kept in *features.
 bool virtio_find(unsigned type, struct virtio *device, uint32_t *features);
 
+// Whether the device has a queue of that number.
+bool virtio_has_queue(const struct virtio *device, uint32_t index);
+
 // Gives queue number `index` to the device.
 void virtio_add_queue(const struct virtio *device, uint32_t index, struct virtqueue *queue);
 
@@ -61,6 +65,7 @@ void virtio_acknowledge(const struct virtio *device);
 // Byte `offset` of the device's configuration, and 32 bits of it.
 uint8_t virtio_config_byte(const struct virtio *device, unsigned offset);
 uint32_t virtio_config_word(const struct virtio *device, unsigned offset);
+void virtio_config_set_word(const struct virtio *device, unsigned offset, uint32_t value);
 
 // Offers the request that starts at descriptor `head` and tells the device.
 void virtio_offer(const struct virtio *device, uint32_t index, struct virtqueue *queue,
