@@ -133,12 +133,13 @@ class DiskImage:
 class Exit:
     """Why `Machine.run` returned. Attributes that a kind does not have are None.
 
-    =============  ===============================================  ============================
+    =============  ===============================================  ==============================
     kind           meaning                                          attributes
-    =============  ===============================================  ============================
+    =============  ===============================================  ==============================
     ``until``      the moment was reached that was asked for
     ``io``         the guest's disk has work; it goes on meanwhile  tag, operation, sector, bytes
     ``packet``     the guest sent a packet; it goes on              payload
+    ``balloon``    the guest gave pages or took some; it goes on    inflated, deflated, reported
     ``wait``       the guest waits for an interrupt                 wake_ns
     ``shutdown``   the guest powered itself off                     code
     ``fault``      the guest did what no machine survives           message
@@ -147,14 +148,24 @@ class Exit:
                    None if a device needs it
     ``wake``       a vCPU on no pCPU has something to do             vcpu
     ``spin``       the guest spins for a lock until it is kicked     holder, wake_ns
-    =============  ===============================================  ============================
+    =============  ===============================================  ==============================
     """
 
     @property
     def kind(
         self,
     ) -> Literal[
-        "until", "io", "packet", "wait", "shutdown", "fault", "memory", "swap_in", "wake", "spin"
+        "until",
+        "io",
+        "packet",
+        "balloon",
+        "wait",
+        "shutdown",
+        "fault",
+        "memory",
+        "swap_in",
+        "wake",
+        "spin",
     ]:
         """What happened."""
     @property
@@ -196,6 +207,15 @@ class Exit:
     @property
     def holder(self) -> int | None:
         """The vCPU that holds the lock that is waited for; None if the guest does not know."""
+    @property
+    def inflated(self) -> int | None:
+        """Pages that the guest gave to its host."""
+    @property
+    def deflated(self) -> int | None:
+        """Pages that it took back."""
+    @property
+    def reported(self) -> int | None:
+        """Pages that it reported to be free."""
     @property
     def code(self) -> int | None:
         """The guest's exit status."""
@@ -445,6 +465,34 @@ class Machine:
         """
     def vcpu_counters(self, vm: int, vcpu: int) -> dict[str, Any]:
         """Return what was counted for one vCPU: what `counters` adds up, but for frames."""
+    def set_balloon_target(self, vm: int, pages: int) -> None:
+        """Set how many pages a VM's balloon shall hold, at most all it has; the guest is told.
+
+        Raises
+        ------
+        MachineError
+            If the VM has no balloon.
+        """
+    def ask_balloon_statistics(self, vm: int) -> bool:
+        """Ask a VM for fresh statistics. False if it cannot be asked now.
+
+        It cannot without a driver, and until it has answered the question before.
+
+        Raises
+        ------
+        MachineError
+            If the VM has no balloon.
+        """
+    def balloon(self, vm: int) -> dict[str, Any] | None:
+        """Return what is known of a VM's balloon; None without one.
+
+        The keys are ``target`` and ``actual``, the pages that it shall hold and those that the
+        guest says it holds; ``inflated``, ``deflated``, ``reported`` and ``refused``, pages since
+        the VM began; ``freed``, frames that became free by that on this machine;
+        ``statistics_updates``; and ``stats``, what the guest last told: of
+        ``swap_in_bytes``, ``swap_out_bytes``, ``major_faults``, ``minor_faults``, ``free_bytes``,
+        ``total_bytes`` and other names those that it tells.
+        """
     def take_dirty_pages(self, vm: int) -> int:
         """Return the number of guest pages written since the last call and begin a new log."""
     def scan_pages(

@@ -78,6 +78,18 @@ class Exit(Protocol):
         """Of a ``swap_in``: the page that has to come back."""
 
     @property
+    def inflated(self) -> int | None:
+        """Of a ``balloon``: pages that the guest gave."""
+
+    @property
+    def deflated(self) -> int | None:
+        """Of a ``balloon``: pages that it took back."""
+
+    @property
+    def reported(self) -> int | None:
+        """Of a ``balloon``: pages that it said it does not use."""
+
+    @property
     def code(self) -> int | None:
         """Of a ``shutdown``: the exit status."""
 
@@ -234,6 +246,15 @@ class Machine(Protocol):
 
     def vcpu_counters(self, vm: int, vcpu: int) -> dict[str, Any]:
         """Return what was counted for one of its vCPUs."""
+
+    def set_balloon_target(self, vm: int, pages: int) -> None:
+        """Set how many pages a VM's balloon shall hold."""
+
+    def ask_balloon_statistics(self, vm: int) -> bool:
+        """Ask a VM for fresh statistics; False if it cannot be asked now."""
+
+    def balloon(self, vm: int) -> dict[str, Any] | None:
+        """Return what is known of a VM's balloon; None without one."""
 
     def take_dirty_pages(self, vm: int) -> int:
         """Return how many guest pages were written since the last call."""

@@ -43,6 +43,8 @@ noreturn void kernel_start(uint64_t hart, uint64_t tree) {
     timer_start();
     interrupts_allow();  // what devices have had to say already
     address_spaces_start();
+    while (balloon_work())
+        ;  // nobody needs yet what the host wants
     print("kernel: %lu KiB of memory\n", machine.memory_bytes / 1024);
     process_start_first(settings.program, settings.arguments);
     harts_start();

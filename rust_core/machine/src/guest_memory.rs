@@ -60,6 +60,12 @@ pub trait GuestMemory {
     /// Writes `bytes` from `address` upwards; may cross pages; all of it or nothing.
     fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), GuestMemoryError>;
 
+    /// Frees what holds the page of `address`, which reads as zeros from now on. Tells whether anything
+    /// was freed: not if nothing held it, nor where memory cannot be given back, whose content stays.
+    fn give_up(&mut self, _address: u64) -> bool {
+        false
+    }
+
     /// Makes sure that accesses to all `ranges` succeed until the guest or its host does
     /// something else, or refuses with no change that the guest could see.
     fn reserve(&mut self, ranges: &[GuestRange]) -> Result<(), GuestMemoryError>;

@@ -193,6 +193,10 @@ pub struct VmConfig {
     pub network: bool,
     /// Whether it has a virtio console beside its serial port.
     pub console: bool,
+    /// Whether it has a balloon, by which the host asks it for memory.
+    pub balloon: bool,
+    /// Whether the balloon hears of pages that the guest does not use, and has their frames freed.
+    pub free_page_reporting: bool,
     /// Whether the host's frames for its memory lie in runs of 2 MiB, given at once, which one entry of
     /// the second stage maps, or of the guest's own tables where these are walked.
     pub large_pages: bool,
@@ -235,6 +239,10 @@ struct VmText {
     #[serde(default)]
     console: bool,
     #[serde(default)]
+    balloon: bool,
+    #[serde(default)]
+    free_page_reporting: bool,
+    #[serde(default)]
     large_pages: bool,
     #[serde(default)]
     translate_user: bool,
@@ -258,6 +266,8 @@ impl From<VmText> for VmConfig {
             bootargs: text.bootargs,
             network: text.network,
             console: text.console,
+            balloon: text.balloon,
+            free_page_reporting: text.free_page_reporting,
             large_pages: text.large_pages,
             translate_user: text.translate_user,
             memory_node: text.memory_node,
@@ -323,6 +333,26 @@ impl VmConfig {
             self.technique.name(),
             TechniqueKind::BinaryTranslation.name()
         ))
+    }
+
+    /// Refuses a balloon where nobody could use what it gives, or could take it.
+    pub fn check_balloon(&self) -> Result<(), String> {
+        let reason = if self.free_page_reporting && !self.balloon {
+            "free pages are reported to a balloon, and there is none: add one"
+        } else if !self.balloon {
+            return Ok(());
+        } else if self.technique == TechniqueKind::BareMetal {
+            "a bare-metal guest owns its host: nobody could use the memory that a balloon gives"
+        } else if self.paging == PagingKind::Direct {
+            "the guest's own tables hold machine addresses, so that its host could not take a page away \
+             safely"
+        } else if self.large_pages {
+            "memory in runs of large frames is not given back by the page: leave the balloon or the \
+             large pages out"
+        } else {
+            return Ok(());
+        };
+        Err(reason.to_owned())
     }
 
     /// Refuses a way of paging that the technique has no use for.
@@ -411,6 +441,28 @@ mod tests {
                 technique.runs_several_vcpus(technique.default_paging()),
                 "{checked:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_balloon_needs_a_host_that_can_use_its_pages() {
+        let check = |technique: &str, keys: &str| {
+            let text = format!(
+                r#"{{"name": "a", "technique": "{technique}", {keys}, "memory_bytes": 4096}}"#
+            );
+            VmConfig::from_json(&text).unwrap().check_balloon()
+        };
+        let balloon = r#""balloon": true"#;
+        assert_eq!(check("hardware-assisted", balloon), Ok(()));
+        assert_eq!(check("four-rings", r#""balloon": true, "free_page_reporting": true"#), Ok(()));
+        for (technique, keys, reason) in [
+            ("bare-metal", balloon, "owns its host"),
+            ("paravirtual", balloon, "machine addresses"),
+            ("hardware-assisted", r#""balloon": true, "large_pages": true"#, "large frames"),
+            ("trap-and-emulate", r#""free_page_reporting": true"#, "there is none"),
+        ] {
+            let refusal = check(technique, keys).unwrap_err();
+            assert!(refusal.contains(reason), "{refusal}");
         }
     }
 

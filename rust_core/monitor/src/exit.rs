@@ -64,6 +64,15 @@ pub enum ExitKind {
         /// The Ethernet frame.
         payload: Vec<u8>,
     },
+    /// The guest gave pages to its host or took some back; it goes on.
+    Balloon {
+        /// Pages that it gave.
+        inflated: u64,
+        /// Pages that it took back.
+        deflated: u64,
+        /// Pages that it reported to be free.
+        reported: u64,
+    },
     /// The guest waits for an interrupt.
     Wait {
         /// When its timer will wake it, if it is set.
@@ -110,6 +119,7 @@ impl ExitKind {
             Self::Until => "until",
             Self::Io { .. } => "io",
             Self::Packet { .. } => "packet",
+            Self::Balloon { .. } => "balloon",
             Self::Wait { .. } => "wait",
             Self::Shutdown { .. } => "shutdown",
             Self::Fault { .. } => "fault",

@@ -307,6 +307,28 @@ impl GuestMemory for GuestPages<'_> {
         Ok(())
     }
 
+    /// A page that hardware relies on stays, as one does whose content is elsewhere.
+    fn give_up(&mut self, address: u64) -> bool {
+        let Some(page) = self.map.page_of(address) else { return false };
+        let Some(slot) = self.map.slot(page) else { return false };
+        let entry = self.map.entry(&self.memory, page);
+        let Some(frame) = PageMap::decode(entry).filter(|_| entry & GUARDED == 0) else {
+            return false;
+        };
+        if self.memory.write_u64(slot, 0).is_err() {
+            return false;
+        }
+        // A shared frame stays with the others that are in it, if there are any.
+        if entry & SHARED != 0 && !self.allocator.adopt(frame, self.vm, page) {
+            self.allocator.leave(frame, self.vm, page);
+        } else {
+            self.memory.frames.empty(self.memory.store, frame);
+            self.allocator.release(frame);
+        }
+        self.allocator.depart(departure(self.vm, page, frame));
+        true
+    }
+
     fn reserve(&mut self, ranges: &[GuestRange]) -> Result<(), GuestMemoryError> {
         for range in ranges {
             self.check(range.address, range.length)?;
@@ -361,6 +383,14 @@ impl GuestMemory for WatchedPages<'_> {
             });
         }
         Ok(())
+    }
+
+    fn give_up(&mut self, address: u64) -> bool {
+        let given = self.pages.give_up(address);
+        if let Some(tables) = self.tables.as_mut().filter(|_| given) {
+            tables.open(address);
+        }
+        given
     }
 
     fn reserve(&mut self, ranges: &[GuestRange]) -> Result<(), GuestMemoryError> {
@@ -538,6 +568,55 @@ mod tests {
         assert_eq!(world.guest().reserve(&[small]), Err(unavailable));
         world.allocator.fail_every(0);
         assert_eq!(world.guest().reserve(&[small]), Ok(()));
+        assert_eq!(world.allocator.usage(VM).guest, 1);
+    }
+
+    #[test]
+    fn a_page_that_is_given_back_reads_as_zeros_and_takes_a_new_frame() {
+        let mut world = World::new(8, 16);
+        world.guest().write(GUEST, &[7; 4096]).unwrap();
+        let frame = world.guest().place(0).frame().unwrap();
+        assert!(world.guest().give_up(GUEST + 5));
+        assert_eq!((world.allocator.usage(VM).guest, world.allocator.owner_of(frame)), (0, None));
+        let [gone] = world.allocator.take_departures(VM)[..] else { panic!("one page departed") };
+        assert_eq!((gone.page, gone.frame, gone.keeps_content), (0, frame, false));
+        let mut bytes = [1; 8];
+        world.guest().read(GUEST, &mut bytes).unwrap();
+        assert_eq!(bytes, [0; 8]);
+        // Once more there is nothing to give, nor where the guest has no memory.
+        for address in [GUEST, GUEST + 4096, GUEST - 1, GUEST + 16 * 4096, u64::MAX] {
+            assert!(!world.guest().give_up(address));
+        }
+        assert!(!world.allocator.has_departures());
+        world.guest().write(GUEST, &[1]).unwrap();
+        assert_eq!(world.allocator.usage(VM).guest, 1);
+    }
+
+    #[test]
+    fn a_shared_page_that_is_given_back_stays_with_the_others() {
+        let mut world = World::new(8, 16);
+        let other = VmId(4);
+        world.guest().write(GUEST, &[7]).unwrap();
+        let frame = world.guest().place(0).frame().unwrap();
+        assert!(world.allocator.share(frame, 42));
+        world.allocator.join(frame, other, 9);
+        let slot = world.map.slot(0).unwrap();
+        world.guest().memory.write_u64(slot, PageMap::encode(frame) | SHARED).unwrap();
+        assert!(world.guest().give_up(GUEST));
+        assert_eq!(world.allocator.usage(other).shared, 1);
+        assert_eq!(world.guest().memory.read_u8(frame), Ok(7));
+        world.allocator.leave(frame, other, 9);
+        assert_eq!(world.allocator.owner_of(frame), None);
+    }
+
+    #[test]
+    fn a_page_on_which_hardware_relies_is_not_given_back() {
+        let mut world = World::new(8, 16);
+        world.guest().write(GUEST, &[7]).unwrap();
+        let slot = world.map.slot(0).unwrap();
+        let entry = world.guest().memory.read_u64(slot).unwrap();
+        world.guest().memory.write_u64(slot, entry | 1 << 1).unwrap();
+        assert!(!world.guest().give_up(GUEST));
         assert_eq!(world.allocator.usage(VM).guest, 1);
     }
 

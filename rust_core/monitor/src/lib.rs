@@ -57,7 +57,7 @@ pub use config::{MarkUpdates, PagingKind, TechniqueKind, VmConfig};
 pub use counters::VmCounters;
 pub use error::HostError;
 pub use exit::{Exit, ExitKind, IoOperation};
-pub use host::Host;
+pub use host::{Balloon, Host};
 pub use ids::{VcpuId, VmId};
 pub use ledger::Ledger;
 pub use profile::{HardwareProfile, ProfileError};

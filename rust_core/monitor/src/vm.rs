@@ -9,7 +9,19 @@ use crate::ledger::Ledger;
 use crate::mail::Mail;
 use crate::technique::{Called, Technique};
 use crate::vcpu::Vcpu;
-use dcsim_machine::{Board, DeviceRequest, PowerEvent};
+use dcsim_machine::{BalloonOperation, Board, DeviceRequest, PowerEvent, RequestTag};
+use std::collections::VecDeque;
+
+/// What a balloon asks its host to do.
+#[derive(Debug)]
+pub struct BalloonRequest {
+    /// Names the request until it is completed.
+    pub tag: RequestTag,
+    /// What the guest does with the pages.
+    pub operation: BalloonOperation,
+    /// Guest-physical addresses of the pages.
+    pub pages: Vec<u64>,
+}
 
 /// A VM.
 #[derive(Debug)]
@@ -26,6 +38,10 @@ pub struct Vm {
     pub mail: Mail,
     /// Its vCPUs.
     pub vcpus: Vec<Vcpu>,
+    /// What its balloon asked for, and is not done yet.
+    pub balloon: VecDeque<BalloonRequest>,
+    /// Pages whose frames it gave to its host.
+    pub given_pages: u64,
     /// It powered itself off, or broke: it executes nothing more.
     pub stopped: bool,
 }
@@ -40,7 +56,8 @@ impl Vm {
         mail: Mail,
     ) -> Self {
         let vcpus = (0..config.vcpus).map(|_| Vcpu::default()).collect();
-        Self { id, config, board, technique, mail, vcpus, stopped: false }
+        let balloon = VecDeque::new();
+        Self { id, config, board, technique, mail, vcpus, balloon, given_pages: 0, stopped: false }
     }
 
     /// Whether it has several vCPUs.
@@ -107,15 +124,25 @@ impl Vm {
         self.vcpus.iter().map(|vcpu| &vcpu.ledger).sum()
     }
 
-    /// Turns what the devices asked for into events of a vCPU: the one that made them ask. Without
-    /// one, it is the first that is on a pCPU.
+    /// The vCPU that tells the model what a device asks for: the one that made it ask, or without one
+    /// the first that is on a pCPU.
+    pub fn speaker(&self, vcpu: Option<usize>) -> usize {
+        vcpu.or(self.on_pcpu().map(|(number, _)| number)).unwrap_or(0)
+    }
+
+    /// Turns what the devices asked for into events of the vCPU that tells them.
     pub fn collect_events(&mut self, vcpu: Option<usize>) {
         if !self.board.wants_attention() {
             return;
         }
-        let number = vcpu.or(self.on_pcpu().map(|(number, _)| number)).unwrap_or(0);
+        let number = self.speaker(vcpu);
         let events = &mut self.vcpus[number].events;
-        events.extend(self.board.take_requests().into_iter().map(event));
+        for request in self.board.take_requests() {
+            match event(request) {
+                Ok(event) => events.push_back(event),
+                Err(request) => self.balloon.push_back(request),
+            }
+        }
         if self.stopped {
             return;
         }
@@ -138,8 +165,9 @@ impl Vm {
     }
 }
 
-fn event(request: DeviceRequest) -> ExitKind {
-    match request {
+/// What the model has to be told, or what the host itself has to do.
+fn event(request: DeviceRequest) -> Result<ExitKind, BalloonRequest> {
+    Ok(match request {
         DeviceRequest::Block { tag, write, sector, bytes } => {
             let operation = if write { IoOperation::Write } else { IoOperation::Read };
             ExitKind::Io { tag, operation, sector, bytes }
@@ -151,7 +179,10 @@ fn event(request: DeviceRequest) -> ExitKind {
             ExitKind::Io { tag, operation: IoOperation::Discard, sector, bytes }
         }
         DeviceRequest::PacketSent { bytes } => ExitKind::Packet { payload: bytes },
-    }
+        DeviceRequest::Balloon { tag, operation, pages } => {
+            return Err(BalloonRequest { tag, operation, pages });
+        }
+    })
 }
 
 /// A guest that asks for a reset ends its run as one that powers off with status 0.

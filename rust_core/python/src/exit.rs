@@ -117,6 +117,30 @@ impl PyExit {
     }
 
     #[getter]
+    fn inflated(&self) -> Option<u64> {
+        match &self.exit.kind {
+            ExitKind::Balloon { inflated, .. } => Some(*inflated),
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn deflated(&self) -> Option<u64> {
+        match &self.exit.kind {
+            ExitKind::Balloon { deflated, .. } => Some(*deflated),
+            _ => None,
+        }
+    }
+
+    #[getter]
+    fn reported(&self) -> Option<u64> {
+        match &self.exit.kind {
+            ExitKind::Balloon { reported, .. } => Some(*reported),
+            _ => None,
+        }
+    }
+
+    #[getter]
     fn code(&self) -> Option<u32> {
         match &self.exit.kind {
             ExitKind::Shutdown { code } => Some(*code),

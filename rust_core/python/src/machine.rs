@@ -10,8 +10,8 @@ use crate::store::{PyPageStore, SharedStore};
 use dcsim_machine::{DiskImage, IoStatus, Primitive, RequestTag};
 use dcsim_memory::PageStore;
 use dcsim_monitor::{
-    Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, Ledger, VcpuId, VmConfig,
-    VmCounters, VmId,
+    Balloon, Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, Ledger, VcpuId,
+    VmConfig, VmCounters, VmId,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -277,6 +277,20 @@ impl PyMachine {
         counted(py, counters, ledger)
     }
 
+    fn set_balloon_target(&self, vm: u32, pages: u64) -> Outcome<()> {
+        self.with(|host, store| host.set_balloon_target(store, VmId(vm), pages))
+    }
+
+    fn ask_balloon_statistics(&self, vm: u32) -> Outcome<bool> {
+        self.with(|host, store| host.ask_balloon_statistics(store, VmId(vm)))
+    }
+
+    fn balloon<'py>(&self, py: Python<'py>, vm: u32) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let inner = lock(&self.inner)?;
+        let balloon = inner.host.balloon(VmId(vm)).map_err(Failure::from)?;
+        balloon.map(|balloon| describe(py, &balloon)).transpose()
+    }
+
     fn take_dirty_pages(&self, vm: u32) -> Outcome<usize> {
         Ok(lock(&self.inner)?.host.take_dirty_pages(VmId(vm))?.len())
     }
@@ -410,6 +424,44 @@ impl PyMachine {
         lock(&self.inner)?.host.fail_frame_allocations(every);
         Ok(())
     }
+}
+
+/// The names of statistics by their tags (Virtio 1.2, section 5.5.6.4).
+const STATISTICS: [&str; 10] = [
+    "swap_in_bytes",
+    "swap_out_bytes",
+    "major_faults",
+    "minor_faults",
+    "free_bytes",
+    "total_bytes",
+    "available_bytes",
+    "cache_bytes",
+    "large_page_allocations",
+    "large_page_failures",
+];
+
+fn describe<'py>(py: Python<'py>, balloon: &Balloon) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    for (name, number) in [
+        ("target", balloon.target_pages),
+        ("actual", balloon.actual_pages),
+        ("inflated", balloon.inflated_pages),
+        ("deflated", balloon.deflated_pages),
+        ("reported", balloon.reported_pages),
+        ("freed", balloon.freed_frames),
+        ("refused", balloon.refused_pages),
+        ("statistics_updates", balloon.statistics_updates),
+    ] {
+        all.set_item(name, number)?;
+    }
+    let statistics = PyDict::new(py);
+    for (tag, name) in (0..).zip(STATISTICS) {
+        if let Some(value) = balloon.statistics.get(&tag) {
+            statistics.set_item(name, value)?;
+        }
+    }
+    all.set_item("stats", statistics)?;
+    Ok(all)
 }
 
 fn counters<'py>(py: Python<'py>, host: &Host, vm: VmId) -> PyResult<Bound<'py, PyDict>> {

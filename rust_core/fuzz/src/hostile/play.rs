@@ -72,6 +72,8 @@ pub fn configuration(cell: Cell, memory_bytes: u64) -> VmConfig {
         bootargs: String::new(),
         network: false,
         console: false,
+        balloon: false,
+        free_page_reporting: false,
         large_pages: false,
         translate_user: false,
         memory_node: None,
@@ -119,6 +121,8 @@ impl Circumstances {
         let config = VmConfig {
             network: !random.once_in(4),
             console: !random.once_in(4),
+            balloon: cell.paging != PagingKind::Direct && !large_pages,
+            free_page_reporting: cell.paging != PagingKind::Direct && !large_pages,
             large_pages,
             translate_user: cell.technique == BinaryTranslation && random.once_in(3),
             mark_updates: random.pick(&marks),
@@ -347,7 +351,8 @@ impl<'a> Play<'a> {
                     return Ok(false);
                 }
             }
-            ExitKind::Wait { .. }
+            ExitKind::Balloon { .. }
+            | ExitKind::Wait { .. }
             | ExitKind::Wake { .. }
             | ExitKind::Spin { .. }
             | ExitKind::Until => {}

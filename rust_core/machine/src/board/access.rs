@@ -217,7 +217,8 @@ fn slots(config: &BoardConfig) -> Vec<Transport> {
         }
         map::ENTROPY_SLOT => Some(VirtioDevice::Entropy(EntropyDevice::new(config.entropy_seed))),
         map::BALLOON_SLOT => {
-            config.balloon.then(|| VirtioDevice::Balloon(BalloonDevice::new(config.ram_bytes)))
+            let balloon = BalloonDevice::new(config.ram_bytes, config.free_page_reporting);
+            config.balloon.then_some(VirtioDevice::Balloon(balloon))
         }
         _ => None,
     };

@@ -7,6 +7,7 @@ use std::ops::Range;
 /// What a board is made of. The default is one hart at 1 GHz with 128 MiB of memory, a serial port
 /// and an entropy device.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "one for each thing that is there or is not")]
 pub struct BoardConfig {
     /// The number of harts.
     pub harts: usize,
@@ -23,6 +24,8 @@ pub struct BoardConfig {
     pub console: bool,
     /// Whether there is a balloon.
     pub balloon: bool,
+    /// Whether the balloon hears of pages that the guest does not use.
+    pub free_page_reporting: bool,
     /// The seed of the entropy device and of the kernel's `rng-seed`.
     pub entropy_seed: u64,
     /// The kernel's command line.
@@ -47,6 +50,7 @@ impl Default for BoardConfig {
             mac: [0x02, 0, 0, 0, 0, 0x01],
             console: false,
             balloon: false,
+            free_page_reporting: false,
             entropy_seed: 0,
             bootargs: String::new(),
             initrd: None,

@@ -63,7 +63,7 @@ impl Host {
         }
         match self.with_board(store, vm, |board, memory| board.retry(memory))? {
             Ok(()) => {
-                self.vm_mut(vm)?.collect_events(None);
+                self.collect_events(store, vm, None)?;
                 Ok(None)
             }
             Err(unavailable) => self.lack(store, vm, unavailable).map(Some),
@@ -88,7 +88,7 @@ impl Host {
                 self.deferred.insert(index, deferred);
                 return Ok(Some((vm, self.lack(store, vm, unavailable)?)));
             }
-            self.vm_mut(vm)?.collect_events(None);
+            self.collect_events(store, vm, None)?;
         }
         Ok(None)
     }

@@ -30,6 +30,18 @@ impl Host {
         self.complete_deferred(store).map(|_| ())
     }
 
+    /// What a device of a VM asked of the host itself is done.
+    pub(super) fn finish_request(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        tag: RequestTag,
+    ) -> Result<(), HostError> {
+        let work = Work::Completion { tag, status: IoStatus::Done };
+        self.deferred.push_back(Deferred { vm, work });
+        self.complete_deferred(store).map(|_| ())
+    }
+
     /// Hands a packet to the guest, later if its buffer is swapped out. `false` if it has no buffer
     /// for it: the packet is lost.
     pub fn deliver_packet(

@@ -3,12 +3,14 @@
 //! * this file: what a host is, VMs coming and going;
 //! * [`run`]: advancing pCPUs up to the next event;
 //! * [`devices`]: completions, packets, consoles; [`dirty_log`]: pages that VMs wrote;
+//! * [`balloon`]: memory that guests give to their host;
 //! * [`processor`]: putting vCPUs on pCPUs, paths of host software;
 //! * [`snapshot`]: saving and restoring VMs;
 //! * [`sharing`]: pages of the same content in one frame; [`swapping`]: pages out of their frames;
 //!   [`residency`]: where pages are; [`departures`]: translations that have to go;
 //! * [`deferred`]: device work that waits for frames or pages.
 
+mod balloon;
 mod deferred;
 mod departures;
 mod devices;
@@ -53,6 +55,7 @@ use crate::technique::{Site, Technique};
 use crate::trap_and_emulate::TrapAndEmulate;
 use crate::vcpu::Vcpu;
 use crate::vm::Vm;
+pub use balloon::Balloon;
 use dcsim_hart::Hart;
 use dcsim_hart::engine::Interpreter;
 use dcsim_linux::Linux;
@@ -414,6 +417,7 @@ impl Host {
         config.check_paging().map_err(HostError::Refused)?;
         config.check_large_pages().map_err(HostError::Refused)?;
         config.check_translate_user().map_err(HostError::Refused)?;
+        config.check_balloon().map_err(HostError::Refused)?;
         config.technique.check_isa(self.profile.isa).map_err(HostError::Refused)?;
         config.paging.check_second_stage(self.profile.second_stage).map_err(HostError::Refused)?;
         let bytes = config.memory_bytes;
@@ -594,6 +598,8 @@ impl Host {
             disk,
             network: config.network,
             console: config.console,
+            balloon: config.balloon,
+            free_page_reporting: config.free_page_reporting,
             entropy_seed: config.entropy_seed,
             bootargs: config.bootargs.clone(),
             isa: config.technique.guest_isa(self.profile.isa),

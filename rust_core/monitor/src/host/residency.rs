@@ -107,6 +107,26 @@ impl Host {
         Ok(true)
     }
 
+    /// A page of a VM holds nothing that was in it any more.
+    pub(super) fn forget_content(&mut self, vm: VmId, page: u64) {
+        self.index.remove((vm, page));
+        self.dirty.entry(vm).or_default().insert(page);
+    }
+
+    /// Gives a page back that is swapped out, and no other.
+    pub(super) fn give_back_swapped(
+        &mut self,
+        store: &mut PageStore,
+        vm: VmId,
+        page: u64,
+    ) -> Result<(), HostError> {
+        let (_, place) = self.find_page(store, (vm, page))?;
+        if place == Place::Swapped {
+            self.give_back_page(store, vm, page)?;
+        }
+        Ok(())
+    }
+
     /// Keeps so many frames for bringing pages back and for VMs that arrive: others do not get them.
     pub fn set_frame_reserve(&mut self, frames: u64) {
         self.allocator.keep_back(frames);

@@ -189,7 +189,7 @@ impl Host {
             // The same step is made again.
             return Ok(None);
         }
-        let kind = self.after_step(pcpu, vcpu, step)?;
+        let kind = self.after_step(store, pcpu, vcpu, step)?;
         if self.has_several && self.allocator.has_departures() {
             self.settle_departures(store, pcpu)?;
             self.book_path(pcpu, "tlb_shootdown")?;
@@ -222,13 +222,14 @@ impl Host {
     /// Notes what a step brought about.
     fn after_step(
         &mut self,
+        store: &mut PageStore,
         pcpu: usize,
         vcpu: VcpuId,
         step: Step,
     ) -> Result<Option<ExitKind>, HostError> {
         let clock = self.pcpus[pcpu].hart.clock;
+        self.collect_events(store, vcpu.vm, Some(vcpu.vcpu))?;
         let machine = self.vm_mut(vcpu.vm)?;
-        machine.collect_events(Some(vcpu.vcpu));
         match step {
             Step::Done => {}
             Step::Memory(_) => return Ok(Some(ExitKind::Memory)),

@@ -128,7 +128,7 @@ impl Host {
             self.destroy_vm(store, vm)?;
             return Err(error);
         }
-        self.vm_mut(vm)?.collect_events(None);
+        self.collect_events(store, vm, None)?;
         self.take_dirty_pages(vm)?;
         Ok(vm)
     }

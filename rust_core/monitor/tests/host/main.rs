@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod assembly;
+mod balloon;
 mod broken_driver;
 mod cuts;
 mod fidelity;

@@ -136,6 +136,7 @@ fn run(host: &mut Host, store: &mut PageStore, vm: VmId, end_ns: u64) {
             ExitKind::Shutdown { .. } | ExitKind::Fault { .. } => break,
             ExitKind::Io { .. } | ExitKind::Packet { .. } | ExitKind::Wait { .. } => {}
             ExitKind::Memory
+            | ExitKind::Balloon { .. }
             | ExitKind::Wake { .. }
             | ExitKind::Spin { .. }
             | ExitKind::SwapIn { .. } => panic!("{exit:?}"),

@@ -77,6 +77,8 @@ pub fn config(cell: impl Into<Cell>, memory_bytes: u64, bootargs: &str) -> VmCon
         bootargs: bootargs.to_owned(),
         network: false,
         console: false,
+        balloon: false,
+        free_page_reporting: false,
         large_pages: false,
         translate_user: false,
         memory_node: None,

@@ -17,7 +17,7 @@ fn devices() -> Vec<VirtioDevice> {
         VirtioDevice::Network(NetworkDevice::new([2, 0, 0, 0, 0, 1])),
         VirtioDevice::Console(VirtioConsole::default()),
         VirtioDevice::Entropy(EntropyDevice::new(7)),
-        VirtioDevice::Balloon(BalloonDevice::new(512 * 4096)),
+        VirtioDevice::Balloon(BalloonDevice::new(512 * 4096, true)),
     ]
 }
 

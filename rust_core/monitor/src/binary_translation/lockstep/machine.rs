@@ -108,6 +108,8 @@ impl Machine {
             bootargs: guest.bootargs.clone(),
             network: false,
             console: false,
+            balloon: false,
+            free_page_reporting: false,
             large_pages: false,
             translate_user: guest.translates_users && !is_bare,
             memory_node: None,

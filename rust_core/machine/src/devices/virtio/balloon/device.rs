@@ -23,10 +23,14 @@ const DEVICE_ID: u32 = 5;
 const INFLATE: usize = 0;
 const DEFLATE: usize = 1;
 const STATISTICS: usize = 2;
-const QUEUES: usize = 5;
+/// Queues without and with those for reports.
+const QUEUES: usize = 3;
+const QUEUES_WITH_REPORTS: usize = 5;
 
-/// Features: `MUST_TELL_HOST`, `STATS_VQ`, `DEFLATE_ON_OOM`, `PAGE_REPORTING`.
-const FEATURES: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 5;
+/// Features: `MUST_TELL_HOST`, `STATS_VQ`, `DEFLATE_ON_OOM`.
+const FEATURES: u64 = 1 | 1 << 1 | 1 << 2;
+/// Feature: `PAGE_REPORTING`.
+const PAGE_REPORTING: u64 = 1 << 5;
 
 const PAGE: u64 = PAGE_BYTES as u64;
 /// Page numbers are in units of 4 KiB on every machine.
@@ -49,13 +53,15 @@ const ACTUAL: Range<u64> = 4..8;
 #[derive(Debug)]
 pub struct BalloonDevice {
     memory: Range<u64>,
+    hears_reports: bool,
     state: BalloonState,
 }
 
 impl BalloonDevice {
-    /// The balloon of a guest with this much memory, without a target.
-    pub fn new(memory_bytes: u64) -> Self {
-        Self { memory: MEMORY_BASE..MEMORY_BASE + memory_bytes, state: BalloonState::default() }
+    /// The balloon of a guest with this much memory, without a target; it hears of free pages, or not.
+    pub fn new(memory_bytes: u64, hears_reports: bool) -> Self {
+        let memory = MEMORY_BASE..MEMORY_BASE + memory_bytes;
+        Self { memory, hears_reports, state: BalloonState::default() }
     }
 
     /// What was counted.
@@ -187,11 +193,11 @@ impl Behaviour for BalloonDevice {
     }
 
     fn queue_count(&self) -> usize {
-        QUEUES
+        if self.hears_reports { QUEUES_WITH_REPORTS } else { QUEUES }
     }
 
     fn features(&self) -> u64 {
-        FEATURES
+        if self.hears_reports { FEATURES | PAGE_REPORTING } else { FEATURES }
     }
 
     fn config(&self) -> Vec<u8> {
@@ -261,7 +267,7 @@ impl Persist for BalloonDevice {
     fn restore(&mut self, state: &BalloonState) -> Result<(), StateError> {
         let fits = state.statistics.keys().all(|tag| *tag < TAGS)
             && state.in_flight.keys().all(|serial| *serial < state.next_serial)
-            && state.in_flight.values().all(|request| request.queue < QUEUES);
+            && state.in_flight.values().all(|request| request.queue < self.queue_count());
         StateError::unless(fits, "a request that no balloon can have")?;
         self.state = state.clone();
         Ok(())

@@ -11,7 +11,7 @@ const BASE: u64 = 0x8000_0000;
 const PAGES: u64 = 512;
 
 fn device() -> VirtioDevice {
-    VirtioDevice::Balloon(BalloonDevice::new(PAGES * 4096))
+    VirtioDevice::Balloon(BalloonDevice::new(PAGES * 4096, true))
 }
 
 fn ready() -> VirtioDriver {
@@ -58,6 +58,17 @@ fn it_is_device_5_and_offers_what_it_does() {
     assert_eq!(driver.read(0x008), 5);
     // MUST_TELL_HOST, STATS_VQ, DEFLATE_ON_OOM and PAGE_REPORTING; no hints, no poison.
     assert_eq!(driver.read(0x010), 0b10_0111);
+}
+
+#[test]
+fn without_reports_there_is_no_queue_for_them() {
+    let mut driver = VirtioDriver::new(VirtioDevice::Balloon(BalloonDevice::new(4096, false)));
+    assert_eq!(driver.read(0x010), 0b111);
+    let sizes = (0..5).map(|queue| {
+        driver.write(0x030, queue);
+        driver.read(0x034)
+    });
+    assert_eq!(sizes.collect::<Vec<_>>(), [256, 256, 256, 0, 0]);
 }
 
 #[test]
