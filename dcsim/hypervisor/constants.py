@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.hardware import LedgerEntry
-from dcsim.hypervisor import cached_io, hypervisor, snapshots, type2, virtual_nic, watchdog
+from dcsim.hypervisor import (
+    balloon,
+    cached_io,
+    hypervisor,
+    snapshots,
+    type2,
+    virtual_nic,
+    watchdog,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +70,20 @@ def _of_both(kind: str) -> Iterator[LedgerEntry]:
         "",
         "published",
         "default queue length of a Linux tap device, in frames",
+    )
+    yield LedgerEntry(
+        f"{kind}.balloon_poll",
+        balloon.POLL_NS,
+        "ns",
+        "published",
+        "how often the driver of VMware ESX polled (Waldspurger, OSDI 2002, section 3)",
+    )
+    yield LedgerEntry(
+        f"{kind}.balloon_patience",
+        balloon.PATIENCE,
+        "",
+        "assumption",
+        "polls without growth after which a balloon that should grow counts as refused",
     )
     yield LedgerEntry(
         f"{kind}.port_retry",

@@ -116,6 +116,7 @@ class Hypervisor(Dispatcher):
         self._handlers: dict[str, Callable[[Slot, VirtualMachine, Exit], None]] = {
             "io": self._on_io,
             "packet": self._on_packet,
+            "balloon": self._on_balloon,
             "wait": self._on_wait,
             "shutdown": self._on_shutdown,
             "fault": self._on_fault,
@@ -372,11 +373,15 @@ class Hypervisor(Dispatcher):
         if vm.config.watchdog_ns:
             self._watchdogs[vm] = Watchdog(self, vm, vm.config.watchdog_ns)
         self.route_of(vm).adopt(vm)
+        if vm.balloon is not None:
+            vm.balloon.arrive(self)
         self._note_memory()
 
     def _let_go(self, vm: VirtualMachine) -> None:
         self._note_memory()
         self.route_of(vm).release(vm)
+        if vm.balloon is not None:
+            vm.balloon.leave(self)
         vm.dirty_carried += self._machine.take_dirty_pages(vm.number)
         self.collect_console(vm)
         watchdog = self._watchdogs.pop(vm, None)
@@ -460,6 +465,12 @@ class Hypervisor(Dispatcher):
     def _on_packet(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         vm.nic.counts.add("handed_over")
         self.route_of(vm).send(slot, vm, exit_.payload or b"")
+
+    def _on_balloon(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        """Note that a guest gave pages or took some; the machine has done all there is to do."""
+        del slot, exit_
+        if vm.balloon is not None:
+            vm.balloon.exits += 1
 
     def _on_shutdown(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         del slot
@@ -545,6 +556,22 @@ class Hypervisor(Dispatcher):
     def storage_of(self, vm: VirtualMachine) -> Any:  # noqa: ANN401 - a Storage
         """Return where a VM's disk is: shared storage, or this host's own disk."""
         return vm.storage if vm.storage is not None else self.host.disk
+
+    def set_balloon_target(self, vm: VirtualMachine, pages: int) -> None:
+        """Have a VM's balloon grow or shrink."""
+        self.note_lateness(vm)
+        self._machine.set_balloon_target(vm.number, pages)
+        self._balloon_interrupt(vm)
+
+    def ask_balloon(self, vm: VirtualMachine) -> None:
+        """Ask a guest for the statistics of its memory."""
+        self.note_lateness(vm)
+        if self._machine.ask_balloon_statistics(vm.number):
+            self._balloon_interrupt(vm)
+
+    def _balloon_interrupt(self, vm: VirtualMachine) -> None:
+        self.interrupt(vm, "balloon_inject", self.paths_of(vm).disk_inject)
+        self.wake_if_runnable(vm)
 
     def announce(self, vm: VirtualMachine, size_bytes: int) -> None:
         """Bring a frame that has come for a VM to its device."""

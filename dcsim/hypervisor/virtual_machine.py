@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dcsim.errors import InvariantError
+from dcsim.hypervisor.balloon import Balloon
 from dcsim.hypervisor.console import ConsoleLog
 from dcsim.hypervisor.disk_io import DiskGate
 from dcsim.hypervisor.memory.settings import MemoryClaim
@@ -103,6 +104,12 @@ class VmConfig:
     has_network: bool = False
     has_virtio_console: bool = False
     """Whether it has a virtio console beside its serial port."""
+    has_balloon: bool = False
+    """Whether its host can ask it for memory."""
+    balloon_target_bytes: int = 0
+    """Memory that its balloon shall hold from the start."""
+    free_page_reporting: bool = False
+    """Whether its host hears of pages that the guest does not use."""
     entropy_seed: int = 0
 
     @property
@@ -143,6 +150,8 @@ class VmConfig:
                 "console": self.has_virtio_console,
                 "large_pages": self.large_pages,
                 "translate_user": self.translate_user,
+                "balloon": self.has_balloon,
+                "free_page_reporting": self.free_page_reporting,
                 "entropy_seed": self.entropy_seed,
                 "process": None if self.process is None else self.process.text(),
             }
@@ -188,6 +197,8 @@ class VirtualMachine:
         How often it was powered on.
     is_service
         Whether it belongs to its host, as a driver domain does, and not to the load.
+    balloon
+        What its host wants of its memory, and what it gives; None without a balloon.
     outstanding
         Disk requests that are not done.
     totals
@@ -227,6 +238,7 @@ class VirtualMachine:
         self.gate = DiskGate()
         self.life = 0
         self.nic = VirtualNic(self)
+        self.balloon = Balloon(self) if config.has_balloon else None
         self.state: VmState = "waiting"
         self.is_service = False
         self.hypervisor: Hypervisor | None = None

@@ -14,6 +14,7 @@ from dcsim.results.manifest import image_digests
 from dcsim.results.memory import HostMemory, HostMemorySample
 from dcsim.results.metrics import Summary, summarise
 from dcsim.results.records import (
+    BalloonRecord,
     Constant,
     DirtySample,
     DiskLayerRecord,
@@ -32,6 +33,7 @@ from dcsim.results.records import (
 )
 
 __all__ = [
+    "BalloonRecord",
     "Constant",
     "DirtySample",
     "DiskLayerRecord",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from dcsim.results.records import (
+        BalloonRecord,
         HostDiskRecord,
         HostRecord,
         HostsUsedSample,
@@ -186,11 +187,35 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         "disk_errors": vm.disk_errors,
         "disk_wait_ns": vm.disk_wait_ns,
         "disk_allocated_bytes": vm.disk_allocated_bytes,
+        **_balloon_metrics(vm.balloon),
         "packets_received": vm.packets_received,
         "packets_sent": vm.packets_sent,
         **_migration_metrics(move for move in result.migrations if move.vm == vm.name),
         "lateness_ns": vm.lateness_ns,
         "console_bytes": vm.console_bytes,
+    }
+
+
+def _balloon_metrics(balloon: BalloonRecord | None) -> dict[str, Value]:
+    """Return the figures of a balloon; all 0, and nothing told, without one."""
+    sizes = ("inflated", "deflated", "reported", "freed")
+    told = ("free_bytes", "swap_in_bytes", "swap_out_bytes", "major_faults")
+    if balloon is None:
+        own = dict.fromkeys((f"balloon_{name}_bytes" for name in sizes), 0)
+        nothing = dict.fromkeys((f"guest_{name}" for name in told), None)
+        return {
+            "balloon_target_bytes": 0,
+            "ballooned_bytes": 0,
+            **own,
+            "balloon_refused": 0,
+            **nothing,
+        }
+    return {
+        "balloon_target_bytes": balloon.target_bytes,
+        "ballooned_bytes": balloon.held_bytes,
+        **{f"balloon_{name}_bytes": getattr(balloon, f"{name}_bytes") for name in sizes},
+        "balloon_refused": int(balloon.refused),
+        **{f"guest_{name}": getattr(balloon, f"guest_{name}") for name in told},
     }
 
 

@@ -78,6 +78,30 @@ class DirtySample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BalloonRecord:
+    """A VM's balloon at the end, or when the VM ended; what the guest never told is None."""
+
+    target_bytes: int
+    """What its host wanted of it."""
+    held_bytes: int
+    """What it held, by the guest's word."""
+    inflated_bytes: int
+    """What was put in, over the whole run."""
+    deflated_bytes: int
+    """What was taken out."""
+    reported_bytes: int
+    """What the guest reported to be free, each time that it did."""
+    freed_bytes: int
+    """What became free on its hosts by that."""
+    refused: bool
+    """Whether it should have grown and did not."""
+    guest_free_bytes: int | None
+    guest_swap_in_bytes: int | None
+    guest_swap_out_bytes: int | None
+    guest_major_faults: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VmRecord:
     """One VM over the whole run, on whichever hosts it was."""
 
@@ -153,6 +177,8 @@ class VmRecord:
     """What its disk takes of what holds it, its base left out."""
     packets_received: int = 0
     packets_sent: int = 0
+    balloon: BalloonRecord | None = None
+    """Its balloon; None without one."""
     requests: tuple[RequestRecord, ...] = ()
     console: bytes = b""
     """What it wrote to its console; of very much, the newest."""

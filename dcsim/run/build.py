@@ -260,6 +260,9 @@ class _VmMaker:
             **_disk_settings(vm.disk),
             has_network=vm.requests is not None or vm.sink is not None,
             has_virtio_console=vm.console == "virtio",
+            has_balloon=vm.balloon,
+            balloon_target_bytes=vm.balloon_target_bytes or 0,
+            free_page_reporting=vm.free_page_reporting,
             entropy_seed=self._streams.stream(f"vm.{vm.name}.entropy").below(2**63),
         )
         if vm.disk is None:

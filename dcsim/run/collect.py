@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dcsim.hypervisor.balloon import PAGE_BYTES
 from dcsim.results import (
+    BalloonRecord,
     DirtySample,
     EventRecord,
     HostRecord,
@@ -123,10 +125,32 @@ def _vm(
         disk_allocated_bytes=disk_bytes_of(vm),
         packets_received=vm.nic.counts["received"],
         packets_sent=vm.nic.counts["sent"],
+        balloon=_balloon(vm),
         requests=tuple(_requests(client, ended_ns)),
         console=bytes(vm.console),
         console_bytes=vm.console.written_bytes,
         message=vm.message,
+    )
+
+
+def _balloon(vm: VirtualMachine) -> BalloonRecord | None:
+    balloon = vm.balloon
+    if balloon is None:
+        return None
+    if vm.hypervisor is not None:
+        balloon.look(vm.hypervisor)
+    return BalloonRecord(
+        target_bytes=balloon.known("target") * PAGE_BYTES,
+        held_bytes=balloon.known("actual") * PAGE_BYTES,
+        inflated_bytes=balloon.known("inflated") * PAGE_BYTES,
+        deflated_bytes=balloon.known("deflated") * PAGE_BYTES,
+        reported_bytes=balloon.known("reported") * PAGE_BYTES,
+        freed_bytes=balloon.freed * PAGE_BYTES,
+        refused=balloon.refuses,
+        guest_free_bytes=balloon.told("free_bytes"),
+        guest_swap_in_bytes=balloon.told("swap_in_bytes"),
+        guest_swap_out_bytes=balloon.told("swap_out_bytes"),
+        guest_major_faults=balloon.told("major_faults"),
     )
 
 

@@ -21,6 +21,7 @@ from dcsim.hypervisor import (
     vcpus_misfit,
 )
 from dcsim.policy import consolidation_names, placement_names
+from dcsim.scenario.check_balloons import check_balloons
 from dcsim.scenario.check_processors import (
     check_admission,
     check_pins,
@@ -396,6 +397,7 @@ _CHECKS = (
     _check_processor_time,
     check_admission,
     _check_processes,
+    check_balloons,
     _check_requests,
     _check_images,
     _check_fabric,

@@ -98,6 +98,30 @@ _HOST_MEMORY = (
     _count("memory_pages_merged", "of these, those that went into the frame of another"),
     _time("memory_scanner_ns", "processor time that it took"),
 )
+_BALLOON = (
+    _size("balloon_target_bytes", "what its host wants its balloon to hold, at the end"),
+    _size("ballooned_bytes", "what its balloon holds at the end, by the guest's word"),
+    _size("balloon_inflated_bytes", "memory that it gave to its host by the balloon, in all"),
+    _size("balloon_deflated_bytes", "memory that it took back"),
+    _size("balloon_reported_bytes", "memory that it reported to be free, each time that it did"),
+    _size("balloon_freed_bytes", "memory of its hosts that became free by the balloon"),
+    _count("balloon_refused", "1 if its balloon should have grown and did not"),
+    *(
+        Metric(
+            f"guest_{name}",
+            "integer",
+            unit,
+            f"{meaning}, when the balloon last asked",
+            optional=True,
+        )
+        for name, unit, meaning in (
+            ("free_bytes", "bytes", "memory that the guest has free"),
+            ("swap_in_bytes", "bytes", "what the guest itself has read from its swap area"),
+            ("swap_out_bytes", "bytes", "what it has written there"),
+            ("major_faults", "count", "page faults of the guest that waited for its disk"),
+        )
+    ),
+)
 
 VM_METRICS: tuple[Metric, ...] = (
     Metric("technique", "text", "", "how the CPU was virtualised"),
@@ -158,6 +182,7 @@ VM_METRICS: tuple[Metric, ...] = (
     _count("disk_errors", "requests to its disk that ended with an I/O error"),
     _time("disk_wait_ns", "time for which its requests waited for others at the disk"),
     _size("disk_allocated_bytes", "what its disk takes at the end, its base left out"),
+    *_BALLOON,
     _count("packets_received", "network packets delivered to it"),
     _count("packets_sent", "network packets from it"),
     *_MIGRATIONS,

@@ -142,6 +142,14 @@ class Vm(Model):
     """What gives it up when it hangs; nothing when left out."""
     restart: Restart | None = None
     """Whether it is powered on again when it is over; never when left out."""
+    balloon: bool = False
+    """Whether it has a balloon (a virtio device), by which its host asks it for memory. The guest
+    kernel that comes with dcsim has a driver: `kernel: kernel.balloon=refuse` has it give nothing,
+    `kernel.balloon=off` leaves it out."""
+    balloon_target_bytes: Bytes | None = Field(default=None, alias="balloon_target")
+    """How much of its memory its host wants from the start."""
+    free_page_reporting: bool = False
+    """Whether the balloon hears of pages that the guest does not use; their frames are freed."""
     requests: Requests | None = None
     """The requests that reach it; without them, or a sink, it has no network device."""
     sink: Sink | None = None
