@@ -29,6 +29,7 @@ GUIDES = [
     ROOT / "docs/concepts/monitors-in-monitors.md",
     ROOT / "docs/concepts/scheduling.md",
     ROOT / "docs/concepts/virtual-disks.md",
+    ROOT / "docs/concepts/ballooning.md",
     ROOT / "docs/concepts/isolation.md",
 ]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
