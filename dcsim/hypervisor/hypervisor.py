@@ -570,7 +570,7 @@ class Hypervisor(Dispatcher):
             self._balloon_interrupt(vm)
 
     def _balloon_interrupt(self, vm: VirtualMachine) -> None:
-        self.interrupt(vm, "balloon_inject", self.paths_of(vm).disk_inject)
+        self.interrupt(vm, "balloon_inject", self.paths_of(vm).inject)
         self.wake_if_runnable(vm)
 
     def announce(self, vm: VirtualMachine, size_bytes: int) -> None:
