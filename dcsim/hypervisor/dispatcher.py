@@ -139,9 +139,10 @@ class Dispatcher(ABC):
         if choice.vcpu is not current:
             if current is not None:
                 self._lay_down(slot, "runnable")
-                self._have_idle_look()
             if choice.vcpu is not None:
                 self._take_up(slot, choice.vcpu)
+            if current is not None:
+                self._have_idle_look()
         elif isinstance(current, HostThread) and slot.work is None:
             self._proceed(slot, current)
         self._arm(slot, choice.again_ns)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dcsim.errors import PlacementError
 from dcsim.hypervisor import Reservation
+from dcsim.hypervisor.steps import primitives_of
 from tests.model.schedulers import ALL, COMPUTE, SECOND_NS, WEIGHTED, SchedulerRun, entitled, shares
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def test_a_turn_of_round_robin_is_one_slice(run: SchedulerRun) -> None:
 
     assert shares(vms, SECOND_NS) == pytest.approx([1 / 3] * 3, rel=0.02)
     switches = sum(vm.hypervisor.counters(vm)["cycles_by_cause"]["host:vcpu_load"] for vm in vms)
-    each = vms[0].hypervisor._paths.load
+    each = primitives_of(vms[0].hypervisor._paths.load)
     assert switches / sum(count for _, count in each) == pytest.approx(200, abs=1)
 
 

@@ -197,6 +197,11 @@ impl<'a> Meter<'a> {
         self.hart.flush_second_stage(Some(vmid));
     }
 
+    /// Fences of translations that somebody else carries out: only their cost is left.
+    pub fn account_fences(&mut self, count: u64) {
+        self.charge(Primitive::TlbFlush, count);
+    }
+
     /// Loads two bytes of the current guest's code, as HLVX.HU: translated as the guest's fetch
     /// would be, walks included. `None` if the guest could not fetch them.
     pub fn load_guest_code(&mut self, address: u64) -> Option<u16> {

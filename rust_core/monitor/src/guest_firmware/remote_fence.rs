@@ -68,7 +68,7 @@ pub(super) fn await_answer(site: &mut Site<'_>, flushes: u64) {
     for (primitive, count) in ANSWER {
         meter.charge(primitive, count);
     }
-    meter.charge(Primitive::TlbFlush, flushes);
+    meter.account_fences(flushes);
     site.book(Activity::Handler(ExitReason::RemoteFence));
 }
 

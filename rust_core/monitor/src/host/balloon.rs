@@ -6,7 +6,7 @@ use crate::error::HostError;
 use crate::exit::ExitKind;
 use crate::ids::VmId;
 use crate::vm::BalloonRequest;
-use dcsim_machine::{BalloonOperation, Board, GuestMemory, Meter, Primitive};
+use dcsim_machine::{BalloonOperation, Board, GuestMemory, Meter};
 use dcsim_memory::{Memory, PageStore};
 use std::collections::BTreeMap;
 
@@ -170,8 +170,8 @@ impl Host {
         let memory = Memory { store, frames: &mut self.frames };
         let mut meter = Meter::new(&mut self.pcpus[pcpu].hart, memory);
         // The list is read, and an entry of the map; where there was a frame, the entry goes.
-        meter.charge(Primitive::Load, 2 * addresses.len() as u64);
-        meter.charge(Primitive::Store, given);
+        meter.load_state(2 * addresses.len() as u64);
+        meter.store_state(given);
         (0..given).for_each(|_| meter.assume(assumed::FREE_LIST));
         self.book_path(pcpu, PATH)
     }
