@@ -17,6 +17,7 @@ __all__ = [
     "Exit",
     "Machine",
     "PageStore",
+    "ScanReport",
     "VmState",
     "assumptions",
     "build_info",
@@ -281,6 +282,7 @@ class ScanReport:
     def next_page(self) -> int:
         """Where the next scan goes on; 0 behind the last page."""
 
+@final
 class Machine:
     """One host's machine world: pCPUs, frames and the VMs on them.
 
