@@ -1,6 +1,5 @@
 //! The regions and pages of one program.
 
-use super::PAGE_BYTES;
 use super::region::Region;
 use crate::hardware::{PageNumber, Rights};
 use std::collections::BTreeMap;
@@ -118,11 +117,6 @@ impl Space {
     /// All regions.
     pub fn regions(&self) -> impl Iterator<Item = (u64, Region)> + '_ {
         self.regions.iter().map(|(start, region)| (*start, *region))
-    }
-
-    /// Bytes of the pages that are in memory.
-    pub fn resident_bytes(&self) -> u64 {
-        self.pages.len() as u64 * PAGE_BYTES
     }
 }
 

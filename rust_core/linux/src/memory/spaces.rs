@@ -253,9 +253,13 @@ impl Spaces {
         if !region.rights.allow(access) {
             return Err(MemoryFault::Forbidden);
         }
-        let resident = match self.space(id).pages.get(&base).copied() {
-            Some(resident) => resident,
-            None => self.bring(hardware, contents, region.source.advanced(base - start))?,
+        let resident = if let Some(resident) = self.space(id).pages.get(&base).copied() {
+            resident
+        } else {
+            let brought = self.bring(hardware, contents, region.source.advanced(base - start))?;
+            // At once: what follows may fail, and the page must not be lost then.
+            self.space(id).pages.insert(base, brought);
+            brought
         };
         let resident = if access == Access::Write && resident.copied_on_write {
             self.own(hardware, resident)?
