@@ -4,6 +4,8 @@
 //! life, what its pCPU holds, what it alone translates through) stands in the object's fields while
 //! the vCPU acts, and here otherwise. With one vCPU nothing is ever exchanged.
 
+use crate::cpu_state::CpuState;
+
 /// The places of a VM's vCPUs.
 #[derive(Debug)]
 pub struct Seats<S> {
@@ -19,9 +21,11 @@ impl<S> Default for Seats<S> {
 }
 
 impl<S> Seats<S> {
-    /// Seats for the first vCPU, which acts, and for others that have these.
-    pub fn new(unused: S, others: impl IntoIterator<Item = S>) -> Self {
-        Self { acting: 0, places: std::iter::once(unused).chain(others).collect() }
+    /// Seats for the first vCPU, which acts, and for others that have these registers; `seat` makes
+    /// one from a vCPU's number and registers.
+    pub fn beside_first(others: Vec<CpuState>, seat: impl FnMut((usize, CpuState)) -> S) -> Self {
+        let first = std::iter::once(CpuState::stopped());
+        Self { acting: 0, places: (0..).zip(first.chain(others)).map(seat).collect() }
     }
 
     /// Lets another vCPU act. `exchange` puts what is in a seat into the technique's fields, and
@@ -43,7 +47,8 @@ mod tests {
     #[test]
     fn whoever_acts_finds_what_it_left() {
         let mut field = 'a';
-        let mut seats = Seats::new('-', ['b', 'c']);
+        let others = vec![CpuState::stopped(), CpuState::stopped()];
+        let mut seats = Seats::beside_first(others, |(number, _)| ['-', 'b', 'c'][number]);
         let mut seen = Vec::new();
         for vcpu in [0, 2, 1, 1, 0, 9, 2] {
             seats.let_act(vcpu, |seat| std::mem::swap(seat, &mut field));

@@ -143,8 +143,7 @@ impl HardwareAssisted {
 
     /// The same with other vCPUs, which have these registers.
     pub fn with_others(mut self, others: Vec<CpuState>) -> Self {
-        let seats = (1..).zip(others).map(|(number, state)| Seat::new(number, state));
-        self.seats = Seats::new(Seat::new(0, CpuState::stopped()), seats);
+        self.seats = Seats::beside_first(others, |(number, state)| Seat::new(number, state));
         self
     }
 

@@ -13,14 +13,19 @@
 //! of [`GUARDED`]: while one of them is set, devices may not write the page. Pages of a technique
 //! that uses all bits are never shared or swapped.
 
+mod handlers;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+pub use handlers::{Provided, provide, provide_for};
+pub use watched::WatchedPages;
+
 use crate::allocator::{FrameAllocator, FrameOwner};
-use crate::error::HostError;
 use crate::holes::Hole;
 use crate::ids::VmId;
 use crate::overcommit::shared_frames::Departure;
-use crate::shadow::traced::tables::TracedTables;
-use crate::shadow::tree::TableFrames;
-use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Meter, Unavailable};
+use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Unavailable};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
 use std::collections::BTreeSet;
 
@@ -360,117 +365,6 @@ impl GuestMemory for GuestPages<'_> {
     }
 }
 
-/// A guest's memory as its devices reach it, where writes to the guest's page tables are noted.
-#[derive(Debug)]
-pub struct WatchedPages<'a> {
-    /// The memory.
-    pub pages: GuestPages<'a>,
-    /// The pages that are traced, if any can be.
-    pub tables: Option<&'a mut TracedTables>,
-}
-
-impl GuestMemory for WatchedPages<'_> {
-    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), GuestMemoryError> {
-        self.pages.read(address, buffer)
-    }
-
-    fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), GuestMemoryError> {
-        self.pages.write(address, bytes)?;
-        if let Some(tables) = &mut self.tables {
-            let end = address + bytes.len() as u64;
-            (address..end).step_by(PAGE_BYTES).chain(end.checked_sub(1)).for_each(|part| {
-                tables.open(part);
-            });
-        }
-        Ok(())
-    }
-
-    fn give_up(&mut self, address: u64) -> bool {
-        let given = self.pages.give_up(address);
-        if let Some(tables) = self.tables.as_mut().filter(|_| given) {
-            tables.open(address);
-        }
-        given
-    }
-
-    fn reserve(&mut self, ranges: &[GuestRange]) -> Result<(), GuestMemoryError> {
-        self.pages.reserve(ranges)
-    }
-}
-
-/// The frame of a guest page for a handler, to be read; given and cleared at the first touch.
-pub fn provide(
-    meter: &mut Meter<'_>,
-    frames: &mut TableFrames<'_>,
-    map: &PageMap,
-    page: u64,
-) -> Result<PhysicalAddress, HostError> {
-    provide_for(meter, frames, map, page, false).map(|provided| provided.frame)
-}
-
-/// What a page is in.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub struct Provided {
-    /// The frame.
-    pub frame: PhysicalAddress,
-    /// It may be written.
-    pub writable: bool,
-    /// It was taken out of one that it shared.
-    pub broke: bool,
-}
-
-/// The same, to be written if `writes`: a page that shares its frame is taken out of it.
-pub fn provide_for(
-    meter: &mut Meter<'_>,
-    frames: &mut TableFrames<'_>,
-    map: &PageMap,
-    page: u64,
-    writes: bool,
-) -> Result<Provided, HostError> {
-    let slot = map.slot(page).ok_or(HostError::FrameNotReserved)?;
-    let place = Place::of(meter.load(slot)?);
-    frames.allocator.samples().note(frames.vm, page);
-    let frame = match place {
-        Place::Own(frame) => return Ok(Provided { frame, writable: true, broke: false }),
-        Place::Shared(frame) if !writes => {
-            return Ok(Provided { frame, writable: false, broke: false });
-        }
-        Place::Swapped => return Err(HostError::Swapped { page }),
-        Place::Shared(shared) => unshare(meter, frames, page, shared)?,
-        Place::Absent => {
-            let owner = FrameOwner::Guest { vm: frames.vm, page };
-            let frame = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
-            meter.clear_page(frame)?;
-            frame
-        }
-    };
-    meter.store(slot, PageMap::encode(frame))?;
-    Ok(Provided { frame, writable: true, broke: place != Place::Absent })
-}
-
-/// Takes a page out of the frame that it shares: into a copy, or, if it is alone there, by making the
-/// frame its own.
-fn unshare(
-    meter: &mut Meter<'_>,
-    frames: &mut TableFrames<'_>,
-    page: u64,
-    shared: PhysicalAddress,
-) -> Result<PhysicalAddress, HostError> {
-    let vm = frames.vm;
-    frames.allocator.depart(departure(vm, page, shared));
-    meter.lookup(1);
-    if frames.allocator.adopt(shared, vm, page) {
-        meter.store_state(1);
-        return Ok(shared);
-    }
-    let owner = FrameOwner::Guest { vm, page };
-    let frame = frames.allocator.allocate(owner).ok_or(HostError::FrameNotReserved)?;
-    meter.copy_page(shared, frame)?;
-    frames.allocator.leave(shared, vm, page);
-    meter.store_state(1);
-    Ok(frame)
-}
-
 fn departure(vm: VmId, page: u64, frame: PhysicalAddress) -> Departure {
     Departure { vm, page, frame, keeps_content: false }
 }
@@ -482,152 +376,4 @@ fn piece(map: &PageMap, address: u64, done: usize, total: usize) -> (u64, u64, u
     let within = offset % PAGE_BYTES as u64;
     let length = (PAGE_BYTES - within as usize).min(total - done);
     (offset / PAGE_BYTES as u64, within, length)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use dcsim_memory::{Frames, PageStore};
-
-    const HOST: PhysicalAddress = PhysicalAddress(0x8000_0000);
-    const GUEST: u64 = 0x4000_0000;
-    const VM: VmId = VmId(3);
-
-    struct World {
-        store: PageStore,
-        frames: Frames,
-        allocator: FrameAllocator,
-        map: PageMap,
-    }
-
-    impl World {
-        fn new(frames: u64, pages: u64) -> Self {
-            let mut allocator = FrameAllocator::new(HOST, frames);
-            let owner = FrameOwner::Monitor { vm: VM };
-            let tables = (0..map_frames(pages)).map(|_| allocator.allocate(owner).unwrap());
-            let map = PageMap::new(GUEST, pages, tables.collect());
-            Self {
-                store: PageStore::new(1 << 20),
-                frames: Frames::new(HOST, frames),
-                allocator,
-                map,
-            }
-        }
-
-        fn guest(&mut self) -> GuestPages<'_> {
-            GuestPages {
-                memory: Memory { store: &mut self.store, frames: &mut self.frames },
-                allocator: &mut self.allocator,
-                map: &self.map,
-                vm: VM,
-            }
-        }
-    }
-
-    #[test]
-    fn a_frame_that_was_used_before_holds_zeros_again() {
-        let mut world = World::new(4, 8);
-        let used = world.allocator.allocate(FrameOwner::Shadow { vm: VmId(9) }).unwrap();
-        Memory { store: &mut world.store, frames: &mut world.frames }
-            .write_u64(used, u64::MAX)
-            .unwrap();
-        world.allocator.release(used);
-        let mut guest = world.guest();
-        assert_eq!(guest.provide(0), Ok(used));
-        let mut bytes = [1; 8];
-        guest.read(GUEST, &mut bytes).unwrap();
-        assert_eq!(bytes, [0; 8]);
-    }
-
-    #[test]
-    fn a_page_gets_its_frame_at_the_first_write() {
-        let mut world = World::new(8, 600);
-        let mut bytes = [7; 4];
-        world.guest().read(GUEST + 4094, &mut bytes).unwrap();
-        assert_eq!((bytes, world.allocator.usage(VM).guest), ([0; 4], 0));
-        world.guest().write(GUEST + 4094, &[1, 2, 3, 4]).unwrap();
-        world.guest().read(GUEST + 4094, &mut bytes).unwrap();
-        assert_eq!((bytes, world.allocator.usage(VM).guest), ([1, 2, 3, 4], 2));
-        // The entries of page 599 lie in the second frame of the map.
-        world.guest().write(GUEST + 599 * 4096, &[9]).unwrap();
-        assert_eq!(
-            world.allocator.usage(VM),
-            crate::FrameUsage { guest: 3, monitor: 2, ..crate::FrameUsage::default() }
-        );
-    }
-
-    #[test]
-    fn a_refused_reservation_changes_nothing() {
-        let mut world = World::new(3, 16);
-        let range = GuestRange { address: GUEST, length: 3 * 4096, direction: Direction::Write };
-        let unavailable = GuestMemoryError::from(Unavailable { address: GUEST });
-        assert_eq!(world.guest().reserve(&[range]), Err(unavailable));
-        assert_eq!(world.allocator.usage(VM).guest, 0);
-        world.allocator.fail_every(1);
-        let small = GuestRange { length: 8, ..range };
-        assert_eq!(world.guest().reserve(&[small]), Err(unavailable));
-        world.allocator.fail_every(0);
-        assert_eq!(world.guest().reserve(&[small]), Ok(()));
-        assert_eq!(world.allocator.usage(VM).guest, 1);
-    }
-
-    #[test]
-    fn a_page_that_is_given_back_reads_as_zeros_and_takes_a_new_frame() {
-        let mut world = World::new(8, 16);
-        world.guest().write(GUEST, &[7; 4096]).unwrap();
-        let frame = world.guest().place(0).frame().unwrap();
-        assert!(world.guest().give_up(GUEST + 5));
-        assert_eq!((world.allocator.usage(VM).guest, world.allocator.owner_of(frame)), (0, None));
-        let [gone] = world.allocator.take_departures(VM)[..] else { panic!("one page departed") };
-        assert_eq!((gone.page, gone.frame, gone.keeps_content), (0, frame, false));
-        let mut bytes = [1; 8];
-        world.guest().read(GUEST, &mut bytes).unwrap();
-        assert_eq!(bytes, [0; 8]);
-        // Once more there is nothing to give, nor where the guest has no memory.
-        for address in [GUEST, GUEST + 4096, GUEST - 1, GUEST + 16 * 4096, u64::MAX] {
-            assert!(!world.guest().give_up(address));
-        }
-        assert!(!world.allocator.has_departures());
-        world.guest().write(GUEST, &[1]).unwrap();
-        assert_eq!(world.allocator.usage(VM).guest, 1);
-    }
-
-    #[test]
-    fn a_shared_page_that_is_given_back_stays_with_the_others() {
-        let mut world = World::new(8, 16);
-        let other = VmId(4);
-        world.guest().write(GUEST, &[7]).unwrap();
-        let frame = world.guest().place(0).frame().unwrap();
-        assert!(world.allocator.share(frame, 42));
-        world.allocator.join(frame, other, 9);
-        let slot = world.map.slot(0).unwrap();
-        world.guest().memory.write_u64(slot, PageMap::encode(frame) | SHARED).unwrap();
-        assert!(world.guest().give_up(GUEST));
-        assert_eq!(world.allocator.usage(other).shared, 1);
-        assert_eq!(world.guest().memory.read_u8(frame), Ok(7));
-        world.allocator.leave(frame, other, 9);
-        assert_eq!(world.allocator.owner_of(frame), None);
-    }
-
-    #[test]
-    fn a_page_on_which_hardware_relies_is_not_given_back() {
-        let mut world = World::new(8, 16);
-        world.guest().write(GUEST, &[7]).unwrap();
-        let slot = world.map.slot(0).unwrap();
-        let entry = world.guest().memory.read_u64(slot).unwrap();
-        world.guest().memory.write_u64(slot, entry | 1 << 1).unwrap();
-        assert!(!world.guest().give_up(GUEST));
-        assert_eq!(world.allocator.usage(VM).guest, 1);
-    }
-
-    #[test]
-    fn what_is_outside_the_guest_is_refused() {
-        let mut world = World::new(8, 16);
-        for (address, length) in [(GUEST - 1, 2), (GUEST + 16 * 4096 - 1, 2), (u64::MAX, 1)] {
-            let invalid = GuestMemoryError::Invalid { address, length };
-            let mut buffer = vec![0; length as usize];
-            assert_eq!(world.guest().read(address, &mut buffer), Err(invalid));
-            assert_eq!(world.guest().write(address, &buffer), Err(invalid));
-        }
-    }
 }
