@@ -21,13 +21,13 @@ TIMEOUT_SECONDS = 120
 _VIRTIO_CONSOLE = ["-device", "virtio-serial-device", "-device", "virtconsole,chardev=terminal"]
 
 
-def require_qemu() -> str:
-    """Return QEMU's path; without it, skip, or fail where it has to be there."""
-    path = shutil.which(QEMU)
+def require_qemu(command: str = QEMU) -> str:
+    """Return the path of a command of QEMU's; without it, skip, or fail where it has to be there."""
+    path = shutil.which(command)
     if path is None and os.environ.get("DCSIM_REQUIRE_QEMU"):
-        pytest.fail(f"{QEMU} is not installed, and DCSIM_REQUIRE_QEMU is set")
+        pytest.fail(f"{command} is not installed, and DCSIM_REQUIRE_QEMU is set")
     if path is None:
-        pytest.skip(f"{QEMU} is not installed")
+        pytest.skip(f"{command} is not installed")
     return path
 
 

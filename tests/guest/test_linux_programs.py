@@ -13,6 +13,7 @@ from dcsim import _core
 from dcsim.guest import linux_folder
 from dcsim.hardware import load_profile
 from dcsim.hypervisor import LinuxProgram
+from tests.qemu import require_qemu
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,9 +103,7 @@ def run(
 
 def under_qemu(words: list[str], folder: Path, input_text: str) -> Ended:
     """Execute the same file under QEMU's user mode."""
-    qemu = shutil.which("qemu-riscv64")
-    if qemu is None:
-        pytest.skip("qemu-riscv64 (Debian's qemu-user) is not installed")
+    qemu = require_qemu("qemu-riscv64")
     done = subprocess.run(
         [qemu, f"{linux_folder()}/programs", *words],
         cwd=folder,

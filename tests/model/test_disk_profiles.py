@@ -17,7 +17,7 @@ from dcsim.hardware import (
     disk_profile_names,
     load_disk_profile,
 )
-from dcsim.host import Disk, FlashDisk, RotatingDisk, transfer_ns
+from dcsim.host import Disk, FlashDisk, RotatingDisk, ServiceOrder, transfer_ns
 from dcsim.host.disk import DiskModel
 from dcsim.sim import Environment, Streams
 
@@ -248,10 +248,10 @@ def test_random_reads_take_the_mean_seek_and_half_a_revolution() -> None:
 
 
 @pytest.mark.parametrize("order", ["fifo", "elevator"])
-def test_the_order_of_service(order: str) -> None:
+def test_the_order_of_service(order: ServiceOrder) -> None:
     environment = Environment()
     profile = rotating()
-    disk = RotatingDisk(environment, profile, order)  # type: ignore[arg-type]
+    disk = RotatingDisk(environment, profile, order)
     cylinder = profile.track_bytes.value * profile.heads.value
     served: list[int] = []
     for place in (1000, 80_000, 500, 90_000, 2000, 10):
@@ -271,9 +271,9 @@ def test_the_order_of_service(order: str) -> None:
 
 
 def test_the_elevator_serves_a_deep_queue_sooner() -> None:
-    def took(order: str) -> int:
+    def took(order: ServiceOrder) -> int:
         environment = Environment()
-        disk = RotatingDisk(environment, rotating(), order)  # type: ignore[arg-type]
+        disk = RotatingDisk(environment, rotating(), order)
         stream = Streams(5).stream("places")
         blocks = rotating().capacity_bytes.value // PAGE
         return keep_busy(disk, environment, 16, 400, lambda: stream.below(blocks) * PAGE)

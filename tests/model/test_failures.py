@@ -106,7 +106,10 @@ def test_a_host_that_crashes_is_off_and_empty(
 ) -> None:
     vms, rig, hypervisor = start(kind, FOREVER, [("sleep", 10**12)], [("write", PAGE), ("wait",)])
     crashed: list[int] = []
-    crash = lambda: hypervisor.crash("dark", lambda: crashed.append(rig.environment.now))  # noqa: E731
+
+    def crash() -> None:
+        hypervisor.crash("dark", lambda: crashed.append(rig.environment.now))
+
     rig.environment.at(MS, crash)
     rig.environment.run(until=10 * MS)
     assert crashed == [MS]
@@ -296,17 +299,17 @@ class Content:
 
 
 def test_what_was_written_back_is_what_is_left() -> None:
-    live = Content([0, 0, 0, 0])
-    durable = DurableContent(live)  # type: ignore[arg-type]
+    live: Any = Content([0, 0, 0, 0])
+    durable = DurableContent(live)
     live.pages = [1, 1, 1, 0]
-    first = durable.written_later(live, [0, 1])  # type: ignore[arg-type]
+    first = durable.written_later(live, [0, 1])
     live.pages[0] = 2
-    second = durable.written_later(live, [0])  # type: ignore[arg-type]
+    second = durable.written_later(live, [0])
     live.pages[1] = 9
     # The later write of page 0 ends first: the earlier one must not undo it.
     second()
     first()
-    left = durable.content()
-    assert left.pages == [2, 1, 0, 0]  # type: ignore[attr-defined]
-    durable.written_later(live, [2])()  # type: ignore[arg-type]
-    assert left.pages == [2, 1, 0, 0]  # type: ignore[attr-defined]
+    left: Any = durable.content()
+    assert left.pages == [2, 1, 0, 0]
+    durable.written_later(live, [2])()
+    assert left.pages == [2, 1, 0, 0]

@@ -56,7 +56,10 @@ def test_it_waits_for_what_is_under_way_and_holds_back_the_rest(
     vm.virtual_disk.write(8 * 8, PAGE)
     told: list[int] = []
     take = hypervisor.snapshots.take
-    note = lambda _: told.append(rig.environment.now)  # noqa: E731
+
+    def note(_: object) -> None:
+        told.append(rig.environment.now)
+
     rig.environment.at(20_000, lambda: take(vm, "s", note), reach=vm.scope)
     rig.environment.run(until=10**9)
     first, last = blocks(vm.virtual_disk)
@@ -138,7 +141,10 @@ def test_what_is_written_during_a_merge_is_copied_at_its_end(start: Callable[...
     at(5 * 10**6, lambda: snapshots.take(vm, "s", lambda _: None))
     rig.environment.run(until=21 * 10**6 - 20_000)
     # The write comes while the first pass reads.
-    merge = lambda: snapshots.merge(vm, "s", lambda _: told.append(rig.environment.now))  # noqa: E731
+
+    def merge() -> None:
+        snapshots.merge(vm, "s", lambda _: told.append(rig.environment.now))
+
     at(rig.environment.now, merge)
     rig.environment.run(until=10**9)
     assert len(told) == 1
