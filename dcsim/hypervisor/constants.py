@@ -10,6 +10,7 @@ from dcsim.hypervisor import (
     cached_io,
     hypervisor,
     snapshots,
+    tenancy,
     type2,
     virtual_nic,
     watchdog,
@@ -52,14 +53,14 @@ def constants(kind: str) -> Iterator[LedgerEntry]:
 def _of_both(kind: str) -> Iterator[LedgerEntry]:
     yield LedgerEntry(
         f"{kind}.overhead_share",
-        hypervisor.OVERHEAD_SHARE,
+        tenancy.OVERHEAD_SHARE,
         "",
         "assumption",
         "one part in this many of a VM's memory is promised for shadow tables",
     )
     yield LedgerEntry(
         f"{kind}.overhead_fixed",
-        hypervisor.OVERHEAD_FIXED_BYTES,
+        tenancy.OVERHEAD_FIXED_BYTES,
         "bytes",
         "assumption",
         "promised beside it for the monitor",
