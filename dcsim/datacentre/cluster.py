@@ -277,10 +277,14 @@ class Cluster:
         if stopping is not None and not stopping.processed:
             yield stopping
         self._note("host-starting", host.name)
+        belonging = [each for each in self.services.values() if each.last_host == host.name]
+        again = [each for each in belonging if each.hypervisor is None and self._promise(each)]
         ready = host.switch_on()
         self._note_usage()
         yield ready
         self._note("host-on", host.name)
+        for service in again:
+            self._begin_again(self.hypervisors[host.name], service)
 
     # The picture that policies see.
 
@@ -360,7 +364,28 @@ class Cluster:
         """Switch a host on again that lost power."""
         yield self._environment.timeout(max(1, down_ns))
         del self._back[host.name]
-        yield self._switch_on(host)
+        if not host.is_on:  # a VM that was to start there may have had it switched on
+            yield self._switch_on(host)
+
+    def restart_service(self, service: VirtualMachine) -> None:
+        """Start a VM that belongs to a host again, unless the host does that itself."""
+        hypervisor = self.hypervisors[service.last_host]
+        if service.hypervisor is None and hypervisor.host.is_on and self._promise(service):
+            self._begin_again(hypervisor, service)
+
+    def _promise(self, service: VirtualMachine) -> bool:
+        """Promise memory to a VM that is to start again; return False when there is too little."""
+        hypervisor = self.hypervisors[service.last_host]
+        if hypervisor.footprint_bytes(service) > hypervisor.host.free_bytes:
+            self._note("restart-refused", service.name, "its host has no memory left for it")
+            return False
+        hypervisor.expect(service)
+        return True
+
+    def _begin_again(self, hypervisor: Hypervisor, vm: VirtualMachine) -> None:
+        """Power a VM on again that is expected."""
+        hypervisor.create(vm)
+        self._note("vm-restarted", vm.name, hypervisor.host.name)
 
     def _is_restarted(self, vm: VirtualMachine) -> bool:
         rule = self._rules.get(vm.name)
@@ -382,8 +407,7 @@ class Cluster:
         hypervisor.expect(vm)
         if not hypervisor.host.is_on:
             yield self._switch_on(hypervisor.host)
-        hypervisor.create(vm)
-        self._note("vm-restarted", vm.name, name)
+        self._begin_again(hypervisor, vm)
         self._note_usage()
 
     def _home_of(self, vm: VirtualMachine) -> str | None:

@@ -86,7 +86,7 @@ class DriverDomain:
         self._ring: dict[int, _Pending] = {}
         self._free = list(range(RING_SLOTS - 1, -1, -1))
         self._waiting: deque[_Pending] = deque()
-        self._of_request: dict[tuple[str, int], _Pending] = {}
+        self._of_request: dict[GuestRequest, _Pending] = {}
         self.put = 0
         self.answered = 0
         self.dropped = 0
@@ -97,20 +97,32 @@ class DriverDomain:
             vm.nic.announce_all()
             return
         for pending in self._ring.values():
-            pending.parts.clear()
             self._post(pending)
 
     def release(self, vm: VirtualMachine) -> None:
         """Forget what a VM asked for that is over."""
         if vm is self.domain:
             vm.nic.clear()
+            for pending in self._ring.values():  # it no longer waits for its disk
+                pending.parts.clear()
             return
-        gone = [each for each in self._waiting if each.vm is vm]
+        self._drop([each for each in self._waiting if each.vm is vm])
         self._waiting = deque(each for each in self._waiting if each.vm is not vm)
+
+    def lose(self) -> None:
+        """Forget everything: the host has lost its memory, and with it the ring."""
+        self._drop([*self._ring.values(), *self._waiting])
+        self._free.extend(self._ring)
+        self._ring.clear()
+        self._waiting.clear()
+
+    def _drop(self, gone: list[_Pending]) -> None:
+        """Note that nobody answers what was put on the ring."""
         self.dropped += len(gone)
         for pending in gone:
-            if pending.request is not None:
-                vm.gate.leave()
+            if pending.request is not None and not pending.started:
+                self._of_request.pop(pending.request, None)
+                pending.vm.gate.leave()
 
     # What a guest asks for.
 
@@ -123,7 +135,7 @@ class DriverDomain:
         size_bytes = request.size_bytes if request.operation in {"read", "write"} else 0
         trail = self._host.journeys.begin("disk_out", self._host.environment.now)
         pending = _Pending(request.vm, operation, size_bytes, trail, request.life, request)
-        self._of_request[request.vm.name, request.tag] = pending
+        self._of_request[request] = pending
         self._put(slot, pending, partial(self._host.admit, request, partial(self._queue, pending)))
 
     def send(self, slot: Slot, vm: VirtualMachine, frame: bytes) -> None:
@@ -151,7 +163,7 @@ class DriverDomain:
 
     def disk_done(self, request: GuestRequest, *, by_disk: bool, status: int) -> None:
         """Let the device interrupt the driver domain."""
-        pending = self._of_request[request.vm.name, request.tag]
+        pending = self._of_request[request]
         pending.status = status
         pending.way_back = self._host.journeys.begin("disk_in", self._host.environment.now)
         del by_disk  # it asked its device, whether that had to do anything or not
@@ -162,7 +174,7 @@ class DriverDomain:
 
     def abandon(self, request: GuestRequest) -> None:
         """Let the device interrupt the driver domain although nobody waits for the end any more."""
-        pending = self._of_request.pop((request.vm.name, request.tag), None)
+        pending = self._of_request.pop(request, None)
         if pending is not None and pending.size_bytes:
             pending.status = 0
             self._end_parts(pending)
@@ -249,7 +261,7 @@ class DriverDomain:
             raise InvariantError(
                 f"a disk request of `{pending.vm.name}` is answered before its end"
             )
-        self._of_request.pop((pending.vm.name, request.tag), None)
+        self._of_request.pop(request, None)
         if self._host.finish(request, pending.status):
             self._host.interrupt(pending.vm, "event_entry", RING.entry, trail)
             self._host.settle(pending.vm)

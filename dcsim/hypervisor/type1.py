@@ -67,6 +67,10 @@ class Type1(Hypervisor):
         paths = super().paths_of(vm)
         return PASS_THROUGH if self.passes_through and paths.hosted else paths
 
+    def _lose_memory(self) -> None:
+        if self.driver_domain is not None:
+            self.driver_domain.lose()
+
     def _abandon(self, request: GuestRequest) -> None:
         if self.driver_domain is not None:
             self.driver_domain.abandon(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dcsim.scenario.finding import Finding, known
+from dcsim.scenario.host_software import service_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +36,20 @@ def _check_fault(scenario: Scenario, fault: Fault, location: Location) -> Iterat
         hosts = [host.name for host in scenario.each_host()]
         yield from known("host", fault.subject, hosts, (*location, "subject"))
         return
+    if fault.kind == "driver-domain-crash":
+        hosts = [host.name for host in scenario.each_host() if host.io == "driver-domain"]
+        domains = [service_name(name) for name in hosts]
+        yield from known("driver domain", fault.subject, domains, (*location, "subject"))
+        return
+    yield from _check_vmm_crash(scenario, fault, location)
+
+
+def _check_vmm_crash(scenario: Scenario, fault: Fault, location: Location) -> Iterator[Finding]:
     vms = {vm.name: vm for vm in scenario.each_vm()}
     yield from known("VM", fault.subject, list(vms), (*location, "subject"))
     if fault.down_ns is not None:
-        yield Finding((*location, "down"), "only a host is down for a time", "leave it out")
+        message = "only a host or a driver domain is down for a time"
+        yield Finding((*location, "down"), message, "leave it out")
     home = vms[fault.subject].host if fault.subject in vms else None
     owners = [host.name for host in scenario.each_host() if host.hypervisor == "type1"]
     if fault.subject in vms and (home in owners or (home is None and owners)):

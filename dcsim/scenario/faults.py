@@ -17,13 +17,14 @@ class Fault(Model):
 
     at_ns: Duration = Field(alias="at")
     """When."""
-    kind: Literal["vmm-crash", "host-crash"]
+    kind: Literal["vmm-crash", "host-crash", "driver-domain-crash"]
     """`vmm-crash`: the process of a VM on a type 2 hypervisor dies, and its VM with it;
-    `host-crash`: a host loses power, and all VMs on it."""
+    `host-crash`: a host loses power, and all VMs on it; `driver-domain-crash`: the VM that drives a
+    host's devices fails, and those that it serves wait for it."""
     subject: Name
-    """The full name of the VM, or of the host."""
+    """The full name of the VM, of the host, or of the driver domain: `<host>-driver`."""
     down_ns: Duration | None = Field(default=None, alias="down")
-    """Of a host: after how long it is switched on again; never when left out."""
+    """Of a host or a driver domain: after how long it is started again; never when left out."""
 
 
 class Restart(Model):

@@ -15,6 +15,7 @@ name: faults
 duration: 1 s
 hosts:
   - {name: owner, hardware: sifive-u54, hypervisor: type1, pcpus: 1, memory: 64 MiB, power: dell-r740}
+  - {name: served, hardware: sifive-u54, hypervisor: type1, io: driver-domain, pcpus: 1, memory: 64 MiB, power: dell-r740}
   - {name: process, hardware: sifive-u54, hypervisor: type2, pcpus: 1, memory: 64 MiB, power: dell-r740}
 vms:
   - {name: one, program: idle, memory: 8 MiB, host: owner, watchdog: {timeout: 50 ms}}
@@ -22,23 +23,29 @@ vms:
 faults:
   - {at: 10 ms, kind: vmm-crash, subject: two-1}
   - {at: 20 ms, kind: host-crash, subject: owner, down: 50 ms}
+  - {at: 30 ms, kind: driver-domain-crash, subject: served-driver, down: 5 ms}
 """
 
 
 def test_what_fails_can_be_said() -> None:
     scenario = read_scenario(FAULTS.encode(), "f.yaml", Path()).scenario
-    assert [fault.kind for fault in scenario.faults] == ["vmm-crash", "host-crash"]
+    kinds = [fault.kind for fault in scenario.faults]
+    assert kinds == ["vmm-crash", "host-crash", "driver-domain-crash"]
     again = read_scenario(scenario.canonical_json().encode(), "f.json", Path()).scenario
     assert again == scenario
 
 
 NO_PROCESS = "whose type 1 hypervisor has no process for each VM"
 CHOOSE = "write `kind: host-crash`, or choose type 2"
+FOR_A_TIME = "only a host or a driver domain is down for a time"
+NO_DOMAIN = "there is no driver domain `{}`; did you mean `served-driver`?"
 CHANGES = [
     ("subject: two-1", "subject: two-2", "there is no VM `two-2`; did you mean `two-1`?"),
     ("subject: two-1", "subject: one", f"`one` may be on `owner`, {NO_PROCESS}; {CHOOSE}"),
     ("subject: owner", "subject: owners", "there is no host `owners`; did you mean `owner`?"),
-    ("subject: two-1", "subject: two-1, down: 1 s", "only a host is down for a time; leave it out"),
+    ("subject: two-1", "subject: two-1, down: 1 s", f"{FOR_A_TIME}; leave it out"),
+    ("subject: served-driver", "subject: served", NO_DOMAIN.format("served")),
+    ("subject: served-driver", "subject: owner-driver", NO_DOMAIN.format("owner-driver")),
     ("at: 20 ms", "at: 2 s", "that is after the run's end; write an earlier time"),
     ("timeout: 50 ms", "timeout: 0 s", "a watchdog without patience; write one such as `50 ms`"),
     ("host: process, restart", "restart", f"`two-1` may be on `owner`, {NO_PROCESS}; {CHOOSE}"),
