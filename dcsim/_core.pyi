@@ -17,6 +17,7 @@ __all__ = [
     "Exit",
     "Machine",
     "PageStore",
+    "Program",
     "ScanReport",
     "VmState",
     "assumptions",
@@ -260,6 +261,30 @@ class VmState:
         """
 
 @final
+class Program:
+    """What a process-level VM executes, with its streams."""
+
+    def output(self) -> list[tuple[bool, bytes]]:
+        """Return what the program wrote since the last call, in order.
+
+        Each piece says first whether it was written to the stream of errors.
+        """
+    def give_input(self, data: bytes, ends: bool) -> None:
+        """Give the program something to read; nothing will follow if it ends."""
+    @property
+    def wants_input(self) -> bool:
+        """The program found its input empty, and more may come."""
+    @property
+    def start_error(self) -> int | None:
+        """Linux's number of the error why the program could not be loaded."""
+    @property
+    def calls(self) -> dict[str, int]:
+        """How often each system call was made."""
+    @property
+    def unknown_calls(self) -> dict[int, int]:
+        """How often each system call was made that there is not, by number."""
+
+@final
 class ScanReport:
     """What a scan of pages came to."""
 
@@ -439,6 +464,14 @@ class Machine:
         """Return what the guest wrote to its console since the last call."""
     def console_input(self, vm: int, data: bytes) -> None:
         """Type on the guest's console."""
+    def program(self, vm: int) -> Program:
+        """Return the program of a process-level VM.
+
+        Raises
+        ------
+        MachineError
+            If the VM is of another kind.
+        """
     def next_timer_ns(self, vm: int, vcpu: int) -> int | None:
         """Return when a vCPU's timer next raises an enabled interrupt; None if it is not set."""
     def runnable(self, vm: int, vcpu: int, at_ns: int | None = None) -> bool:

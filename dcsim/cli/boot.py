@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
-from rich.table import Table
 
+from dcsim.cli.counters import counter_table
+from dcsim.cli.options import duration, memory_size, size
 from dcsim.cli.output import show_tables
 from dcsim.cli.session import Session
 from dcsim.cli.terminal import StandardInput, StandardOutput, unbuffered_keys
-from dcsim.errors import GuestImageError, UnitError
+from dcsim.errors import GuestImageError
 from dcsim.guest import boot_arguments, kernel_image
 from dcsim.hardware import IsaName, load_profile
 from dcsim.host.world import CoreWorld
@@ -26,46 +27,18 @@ from dcsim.hypervisor import (
     paging_misfit,
     translation_misfit,
 )
-from dcsim.report.figures import count
-from dcsim.units import BYTES, DURATION
+from dcsim.units import DURATION
 
 if TYPE_CHECKING:
     from dcsim.host import Machine
     from dcsim.hypervisor import PagingName, TechniqueName
-    from dcsim.units import Dimension
 
 __all__ = ["boot"]
 
 _HOST_BYTES = 64 * 2**20
 """Memory of the host beyond the guest's: the monitor's tables and devices."""
-_PAGE_BYTES = 4096
-_MOST_BYTES = 16 * 2**30
 _MOST_STATUS = 255
 """A larger status of a guest, of which a shell would see eight bits, is shown as this one."""
-
-
-def _size(text: str) -> int:
-    return _parsed(BYTES, text)
-
-
-def _memory(text: str) -> int:
-    size_bytes = _size(text)
-    if not 0 < size_bytes <= _MOST_BYTES or size_bytes % _PAGE_BYTES:
-        most = BYTES.format(_MOST_BYTES)
-        raise click.BadParameter(f"`{text}` is not a number of pages of 4 KiB, at most {most}")
-    return size_bytes
-
-
-def _duration(text: str) -> int:
-    return _parsed(DURATION, text)
-
-
-def _parsed(dimension: Dimension, text: str) -> int:
-    """Return an option's whole number of base units."""
-    try:
-        return dimension.parse(text)
-    except UnitError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
@@ -83,8 +56,8 @@ def _parsed(dimension: Dimension, text: str) -> int:
     help="How guest addresses are translated; the technique's own when left out.",
 )
 @click.option("--translate-user", is_flag=True, help="Translate user code as the kernel's is.")
-@click.option("--memory", type=_memory, metavar="SIZE", default="64 MiB", show_default=True)
-@click.option("--disk", type=_size, metavar="SIZE", help="Give it an empty disk.")
+@click.option("--memory", type=memory_size, metavar="SIZE", default="64 MiB", show_default=True)
+@click.option("--disk", type=size, metavar="SIZE", help="Give it an empty disk.")
 @click.option("--hardware", default="sifive-u54", show_default=True, help="A hardware profile.")
 @click.option(
     "--isa",
@@ -97,7 +70,7 @@ def _parsed(dimension: Dimension, text: str) -> int:
     help="Boot this kernel (ELF, raw or Linux Image) instead of the one that comes with dcsim.",
 )
 @click.option("--kernel", "kernel_arguments", default="", help="Arguments for the kernel itself.")
-@click.option("--for", "limit", type=_duration, metavar="DURATION", help="Stop then.")
+@click.option("--for", "limit", type=duration, metavar="DURATION", help="Stop then.")
 @click.option(
     "--counters",
     type=click.Choice(["none", "table", "json"]),
@@ -176,19 +149,7 @@ def _read(image: Path) -> bytes:
 
 def _show_counters(machine: Machine, vm: int, form: str) -> None:
     """Write what was counted to stdout."""
-    if form == "none":
-        return
-    counters = machine.counters(vm)
-    if form == "json":
-        sys.stdout.write(json.dumps(counters) + "\n")
-        return
-    table = Table(title="Counters", title_justify="left", box=None, pad_edge=False)
-    table.add_column("counter")
-    table.add_column("value", justify="right")
-    for name, value in counters.items():
-        if isinstance(value, dict):
-            for member, figure in value.items():
-                table.add_row(f"{name}.{member}", count(figure))
-        else:
-            table.add_row(name, count(value))
-    show_tables([table])
+    if form == "table":
+        show_tables([counter_table(machine.counters(vm))])
+    elif form == "json":
+        sys.stdout.write(json.dumps(machine.counters(vm)) + "\n")

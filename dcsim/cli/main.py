@@ -21,7 +21,9 @@ __all__ = ["commands", "main", "run_command"]
 
 FAILED = 3
 INTERRUPTED = 130
-_COMMANDS = ("run", "sweep", "boot", "classify", "validate", "schema", "doctor")
+_COMMANDS = ("run", "sweep", "boot", "exec", "classify", "validate", "schema", "doctor")
+_MODULES = {"exec": "execute"}
+"""The modules of commands whose name means something else in Python."""
 
 
 class _Commands(click.Group):
@@ -35,7 +37,8 @@ class _Commands(click.Group):
         """Return a command by its name."""
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(import_module(f"dcsim.cli.{cmd_name}"), cmd_name)
+        name = _MODULES.get(cmd_name, cmd_name)
+        command = getattr(import_module(f"dcsim.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 
@@ -56,6 +59,7 @@ def commands() -> None:
     Examples:
       dcsim run scenarios/quickstart.yaml
       dcsim boot "integer rounds=10"
+      dcsim exec --sample primes 1000
       dcsim validate my.yaml
     """
 

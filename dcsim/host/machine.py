@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     import builtins
 
-__all__ = ["DiskContent", "Exit", "Machine", "PathStep", "SavedVm", "ScanReport"]
+__all__ = ["DiskContent", "Exit", "Machine", "PathStep", "Program", "SavedVm", "ScanReport"]
 
 PathStep = tuple[str, int]
 """A metered primitive of a host-software path and how often it is done."""
@@ -176,6 +176,32 @@ class ScanReport(Protocol):
         """Where the next scan goes on; 0 behind the last page."""
 
 
+class Program(Protocol):
+    """What a process-level VM executes, with its streams."""
+
+    def output(self) -> list[tuple[bool, bytes]]:
+        """Return what it wrote since the last call, and whether to the stream of errors."""
+
+    def give_input(self, data: bytes, ends: bool) -> None:  # noqa: FBT001 - the machine world's own
+        """Give it something to read; nothing will follow if it ends."""
+
+    @property
+    def wants_input(self) -> bool:
+        """It found its input empty, and more may come."""
+
+    @property
+    def start_error(self) -> int | None:
+        """Linux's number of the error why it could not be loaded."""
+
+    @property
+    def calls(self) -> dict[str, int]:
+        """How often each system call was made."""
+
+    @property
+    def unknown_calls(self) -> dict[int, int]:
+        """How often each system call was made that there is not, by number."""
+
+
 class Machine(Protocol):
     """One host's machine: frames, processors and VMs."""
 
@@ -231,6 +257,9 @@ class Machine(Protocol):
 
     def console_input(self, vm: int, data: bytes) -> None:
         """Type on the guest's console."""
+
+    def program(self, vm: int) -> Program:
+        """Return the program of a process-level VM."""
 
     def next_timer_ns(self, vm: int, vcpu: int) -> int | None:
         """Return when the guest's own timer on a vCPU is due."""

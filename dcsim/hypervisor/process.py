@@ -25,8 +25,12 @@ class LinuxProgram:
     """With the program's name as the first."""
     environment: tuple[str, ...] = ()
     """``NAME=value``."""
+    directory: str = "/"
+    """The directory of the tree that it begins in."""
     input: str = ""
     """What it reads from its input."""
+    input_open: bool = False
+    """Whether more may come while it executes."""
 
     @classmethod
     def of_command(cls, folder: str, words: Sequence[str], *, input_text: str = "") -> LinuxProgram:

@@ -274,6 +274,10 @@ def test_sweep_shows_one_table_and_goes_on(
             ["boot", "idle", "--technique", "hardware-assisted"],
             "`hardware-assisted` needs the hypervisor extension, which `rv64gc` lacks",
         ),
+        (["exec", "--root", "nowhere", "a"], "Directory 'nowhere' does not exist"),
+        (["exec", "--env", "COLOUR", "a"], "`COLOUR` is not of the form NAME=value"),
+        (["exec", "--directory", "/nowhere", "a"], "the directory `/nowhere`: No such file"),
+        (["exec"], "Missing argument 'PROGRAM'"),
         (["boot", "idle", "--image", "none.elf"], "none.elf: cannot be read: no such file"),
     ],
 )
@@ -288,7 +292,9 @@ def test_wrong_usage_exits_with_2(
     assert words in messages
 
 
-@pytest.mark.parametrize("command", ["run", "validate", "boot", "schema", "sweep", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["run", "validate", "boot", "exec", "schema", "sweep", "doctor"]
+)
 def test_every_command_has_help_with_an_example(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

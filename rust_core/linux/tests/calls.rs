@@ -83,6 +83,8 @@ struct World {
 impl World {
     fn new(refuse_every: u32) -> Self {
         let start = Start {
+            directory: b"/".to_vec(),
+            input_open: false,
             folder: None,
             writable: true,
             input: b"typed".to_vec(),

@@ -16,6 +16,7 @@ use crate::ledger::{Activity, Ledger, Reading};
 use crate::mail::Mail;
 use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::Pcpu;
+use crate::process::ProcessMachine;
 use crate::reason::ExitReason;
 use crate::safety::rules::Code;
 use crate::shadow::asid::AsidAllocator;
@@ -404,9 +405,9 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
         None
     }
 
-    /// Takes what the guest wrote to a console that is not a device.
-    fn take_output(&mut self) -> Vec<u8> {
-        Vec::new()
+    /// The process-level machine, if it is one.
+    fn process(&mut self) -> Option<&mut ProcessMachine> {
+        None
     }
 
     /// The registers of a vCPU that is on no pCPU.

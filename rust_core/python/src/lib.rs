@@ -14,6 +14,7 @@ mod errors;
 mod exit;
 mod machine;
 mod overcommit;
+mod program;
 mod state;
 mod store;
 
@@ -44,6 +45,8 @@ mod _core {
     use super::machine::PyMachine;
     #[pymodule_export]
     use super::overcommit::PyScanReport;
+    #[pymodule_export]
+    use super::program::PyProgram;
     #[pymodule_export]
     use super::state::PyVmState;
     #[pymodule_export]

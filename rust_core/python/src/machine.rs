@@ -5,10 +5,12 @@ use crate::enter::enter_core;
 use crate::errors::{Failure, Outcome, lock};
 use crate::exit::PyExit;
 use crate::overcommit::{self, PyScanReport};
+use crate::program::PyProgram;
 use crate::state::PyVmState;
 use crate::store::{PyPageStore, SharedStore};
 use dcsim_machine::{DiskImage, IoStatus, Primitive, RequestTag};
 use dcsim_memory::PageStore;
+use dcsim_monitor::process::ProcessMachine;
 use dcsim_monitor::{
     Balloon, Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, Ledger, VcpuId,
     VmConfig, VmCounters, VmId,
@@ -34,6 +36,11 @@ pub struct Inner {
 }
 
 impl Inner {
+    /// The process-level machine that a VM is.
+    pub(crate) fn process(&mut self, vm: VmId) -> Outcome<&mut ProcessMachine> {
+        Ok(self.host.process(vm)?)
+    }
+
     /// Calls the host with its store.
     fn with_store<T>(
         &mut self,
@@ -248,6 +255,12 @@ impl PyMachine {
 
     fn console_input(&self, vm: u32, data: &[u8]) -> Outcome<()> {
         self.with(|host, store| host.console_input(store, VmId(vm), data)).map(|_| ())
+    }
+
+    fn program(&self, vm: u32) -> Outcome<PyProgram> {
+        let vm = VmId(vm);
+        lock(&self.inner)?.host.process(vm)?;
+        Ok(PyProgram { machine: Arc::clone(&self.inner), vm })
     }
 
     fn next_timer_ns(&self, vm: u32, vcpu: usize) -> Outcome<Option<u64>> {

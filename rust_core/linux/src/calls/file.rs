@@ -142,6 +142,7 @@ fn check_readable(
     }
     if wanted > 0 && !caller.linux.open.is_readable(open) {
         let wait = Wait::Readable(open);
+        caller.linux.open.note_miss(open);
         return Err(if nonblocking { Errno::Again.into() } else { Stop::Wait(wait) });
     }
     Ok(match object {

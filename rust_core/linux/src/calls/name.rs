@@ -170,7 +170,7 @@ pub fn current_directory(caller: &mut Caller<'_>, arguments: &Arguments) -> Outc
 pub fn change_directory(caller: &mut Caller<'_>, arguments: &Arguments) -> Outcome {
     let path = caller.user()?.read_string(arguments[0])?;
     let from = caller.process()?.directory;
-    let node = caller.linux.tree.find(from, &path, true)?.existing()?;
+    let node = caller.linux.tree.find_directory(from, &path)?;
     move_to(caller, node)
 }
 

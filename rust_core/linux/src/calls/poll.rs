@@ -92,6 +92,9 @@ fn end(
 ) -> Outcome {
     let is_over = until_ns.is_some_and(|until_ns| until_ns <= caller.now_ns());
     if ready > 0 || is_over {
+        for interest in interests.iter().filter(|interest| interest.read) {
+            caller.linux.open.note_miss(interest.open);
+        }
         return Ok(ready);
     }
     let thread = caller.thread()?;

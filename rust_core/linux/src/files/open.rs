@@ -71,6 +71,8 @@ pub struct OpenFiles {
     pub input: VecDeque<u8>,
     /// Whether more will come.
     pub input_ends: bool,
+    /// Whether the program looked for input without waiting, and found none.
+    pub input_was_missed: bool,
     /// What the program wrote to the console, in order.
     pub output: Vec<(Stream, Vec<u8>)>,
 }
@@ -151,6 +153,16 @@ impl OpenFiles {
             Some(Object::PipeIn(_)) => false,
             _ => true,
         }
+    }
+
+    /// Whether a file is what the console has for the program.
+    pub fn is_input(&self, id: OpenId) -> bool {
+        self.files.get(&id).is_some_and(|file| file.object == Object::Console(Stream::Input))
+    }
+
+    /// Notes that a program looked for something to read without waiting for it.
+    pub fn note_miss(&mut self, id: OpenId) {
+        self.input_was_missed |= self.is_input(id) && !self.is_readable(id);
     }
 
     /// Whether a pipe holds something to read.

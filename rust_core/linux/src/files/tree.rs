@@ -191,6 +191,12 @@ impl Tree {
         self.walk(from, path, follow, &mut links)
     }
 
+    /// The directory at the end of a path, links followed.
+    pub fn find_directory(&mut self, from: NodeId, path: &[u8]) -> Result<NodeId, Errno> {
+        let found = self.find(from, path, true)?.existing()?;
+        if self.node(found).is_directory() { Ok(found) } else { Err(Errno::NotDirectory) }
+    }
+
     fn walk(
         &mut self,
         from: NodeId,

@@ -12,6 +12,7 @@ mod signals;
 use crate::abi::{Registers, numbers};
 use crate::calls::Caller;
 use crate::errno::{Errno, Stop};
+use crate::files::NodeId;
 use crate::files::descriptors::{Descriptor, Descriptors};
 use crate::files::folder::Folder;
 use crate::files::open::{Mode, Object, OpenFiles, Stream};
@@ -31,8 +32,12 @@ pub struct Start {
     pub folder: Option<Folder>,
     /// Whether the program may write files, which are gone afterwards.
     pub writable: bool,
+    /// The directory that it begins in.
+    pub directory: Vec<u8>,
     /// What it can read from its input.
     pub input: Vec<u8>,
+    /// Whether more may come ([`Linux::give_input`]).
+    pub input_open: bool,
     /// What it may use.
     pub limits: Limits,
     /// For what programs ask as random.
@@ -92,6 +97,8 @@ pub struct Linux {
     ended: Option<ExitStatus>,
     calls: BTreeMap<&'static str, u64>,
     unknown_calls: BTreeMap<u64, u64>,
+    /// Why the first process has no program.
+    start_error: Option<Errno>,
 }
 
 impl Linux {
@@ -113,10 +120,12 @@ impl Linux {
             ended: None,
             calls: BTreeMap::new(),
             unknown_calls: BTreeMap::new(),
+            start_error: None,
         };
         linux.open.input = start.input.into();
-        linux.open.input_ends = true;
-        linux.add_first();
+        linux.open.input_ends = !start.input_open;
+        let directory = linux.tree.find_directory(ROOT, &start.directory)?;
+        linux.add_first(directory);
         Ok(linux)
     }
 
@@ -130,10 +139,14 @@ impl Linux {
     ) -> Result<(), Stop> {
         let mut caller = Caller { linux: self, hardware, thread: FIRST, registers };
         let FirstProgram { path, arguments, environment } = program;
-        crate::calls::execute::execute(&mut caller, path, arguments, environment)
+        let loaded = crate::calls::execute::execute(&mut caller, path, arguments, environment);
+        if let Err(Stop::Error(errno)) = &loaded {
+            self.start_error = Some(*errno);
+        }
+        loaded
     }
 
-    fn add_first(&mut self) {
+    fn add_first(&mut self, directory: NodeId) {
         let mut descriptors = Descriptors::default();
         for (number, stream) in
             [Stream::Input, Stream::Output, Stream::Error].into_iter().enumerate()
@@ -149,7 +162,7 @@ impl Linux {
             session: FIRST,
             space: self.spaces.create(),
             descriptors,
-            directory: ROOT,
+            directory,
             umask: 0o022,
             actions: Actions::default(),
             pending: Pending::default(),
@@ -159,7 +172,7 @@ impl Linux {
             alarm: None,
             name: Vec::new(),
         };
-        self.tree.hold(ROOT);
+        self.tree.hold(directory);
         self.processes.insert(FIRST, process);
         self.threads.insert(FIRST, new_thread(FIRST, Registers::default()));
     }
@@ -167,6 +180,24 @@ impl Linux {
     /// What the program wrote to its console since the last call, in order.
     pub fn take_output(&mut self) -> Vec<(Stream, Vec<u8>)> {
         std::mem::take(&mut self.open.output)
+    }
+
+    /// Gives the program something to read from its input; nothing will follow if it `ends`.
+    pub fn give_input(&mut self, bytes: &[u8], ends: bool) {
+        self.open.input.extend(bytes);
+        self.open.input_ends |= ends;
+        self.open.input_was_missed = false;
+    }
+
+    /// Whether the program has found its input empty, and more may come.
+    pub fn wants_input(&self) -> bool {
+        let is_out = self.open.input.is_empty() && !self.open.input_ends;
+        is_out && (self.open.input_was_missed || self.waits_for_input())
+    }
+
+    /// Why the first program could not be loaded.
+    pub fn start_error(&self) -> Option<Errno> {
+        self.start_error
     }
 
     /// Calls that were made, by name.

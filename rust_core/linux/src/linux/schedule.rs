@@ -145,6 +145,17 @@ impl Linux {
         }
     }
 
+    /// Whether a thread waits for what the console has.
+    pub(super) fn waits_for_input(&self) -> bool {
+        self.threads.values().any(|thread| match &thread.state {
+            State::Waiting(Wait::Readable(open)) => self.open.is_input(*open),
+            State::Waiting(Wait::Files { interests, .. }) => {
+                interests.iter().any(|each| each.read && self.open.is_input(each.open))
+            }
+            _ => false,
+        })
+    }
+
     /// Whether `poll` would tell something of a file.
     pub(crate) fn is_interesting(&self, interest: Interest) -> bool {
         interest.read && self.open.is_readable(interest.open)

@@ -21,7 +21,6 @@ use crate::shadow::tree::TableFrames;
 use crate::technique::Technique;
 use crate::trap_and_emulate::TrapAndEmulate;
 use crate::vm::Vm;
-use dcsim_linux::Linux;
 use dcsim_machine::board::map::MEMORY_BASE;
 use dcsim_machine::device_tree::device_tree;
 use dcsim_machine::loader::{ImageError, Plan, load};
@@ -72,9 +71,8 @@ impl Host {
         let program = config.process.clone().ok_or_else(|| {
             HostError::Refused("the technique `process` needs a program to execute".to_owned())
         })?;
-        let start = program.start(config.memory_bytes, config.entropy_seed);
-        let linux = Linux::new(start.map_err(HostError::Refused)?)
-            .map_err(|errno| HostError::Refused(format!("the file tree: {errno}")))?;
+        let linux = program.linux(config.memory_bytes, config.entropy_seed);
+        let linux = linux.map_err(HostError::Refused)?;
         let pages = config.memory_bytes / PAGE;
         self.add_vm(store, config, board_config, |host, store, id| {
             let map = host.new_map(store, id, pages)?;

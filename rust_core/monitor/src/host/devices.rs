@@ -6,6 +6,7 @@ use super::run::first_ns_after;
 use crate::error::HostError;
 use crate::exit::ExitKind;
 use crate::ids::{VcpuId, VmId};
+use crate::process::ProcessMachine;
 use crate::reason::ExitReason;
 use crate::vcpu::Vcpu;
 use dcsim_machine::{Board, GuestMemory, IoStatus, RequestTag, Unavailable};
@@ -83,8 +84,16 @@ impl Host {
     pub fn console_output(&mut self, vm: VmId) -> Result<Vec<u8>, HostError> {
         let vm = self.vm_mut(vm)?;
         let mut told = vm.board.console_output();
-        told.append(&mut vm.technique.take_output());
+        if let Some(process) = vm.technique.process() {
+            told.extend(process.take_output().into_iter().flat_map(|(_, bytes)| bytes));
+        }
         Ok(told)
+    }
+
+    /// The process-level machine that a VM is.
+    pub fn process(&mut self, vm: VmId) -> Result<&mut ProcessMachine, HostError> {
+        let process = self.vm_mut(vm)?.technique.process();
+        process.ok_or_else(|| HostError::Refused(format!("{vm} is no process-level machine")))
     }
 
     /// Disk requests that are not completed.

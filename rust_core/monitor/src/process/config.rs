@@ -1,7 +1,7 @@
 //! What a process-level machine executes.
 
 use dcsim_linux::files::folder::Folder;
-use dcsim_linux::{FirstProgram, Limits, Start};
+use dcsim_linux::{FirstProgram, Limits, Linux, Start};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -23,24 +23,37 @@ pub struct ProgramConfig {
     /// `NAME=value`.
     #[serde(default)]
     pub environment: Vec<String>,
+    /// The directory of the tree that it begins in.
+    #[serde(default = "top")]
+    pub directory: String,
     /// What it reads from its input.
     #[serde(default)]
     pub input: String,
+    /// Whether more may come while it executes.
+    #[serde(default)]
+    pub input_open: bool,
+}
+
+fn top() -> String {
+    "/".to_owned()
 }
 
 impl ProgramConfig {
-    /// The world of the program as the system-call interface wants it, on a machine with so much memory.
-    pub fn start(&self, memory_bytes: u64, seed: u64) -> Result<Start, String> {
+    /// The world of the program, on a machine with so much memory.
+    pub fn linux(&self, memory_bytes: u64, seed: u64) -> Result<Linux, String> {
         let open = |path: &String| {
             Folder::open(Path::new(path)).map_err(|error| format!("the folder `{path}`: {error}"))
         };
-        Ok(Start {
+        let start = Start {
             folder: self.folder.as_ref().map(open).transpose()?,
             writable: self.writable,
+            directory: self.directory.clone().into_bytes(),
             input: self.input.clone().into_bytes(),
+            input_open: self.input_open,
             limits: Limits::for_memory(memory_bytes),
             seed,
-        })
+        };
+        Linux::new(start).map_err(|errno| format!("the directory `{}`: {errno}", self.directory))
     }
 
     /// The program itself.

@@ -35,6 +35,7 @@ use below::Below;
 use dcsim_hart::csr::fields::{interrupt, satp, status};
 use dcsim_hart::{Clock, Exception, Hart, Privilege, TrapRecord};
 use dcsim_linux::abi::Registers;
+use dcsim_linux::files::open::Stream;
 use dcsim_linux::signal::number;
 use dcsim_linux::{Fault, FirstProgram, Linux, Next, PageNumber, Rights, Stop, Unavailable};
 use dcsim_machine::{GuestMemory, Meter};
@@ -91,6 +92,24 @@ impl ProcessMachine {
             slice_end: 0,
             last_pcpu: None,
             installed: (None, None),
+        }
+    }
+
+    /// The operating system that the program finds.
+    pub fn linux(&self) -> &Linux {
+        &self.linux
+    }
+
+    /// Takes what the program wrote to its console, in order.
+    pub fn take_output(&mut self) -> Vec<(Stream, Vec<u8>)> {
+        self.linux.take_output()
+    }
+
+    /// Gives the program something to read; nothing will follow if it `ends`.
+    pub fn give_input(&mut self, bytes: &[u8], ends: bool) {
+        self.linux.give_input(bytes, ends);
+        if matches!(self.phase, Phase::Idle(_)) {
+            self.phase = Phase::Choose;
         }
     }
 
@@ -468,8 +487,8 @@ impl Technique for ProcessMachine {
         Some(u64::from(self.linux.touched_pages()))
     }
 
-    fn take_output(&mut self) -> Vec<u8> {
-        self.linux.take_output().into_iter().flat_map(|(_, bytes)| bytes).collect()
+    fn process(&mut self) -> Option<&mut ProcessMachine> {
+        Some(self)
     }
 
     fn capture(&self, counters: &VmCounters) -> CpuState {
