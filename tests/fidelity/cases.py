@@ -60,6 +60,7 @@ _OTHERS = [
     Case("forkwait-large", "forkwait n=2 pages=12 large=1"),
     Case("idle", "idle seconds=1 period=250"),
     Case("locks", "locks workers=3 rounds=20 hold=300", in_order=False),
+    Case("lookups", "lookups size=262144 steps=200"),
     Case("misbehave-unknown", "misbehave how=well", status=1),
     Case("records", "records records=40 passes=2", disk_mib=1),
     Case("nanobench", "nanobench rounds=40", tells_time=True),
