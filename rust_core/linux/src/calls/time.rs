@@ -54,21 +54,35 @@ pub fn time_of_day(caller: &mut Caller<'_>, arguments: &Arguments) -> Outcome {
 pub fn sleep(caller: &mut Caller<'_>, arguments: &Arguments) -> Outcome {
     let wait_ns = duration_at(caller, arguments[0])?;
     let until_ns = caller.deadline_ns(wait_ns)?;
-    sleep_until(caller, until_ns)
+    sleep_until(caller, until_ns, arguments[1])
 }
 
 /// `clock_nanosleep(clock, flags, time, remaining)`.
 pub fn sleep_by_clock(caller: &mut Caller<'_>, arguments: &Arguments) -> Outcome {
     const ABSOLUTE: u64 = 1;
-    let [clock, flags, time_at, ..] = *arguments;
+    let [clock, flags, time_at, remaining_at, ..] = *arguments;
     check_clock(clock)?;
     let time_ns = duration_at(caller, time_at)?;
-    let until_ns = if flags & ABSOLUTE == 0 { caller.deadline_ns(time_ns)? } else { time_ns };
-    sleep_until(caller, until_ns)
+    if flags & ABSOLUTE != 0 {
+        return sleep_until(caller, time_ns, 0);
+    }
+    let until_ns = caller.deadline_ns(time_ns)?;
+    sleep_until(caller, until_ns, remaining_at)
 }
 
-fn sleep_until(caller: &mut Caller<'_>, until_ns: u64) -> Outcome {
-    if until_ns <= caller.now_ns() { Ok(0) } else { Err(Stop::Wait(Wait::Until(until_ns))) }
+/// Waits; if a signal ends it, the program is told how long it had yet to wait.
+fn sleep_until(caller: &mut Caller<'_>, until_ns: u64, remaining_at: u64) -> Outcome {
+    let now_ns = caller.now_ns();
+    if until_ns <= now_ns {
+        return Ok(0);
+    }
+    if caller.linux.deliverable(caller.thread).is_none() {
+        return Err(Stop::Wait(Wait::Until(until_ns)));
+    }
+    if remaining_at != 0 {
+        caller.user()?.write(remaining_at, &timespec(until_ns - now_ns))?;
+    }
+    Err(Errno::Interrupted.into())
 }
 
 /// `times(buffer)`: a hundredth of a second is a tick.

@@ -165,6 +165,11 @@ impl Linux {
 
     /// A signal ends the wait of a call: it fails, or is made again behind the handler.
     fn interrupt(&mut self, id: Id, wait: &Wait) {
+        if matches!(wait, Wait::Until(_)) {
+            // The call itself tells how long it had yet to wait.
+            self.set_state(id, State::Woken(None));
+            return;
+        }
         self.futexes.forget(id);
         let signal = self.deliverable(id);
         let Some(thread) = self.threads.get_mut(&id) else { return };
