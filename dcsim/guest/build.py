@@ -41,19 +41,20 @@ _KERNEL = ["-mabi=lp64", "-Icommon", "-Ikernel"]
 _MONITOR = ["-mabi=lp64", "-Icommon", "-Ikernel"]
 _PROGRAM = ["-mabi=lp64d", "-ffp-contract=off", "-Icommon", "-Ilibrary"]
 _LINUX = [
-    *(
-        "-std=gnu17",
-        "-D_GNU_SOURCE",
-        "-O2",
-        "-g0",
-        "-fno-sanitize=all",
-        "-fno-ident",
-        "-ffile-prefix-map=.=.",
-    ),
+    *("-target", "riscv64-linux-musl", "-D_GNU_SOURCE", "-g0", "-fno-sanitize=all"),
+    *("-fno-ident", "-ffile-prefix-map=.=.", "-ffunction-sections", "-fdata-sections"),
     *("-ffp-contract=off", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result"),
-    *("-Wno-unused-parameter", "-Wno-format"),
+    *("-Wno-unused-parameter", "-Wno-format", "-Wno-nullability-completeness"),
 ]
-_LINUX_LINK = ["-static", "-s", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096"]
+_LINUX_LINK = [
+    *("-static", "-s", "-Wl,--build-id=none", "-Wl,-z,max-page-size=4096", "-Wl,--gc-sections"),
+]
+_LINUX_FILES = {
+    "programs": (".c", "cc", ["-std=gnu17", "-O2"]),
+    # The library of C++ is large: size matters more than speed.
+    "programs-of-c++": (".cpp", "c++", ["-std=c++20", "-Os"]),
+}
+"""The files that programs for Linux share, by the language that they are written in."""
 _LINK = [
     *("-nostdlib", "-static", "-Wl,--build-id=none", "-Wl,--strip-all", "-Wl,--gc-sections"),
     *("-Wl,-z,max-page-size=4096", "-Wl,--no-dynamic-linker"),
@@ -66,7 +67,7 @@ def build(output: Path) -> None:
     Parameters
     ----------
     output
-        Receives ``kernel.elf``, ``monitor.elf``, ``programs.json`` and ``linux/programs``.
+        Receives ``kernel.elf``, ``monitor.elf``, ``programs.json`` and the folder ``linux``.
 
     Raises
     ------
@@ -83,11 +84,9 @@ def build(output: Path) -> None:
         ]
         _build_kernel(programs, work, work / "kernel.elf")
         _build_monitor(work, work / "monitor.elf")
-        _build_linux_programs(work, work / "programs")
+        _build_linux_programs(work, output / "linux")
         for name in ("kernel.elf", "monitor.elf"):
             shutil.copyfile(work / name, output / name)
-        (output / "linux").mkdir(exist_ok=True)
-        shutil.copy(work / "programs", output / "linux" / "programs")
     (output / "programs.json").write_text(json.dumps(_program_list(), indent=2) + "\n")
 
 
@@ -101,9 +100,9 @@ def _sources(*folders: str, suffixes: Sequence[str] = (".c", ".S")) -> list[Path
     ]
 
 
-def _compiler(*arguments: str | Path) -> None:
+def _compiler(*arguments: str | Path, language: str = "cc") -> None:
     """Run the compiler in the source folder, so that all source paths it sees are relative."""
-    command = [sys.executable, "-m", "ziglang", "cc", *map(str, arguments)]
+    command = [sys.executable, "-m", "ziglang", language, *map(str, arguments)]
     subprocess.run(command, cwd=SOURCES, check=True)
 
 
@@ -148,25 +147,31 @@ def _build_monitor(work: Path, target: Path) -> None:
     _compiler(*_TARGET, "-mabi=lp64", *_LINK, script, *objects, "-o", target)
 
 
-def _build_linux_programs(work: Path, target: Path) -> None:
-    """Compile and link the programs for Linux, which share one file: its first argument chooses.
+def _build_linux_programs(work: Path, output: Path) -> None:
+    """Compile and link the programs for Linux, which share few files: the first argument chooses.
 
     Each of them is a program of its own, but for the name of its ``main``.
     """
-    folder = work / "linux"
-    folder.mkdir()
-    flags = ["-target", "riscv64-linux-musl", *_LINUX]
-    objects = []
-    for source in _sources("linux"):
-        objects.append(folder / f"{source.name}.o")
-        _compiler(*flags, f"-Dmain=main_of_{source.stem}", "-c", source, "-o", objects[-1])
-    chooser = folder / "chooser.c"
-    chooser.write_text(_chooser([source.stem for source in _sources("linux")]))
-    _compiler(*flags, *_LINUX_LINK, chooser, *objects, "-lm", "-o", target)
+    output.mkdir(exist_ok=True)
+    for name, (suffix, language, standard) in _LINUX_FILES.items():
+        folder = work / name
+        folder.mkdir()
+        sources = _sources("linux", suffixes=[suffix])
+        flags = [*_LINUX, *standard]
+        objects = []
+        for source in sources:
+            objects.append(folder / f"{source.name}.o")
+            renamed = f"-Dmain=main_of_{source.stem}"
+            _compiler(*flags, renamed, "-c", source, "-o", objects[-1], language=language)
+        chooser = folder / f"chooser{suffix}"
+        chooser.write_text(_chooser([source.stem for source in sources]))
+        program = folder / name
+        _compiler(*flags, *_LINUX_LINK, chooser, *objects, "-lm", "-o", program, language=language)
+        shutil.copy(program, output / name)
 
 
 def _chooser(names: Sequence[str]) -> str:
-    """Return C source for the ``main`` that calls the one of its first argument."""
+    """Return C source, which is C++ too, for a ``main`` that calls the one of its argument."""
     declared = [f"int main_of_{name}(int, char **);" for name in names]
     called = [
         f'    if (argc > 1 && !strcmp(argv[1], "{name}")) '

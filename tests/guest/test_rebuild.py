@@ -10,6 +10,8 @@ import pytest
 
 from dcsim.guest import build
 
+LINUX = [f"linux/{name}" for name in ("programs", "programs-of-c++")]
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", ["a", "elsewhere/with a space"])
@@ -24,6 +26,6 @@ def test_image_is_rebuilt_to_the_same_bytes_from_any_folder(
     shutil.copytree(repository / "dcsim" / "guest", sources)
     monkeypatch.setattr(build, "SOURCES", sources)
     build.build(output)
-    for name in ("kernel.elf", "monitor.elf", "programs.json", "linux/programs"):
+    for name in ("kernel.elf", "monitor.elf", "programs.json", *LINUX):
         committed = repository / "dcsim" / "guest" / "images" / name
         assert (output / name).read_bytes() == committed.read_bytes(), name
