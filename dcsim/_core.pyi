@@ -671,5 +671,21 @@ class Machine:
         disk
             The disk that it goes on with.
         """
+    def count_frames(self) -> dict[str, int]:
+        """Count the host's frames by their use, asking everybody but who gives them out.
+
+        Returns
+        -------
+        dict
+            ``pages`` (of one guest each), ``shared`` (by pages of the same content), ``tables``
+            (and code that the monitor made), ``compressed`` (pages kept so), ``free``.
+
+        Raises
+        ------
+        InvariantError
+            If one is lost, or used twice.
+        """
+    def lose_frame(self, vm: int) -> None:
+        """Take a frame for a VM that nobody knows of then; for tests, which see it missed."""
     def fail_frame_allocations(self, every: int) -> None:
         """Make every `every`-th frame reservation fail once; 0 ends that. For tests of the seam."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from dcsim.errors import PlacementError
+from dcsim.errors import InvariantError, PlacementError
 from dcsim.host.conductor import Conductor
 from dcsim.host.disk import Disk
 from dcsim.host.file_store import BLOCK_BYTES, FileStore
@@ -147,6 +147,23 @@ class Host:
     def release(self, holder: str) -> None:
         """Take a holder's memory back."""
         self._reserved_bytes.pop(holder, None)
+
+    def check_frames(self) -> None:
+        """Hold the machine's frames to their number: each is somebody's, or free.
+
+        Raises
+        ------
+        InvariantError
+            When one is lost, or used twice.
+        """
+        counts = self.machine.count_frames()
+        counted = (sum(counts.values()), counts["free"])
+        known = (self.machine.frames, self.machine.free_frames)
+        if counted != known:
+            raise InvariantError(
+                f"`{self.name}` has {known[0]} frames, of which {known[1]} are free; counted by "
+                f"their use they are {counted[0]}, of which {counted[1]} are free"
+            )
 
     # Busy time and power.
 

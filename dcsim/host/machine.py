@@ -213,6 +213,15 @@ class Machine(Protocol):
     def free_frames(self) -> int:
         """Of these, those that nobody holds."""
 
+    def count_frames(self) -> dict[str, int]:
+        """Count the frames by their use, asking everybody but who gives them out.
+
+        Raises
+        ------
+        InvariantError
+            When one is lost, or used twice.
+        """
+
     def create_vm(self, config: str, kernel: bytes, disk: Any = None) -> int:  # noqa: ANN401
         """Make a VM that is about to execute its first instruction; return its number."""
 

@@ -294,9 +294,11 @@ class Tenancy(Dispatcher):
             self._watchdogs[vm] = Watchdog(self, vm, vm.config.watchdog_ns)
         self._adopt(vm)
         self._note_memory()
+        self.host.check_frames()
 
     def _let_go(self, vm: VirtualMachine) -> None:
         self._note_memory()
+        self.host.check_frames()  # while whoever lost one can be told
         self._release(vm)
         vm.dirty_carried += self._machine.take_dirty_pages(vm.number)
         self.collect_console(vm)

@@ -49,6 +49,7 @@ def check_model(model: Model, *, recount: bool = True) -> None:
 def _check_memory(model: Model, hypervisor: Hypervisor) -> None:
     """Hold a host to promising memory to no VM that is elsewhere, and frames to being free."""
     host = hypervisor.host
+    host.check_frames()
     here = {*hypervisor.expected, *(vm.name for vm in hypervisor.vms.values())}
     leaked = [name for name in host.holders if name in model.cluster.vms and name not in here]
     if leaked:

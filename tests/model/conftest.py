@@ -135,6 +135,9 @@ class DoubleMachine:
         self._numbers = 0
         self._tags = 0
 
+    def count_frames(self) -> dict[str, int]:
+        return {"free": self.frames}
+
     def create_vm(self, config: str, kernel: bytes, disk: Any = None) -> int:
         del kernel, disk
         name = json.loads(config)["name"]

@@ -11,6 +11,8 @@ import pytest
 from dcsim.cli.main import run_command
 from dcsim.guest import kernel_image
 from dcsim.host.disk import Disk, DiskRequest
+from dcsim.hypervisor import Type1, VirtualMachine
+from dcsim.hypervisor.totals import Totals
 
 TEXT = """\
 dcsim: 1
@@ -66,6 +68,51 @@ def test_a_lost_request_stops_the_run_and_leaves_what_shows_it(
     assert run_command(command[1:]) == 3
     assert violation["invariant"] in capsys.readouterr().err
     assert json.loads((dump / "violation.json").read_text())["command"] == violation["command"]
+
+
+def violation_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Return what a run of the scenario leaves that stops with exit code 3."""
+    monkeypatch.chdir(folder)
+    (folder / "lossy.yaml").write_text(TEXT.replace("image: kernel.elf, ", ""))
+    assert run_command(["run", "lossy.yaml"]) == 3
+    found: dict[str, object] = json.loads(
+        (folder / "results/lossy.dump/violation.json").read_text()
+    )
+    return found
+
+
+def test_a_lost_frame_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = Type1.create
+
+    def create_and_lose(self: Type1, vm: VirtualMachine) -> None:
+        create(self, vm)
+        self.host.environment.after(10**6, lambda: self.host.machine.lose_frame(vm.number))  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(Type1, "create", create_and_lose)
+    violation = violation_of(tmp_path, monkeypatch)
+    assert "is lost: it was given to Monitor" in str(violation["invariant"])
+    assert "frames do not add up" in capsys.readouterr().err
+    # When the VM ends; nothing of it would be left to be missed afterwards.
+    assert 10**6 < int(str(violation["time_ns"])) < 100_000_000
+
+    again = shlex.split(str(violation["command"]))
+    assert run_command(again[1:]) == 3
+    assert str(violation["invariant"]) in capsys.readouterr().err
+
+
+def test_a_lost_cycle_stops_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_current = Totals.with_current
+
+    def lose_one(self: Totals, current: dict[str, object]) -> dict[str, object]:
+        counters = with_current(self, current)
+        counters["total_cycles"] += 1
+        return counters
+
+    monkeypatch.setattr(Totals, "with_current", lose_one)
+    violation = violation_of(tmp_path, monkeypatch)
+    assert str(violation["invariant"]).startswith("the cycles of `writer` by cause add up to")
 
 
 def test_a_right_run_leaves_no_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ use dcsim_hart::engine::Engine;
 use dcsim_hart::{Hart, HostedModes, Ports, Privilege, Stop, TrapRecord};
 use dcsim_machine::firmware::{Firmware, FirmwareConfig, Outcome, StartPoint};
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::{Memory, StoreFull};
+use dcsim_memory::{Memory, PhysicalAddress, StoreFull};
 
 /// What the machine does next.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -239,6 +239,10 @@ impl Technique for BareMetal {
         _: &'a mut FrameAllocator,
     ) -> Box<dyn GuestMemory + 'a> {
         Box::new(memory)
+    }
+
+    fn own_frames(&self, _: &Memory<'_>) -> Vec<PhysicalAddress> {
+        Vec::new()
     }
 
     fn page_map(&self) -> Option<&PageMap> {

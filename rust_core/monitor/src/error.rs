@@ -52,6 +52,9 @@ pub enum HostError {
     /// A guest can reach a frame that is not its own: a bug in this crate.
     #[error("a guest can reach a frame that is not its own: {0}")]
     ForeignFrame(String),
+    /// A frame was lost, or is used twice: a bug in this crate.
+    #[error("the host's frames do not add up: {0}")]
+    Frames(String),
     /// A handler reached outside the host's memory: a bug in this crate.
     #[error("a handler reached outside the host's memory: {0}")]
     OutsideMemory(MemoryError),

@@ -366,6 +366,10 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     /// Where the guest's pages are; `None` if they are the host's own frames.
     fn page_map(&self) -> Option<&PageMap>;
 
+    /// The frames that hold what the monitor has made for the guest: tables, records, code; all but
+    /// the map of its pages. A look of the simulator's.
+    fn own_frames(&self, memory: &Memory<'_>) -> Vec<PhysicalAddress>;
+
     /// Compares everything by which the guest reaches memory with who holds the host's frames; says
     /// what is wrong.
     fn audit(&self, _: &Memory<'_>, _: &FrameAllocator, _: VmId) -> Result<(), String> {

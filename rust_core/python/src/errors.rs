@@ -93,6 +93,7 @@ fn host_error(error: &HostError) -> PyErr {
         | HostError::FrameNotReserved
         | HostError::Swapped { .. }
         | HostError::ForeignFrame(_)
+        | HostError::Frames(_)
         | HostError::OutsideMemory(_) => InvariantError::new_err(message),
         HostError::Refused(_)
         | HostError::NoSuchVm(_)

@@ -8,6 +8,7 @@
 
 mod assumed;
 mod classify;
+mod counts;
 mod disk;
 mod enter;
 mod errors;

@@ -1,5 +1,6 @@
 //! `Machine`: one host's machine world.
 
+use crate::counts;
 use crate::disk::PyDiskImage;
 use crate::enter::enter_core;
 use crate::errors::{Failure, Outcome, lock};
@@ -12,8 +13,7 @@ use dcsim_machine::{DiskImage, IoStatus, Primitive, RequestTag};
 use dcsim_memory::PageStore;
 use dcsim_monitor::process::ProcessMachine;
 use dcsim_monitor::{
-    Balloon, Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, Ledger, VcpuId,
-    VmConfig, VmCounters, VmId,
+    Exit, ExitKind, ExitReason, HardwareProfile, Host, HostError, VcpuId, VmConfig, VmId,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -274,7 +274,7 @@ impl PyMachine {
 
     fn counters<'py>(&self, py: Python<'py>, vm: u32) -> PyResult<Bound<'py, PyDict>> {
         let inner = lock(&self.inner)?;
-        counters(py, &inner.host, VmId(vm))
+        counts::counters(py, &inner.host, VmId(vm))
     }
 
     fn vcpu_counters<'py>(
@@ -287,7 +287,7 @@ impl PyMachine {
         let inner = lock(&self.inner)?;
         let counters = inner.host.vcpu_counters(id).map_err(Failure::from)?;
         let ledger = inner.host.vcpu_ledger(id).map_err(Failure::from)?;
-        counted(py, counters, ledger)
+        counts::counted(py, counters, ledger)
     }
 
     fn set_balloon_target(&self, vm: u32, pages: u64) -> Outcome<()> {
@@ -301,7 +301,7 @@ impl PyMachine {
     fn balloon<'py>(&self, py: Python<'py>, vm: u32) -> PyResult<Option<Bound<'py, PyDict>>> {
         let inner = lock(&self.inner)?;
         let balloon = inner.host.balloon(VmId(vm)).map_err(Failure::from)?;
-        balloon.map(|balloon| describe(py, &balloon)).transpose()
+        balloon.map(|balloon| counts::balloon(py, &balloon)).transpose()
     }
 
     fn take_dirty_pages(&self, vm: u32) -> Outcome<usize> {
@@ -433,97 +433,18 @@ impl PyMachine {
         Ok(vm.0)
     }
 
+    fn count_frames<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let census = self.with(Host::count_frames)?;
+        counts::census(py, census)
+    }
+
+    fn lose_frame(&self, vm: u32) -> Outcome<()> {
+        lock(&self.inner)?.host.lose_frame(VmId(vm));
+        Ok(())
+    }
+
     fn fail_frame_allocations(&self, every: u64) -> Outcome<()> {
         lock(&self.inner)?.host.fail_frame_allocations(every);
         Ok(())
     }
-}
-
-/// The names of statistics by their tags (Virtio 1.2, section 5.5.6.4).
-const STATISTICS: [&str; 10] = [
-    "swap_in_bytes",
-    "swap_out_bytes",
-    "major_faults",
-    "minor_faults",
-    "free_bytes",
-    "total_bytes",
-    "available_bytes",
-    "cache_bytes",
-    "large_page_allocations",
-    "large_page_failures",
-];
-
-fn describe<'py>(py: Python<'py>, balloon: &Balloon) -> PyResult<Bound<'py, PyDict>> {
-    let all = PyDict::new(py);
-    for (name, number) in [
-        ("target", balloon.target_pages),
-        ("actual", balloon.actual_pages),
-        ("inflated", balloon.inflated_pages),
-        ("deflated", balloon.deflated_pages),
-        ("reported", balloon.reported_pages),
-        ("freed", balloon.freed_frames),
-        ("refused", balloon.refused_pages),
-        ("statistics_updates", balloon.statistics_updates),
-    ] {
-        all.set_item(name, number)?;
-    }
-    let statistics = PyDict::new(py);
-    for (tag, name) in (0..).zip(STATISTICS) {
-        if let Some(value) = balloon.statistics.get(&tag) {
-            statistics.set_item(name, value)?;
-        }
-    }
-    all.set_item("stats", statistics)?;
-    Ok(all)
-}
-
-fn counters<'py>(py: Python<'py>, host: &Host, vm: VmId) -> PyResult<Bound<'py, PyDict>> {
-    let counters = host.counters(vm).map_err(Failure::from)?;
-    let ledger = host.ledger(vm).map_err(Failure::from)?;
-    let usage = host.frame_usage(vm).map_err(Failure::from)?;
-    let all = counted(py, &counters, &ledger)?;
-    all.set_item("pages_touched", host.touched_pages(vm).map_err(Failure::from)?)?;
-    all.set_item("pages_shared", usage.shared)?;
-    all.set_item("shadow_frames", usage.shadow)?;
-    all.set_item("monitor_frames", usage.monitor)?;
-    Ok(all)
-}
-
-/// What was counted for a vCPU, or for all of a VM's.
-fn counted<'py>(
-    py: Python<'py>,
-    counters: &VmCounters,
-    ledger: &Ledger,
-) -> PyResult<Bound<'py, PyDict>> {
-    let cycles = PyDict::new(py);
-    for (cause, count) in ledger.causes() {
-        cycles.set_item(cause, count)?;
-    }
-    let exits = PyDict::new(py);
-    for (reason, count) in counters.exits() {
-        exits.set_item(reason.name(), count)?;
-    }
-    let numbers = [
-        ("instructions", counters.instructions()),
-        ("instructions_direct", counters.direct_instructions),
-        ("instructions_emulated", counters.emulated_instructions),
-        ("instructions_translated", counters.translated_instructions),
-        ("instructions_hart", counters.hart_instructions()),
-        ("total_cycles", ledger.counted()),
-        ("walk_references", counters.walk_references),
-        ("itlb_misses", counters.itlb_misses),
-        ("dtlb_misses", counters.dtlb_misses),
-        ("data_cache_misses", counters.data_cache_misses),
-        ("data_cache_refills", counters.data_cache_refills),
-        ("remote_misses", counters.remote_misses),
-        ("data_cache_cycles", counters.data_cache_cycles),
-        ("lateness_ns", counters.lateness_ns),
-    ];
-    let all = PyDict::new(py);
-    for (name, number) in numbers {
-        all.set_item(name, number)?;
-    }
-    all.set_item("cycles_by_cause", cycles)?;
-    all.set_item("exits", exits)?;
-    Ok(all)
 }

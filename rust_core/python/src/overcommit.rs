@@ -1,5 +1,6 @@
 //! Memory overcommitment: what scans came to, and what is shared.
 
+use crate::counts::named;
 use crate::errors::{Failure, Outcome};
 use dcsim_monitor::host::{Compression, Scan, ScanReport, Sharing};
 use dcsim_monitor::overcommit::index::Finding;
@@ -55,14 +56,6 @@ pub fn tier(name: &str) -> Outcome<Tier> {
 pub fn compression(py: Python<'_>, compression: Compression) -> PyResult<Bound<'_, PyDict>> {
     let Compression { pages, frames, bytes } = compression;
     named(py, &[("pages", pages), ("frames", frames), ("bytes", bytes)])
-}
-
-fn named<'py>(py: Python<'py>, numbers: &[(&str, u64)]) -> PyResult<Bound<'py, PyDict>> {
-    let all = PyDict::new(py);
-    for (name, number) in numbers {
-        all.set_item(name, number)?;
-    }
-    Ok(all)
 }
 
 /// What is shared, by name.

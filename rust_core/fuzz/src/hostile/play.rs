@@ -236,6 +236,7 @@ impl<'a> Play<'a> {
         while !self.hostile.is_over && self.hostile.used_ns < plan.length_ns {
             let (instructions, exits) = self.progress()?;
             let slice_ns = self.take_turns()?;
+            self.host.count_frames(self.store).map_err(text)?;
             let now = self.progress()?;
             let (host, guests) = (&mut self.host, [self.hostile.vm, self.neighbour.vm]);
             self.pressure.act(host, self.store, guests).map_err(text)?;

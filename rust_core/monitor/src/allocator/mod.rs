@@ -389,7 +389,13 @@ impl FrameAllocator {
         self.settle(vm, None);
     }
 
-    fn index_of(&self, address: PhysicalAddress) -> Option<usize> {
+    /// Where all frames begin, in order.
+    pub fn addresses(&self) -> impl Iterator<Item = PhysicalAddress> + use<> {
+        let base = self.base.0;
+        (0..self.owners.len()).map(move |index| PhysicalAddress(base + (index * PAGE_BYTES) as u64))
+    }
+
+    pub(crate) fn index_of(&self, address: PhysicalAddress) -> Option<usize> {
         let index = usize::try_from(address.offset_from(self.base)? / PAGE_BYTES as u64).ok()?;
         (index < self.owners.len()).then_some(index)
     }

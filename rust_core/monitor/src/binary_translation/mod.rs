@@ -161,6 +161,14 @@ impl Technique for BinaryTranslation {
         self.base.unmap_departed(meter, frames, departures)
     }
 
+    fn own_frames(&self, memory: &Memory<'_>) -> Vec<PhysicalAddress> {
+        let mut frames = self.base.own_frames(memory);
+        for cache in [&self.cache, &self.other] {
+            frames.extend(cache.sheets.iter().map(|(_, sheet)| sheet.frame));
+        }
+        frames
+    }
+
     fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
         self.base.table_roots()
     }

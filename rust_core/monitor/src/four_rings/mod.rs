@@ -171,6 +171,10 @@ impl Technique for FourRings {
         self.spaces.unmap_departed(meter, frames, departures)
     }
 
+    fn own_frames(&self, _: &Memory<'_>) -> Vec<PhysicalAddress> {
+        self.spaces.frames()
+    }
+
     fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
         self.spaces.table_roots()
     }

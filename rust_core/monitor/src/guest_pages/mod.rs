@@ -25,6 +25,7 @@ use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::holes::Hole;
 use crate::ids::VmId;
 use crate::overcommit::shared_frames::Departure;
+use crate::shadow::audit::valid_entries;
 use dcsim_machine::{Direction, GuestMemory, GuestMemoryError, GuestRange, Unavailable};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
 use std::collections::BTreeSet;
@@ -102,6 +103,19 @@ impl PageMap {
     /// The number of pages that the guest has.
     pub fn pages(&self) -> u64 {
         self.pages
+    }
+
+    /// The frames that hold it.
+    pub fn tables(&self) -> &[PhysicalAddress] {
+        &self.tables
+    }
+
+    /// The pages that have a frame, and where they are; without cost.
+    pub fn resident<'a>(&'a self, memory: &'a Memory<'_>) -> impl Iterator<Item = (u64, Place)> {
+        self.tables.iter().zip(0..).flat_map(move |(table, number): (_, u64)| {
+            let valid = valid_entries(memory, *table);
+            valid.map(move |(index, entry)| (number * ENTRIES + index as u64, Place::of(entry)))
+        })
     }
 
     /// The guest-physical address of the first page.

@@ -199,6 +199,13 @@ impl Technique for HardwareAssisted {
         }
     }
 
+    fn own_frames(&self, _: &Memory<'_>) -> Vec<PhysicalAddress> {
+        match &self.paging {
+            Paging::Shadow(shadow) => shadow.frames(),
+            Paging::Nested(stage) => stage.frames(),
+        }
+    }
+
     fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {
         match &self.paging {
             Paging::Shadow(shadow) => shadow.table_roots(),

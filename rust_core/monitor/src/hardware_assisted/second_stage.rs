@@ -135,6 +135,12 @@ impl SecondStage {
         (0..ROOT_FRAMES).map(|number| (part(number), ROOT_LEVEL)).collect()
     }
 
+    /// The frames of all tables.
+    pub fn frames(&self) -> Vec<PhysicalAddress> {
+        let roots = self.table_roots().into_iter().map(|(part, _)| part);
+        roots.chain(self.tables.iter().copied()).collect()
+    }
+
     /// Gives up all tables below the root, for a guest on no pCPU.
     pub fn clear(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
         for table in std::mem::take(&mut self.tables) {

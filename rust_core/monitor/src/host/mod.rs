@@ -6,11 +6,13 @@
 //! * [`balloon`]: memory that guests give to their host;
 //! * [`processor`]: putting vCPUs on pCPUs, paths of host software;
 //! * [`snapshot`]: saving and restoring VMs;
+//! * [`census`]: whose each frame is;
 //! * [`sharing`]: pages of the same content in one frame; [`swapping`]: pages out of their frames;
 //!   [`residency`]: where pages are; [`departures`]: translations that have to go;
 //! * [`deferred`]: device work that waits for frames or pages.
 
 mod balloon;
+mod census;
 mod creation;
 mod deferred;
 mod departures;
@@ -42,6 +44,7 @@ use crate::technique::{Site, Technique};
 use crate::vcpu::Vcpu;
 use crate::vm::Vm;
 pub use balloon::Balloon;
+pub use census::Census;
 use dcsim_hart::Hart;
 use dcsim_hart::engine::Interpreter;
 use dcsim_machine::Board;

@@ -63,8 +63,7 @@ impl Host {
         let machine = self.vms.get(&vm).ok_or(HostError::NoSuchVm(vm))?;
         let Some(map) = machine.technique.page_map() else { return Ok(Vec::new()) };
         let memory = Memory { store, frames: &mut self.frames };
-        let found = |page| Some((page, map.frame(&memory, page)?));
-        Ok((0..map.pages()).filter_map(found).collect())
+        Ok(map.resident(&memory).filter_map(|(page, at)| Some((page, at.frame()?))).collect())
     }
 
     /// Gives a page back, whatever it holds: it is absent then. Tells whether it was not before.

@@ -43,6 +43,11 @@ impl Pool {
         self.frames.len() as u64
     }
 
+    /// These frames.
+    pub fn frames(&self) -> impl Iterator<Item = PhysicalAddress> {
+        self.frames.keys().copied()
+    }
+
     /// Bytes in them that compressed pages take.
     pub fn used_bytes(&self) -> u64 {
         self.frames.values().flat_map(BTreeMap::values).map(|length| *length as u64).sum()

@@ -247,6 +247,10 @@ impl Technique for Paravirtual {
         Box::new(GuestPages { memory, allocator, map: &self.map, vm })
     }
 
+    fn own_frames(&self, memory: &Memory<'_>) -> Vec<PhysicalAddress> {
+        self.names.frames(memory).chain(self.window.frames(memory)).collect()
+    }
+
     fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator, vm: VmId) -> Result<(), String> {
         audit::check(self, memory, owners, vm)
     }

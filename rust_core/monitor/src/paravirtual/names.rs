@@ -8,10 +8,11 @@
 use super::layout::Layout;
 use crate::allocator::FrameOwner;
 use crate::error::HostError;
+use crate::shadow::audit::valid_entries;
 use crate::shadow::entry::{self, READ, VALID};
 use crate::shadow::tree::TableFrames;
 use dcsim_machine::Meter;
-use dcsim_memory::PhysicalAddress;
+use dcsim_memory::{Memory, PhysicalAddress};
 
 /// Bytes that one table of level 0 maps.
 const TABLE_SPAN: u64 = 1 << 21;
@@ -85,13 +86,17 @@ impl Names {
     }
 
     /// The same without cost, for what is no program of the pCPU.
-    pub fn look_up(
-        &self,
-        memory: &dcsim_memory::Memory<'_>,
-        frame: PhysicalAddress,
-    ) -> Option<u64> {
+    pub fn look_up(&self, memory: &Memory<'_>, frame: PhysicalAddress) -> Option<u64> {
         let leaf = memory.read_u64(self.slot(frame).ok()?).ok()?;
         memory.read_u64(name_in(leaf, frame)).ok()
+    }
+
+    /// The frames of the table and of those that map it, but for the one above them.
+    pub fn frames(&self, memory: &Memory<'_>) -> impl Iterator<Item = PhysicalAddress> {
+        self.tables.iter().flat_map(|table| {
+            let pages = valid_entries(memory, *table).map(|(_, leaf)| entry::address(leaf));
+            std::iter::once(*table).chain(pages)
+        })
     }
 
     fn slot(&self, frame: PhysicalAddress) -> Result<PhysicalAddress, HostError> {

@@ -17,7 +17,8 @@ use super::seal::Seal;
 use crate::allocator::FrameOwner;
 use crate::error::HostError;
 use crate::guest_pages::PageMap;
-use crate::shadow::entry::{self, EXECUTE, READ, VALID, WRITE};
+use crate::shadow::audit::valid_entries;
+use crate::shadow::entry::{self, EXECUTE, READ, VALID, WRITE, is_leaf};
 use crate::shadow::tree::TableFrames;
 use dcsim_machine::Meter;
 use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
@@ -46,6 +47,8 @@ pub struct Window {
     /// The root for a kernel that is in none of its address spaces, or must not be in any that it
     /// shares with programs: the upper half only.
     pub kernel: PhysicalAddress,
+    /// The table of level 1 that leads to the names.
+    name_table: PhysicalAddress,
     /// The tables of level 1, one for each gigabyte that has memory.
     tables: Vec<PhysicalAddress>,
     /// The first of these gigabytes.
@@ -102,12 +105,22 @@ impl Window {
         Ok(Self {
             bare: *bare,
             kernel: *kernel,
+            name_table: *name_table,
             tables: tables.to_vec(),
             first_gigabyte: gigabytes(map).start,
             leaf: layout.leaf(),
             seal: None,
             upper: bytes(&upper),
         })
+    }
+
+    /// The frames of all its tables.
+    pub fn frames(&self, memory: &Memory<'_>) -> impl Iterator<Item = PhysicalAddress> {
+        let below = self.tables.iter().flat_map(|table| {
+            let pointers = valid_entries(memory, *table).filter(|(_, entry)| !is_leaf(*entry));
+            std::iter::once(*table).chain(pointers.map(|(_, entry)| entry::address(entry)))
+        });
+        [self.bare, self.kernel, self.name_table].into_iter().chain(below)
     }
 
     /// Puts the window into a root of the guest's; where the kernel is in user mode, nothing.

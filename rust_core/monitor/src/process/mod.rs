@@ -39,7 +39,7 @@ use dcsim_linux::files::open::Stream;
 use dcsim_linux::signal::number;
 use dcsim_linux::{Fault, FirstProgram, Linux, Next, PageNumber, Rights, Stop, Unavailable};
 use dcsim_machine::{GuestMemory, Meter};
-use dcsim_memory::Memory;
+use dcsim_memory::{Memory, PhysicalAddress};
 use trees::Trees;
 
 /// What comes next.
@@ -453,6 +453,10 @@ impl Technique for ProcessMachine {
 
     fn page_map(&self) -> Option<&PageMap> {
         Some(&self.map)
+    }
+
+    fn own_frames(&self, _: &Memory<'_>) -> Vec<PhysicalAddress> {
+        self.trees.frames()
     }
 
     fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator, vm: VmId) -> Result<(), String> {

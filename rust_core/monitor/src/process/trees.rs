@@ -109,6 +109,11 @@ impl Trees {
         self.by_space.values_mut().for_each(|tree| tree.asid = None);
     }
 
+    /// The frames of all trees.
+    pub(super) fn frames(&self) -> Vec<PhysicalAddress> {
+        self.by_space.values().flat_map(Tree::frames).collect()
+    }
+
     /// Compares what is mapped with who holds the host's frames; says what is wrong.
     pub(super) fn audit(
         &self,

@@ -10,7 +10,7 @@ use crate::ids::VmId;
 use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
 
 /// The entries of a table that are valid, with their numbers.
-pub(super) fn entries<'a>(
+pub(crate) fn valid_entries<'a>(
     memory: &'a Memory<'_>,
     table: PhysicalAddress,
 ) -> impl Iterator<Item = (usize, u64)> + 'a {
@@ -27,7 +27,7 @@ pub(crate) fn for_each_leaf(
     level: u32,
     visit: &mut dyn FnMut(PhysicalAddress, u64),
 ) {
-    for (index, entry) in entries(memory, table) {
+    for (index, entry) in valid_entries(memory, table) {
         if is_leaf(entry) {
             visit(PhysicalAddress(table.0 + index as u64 * 8), entry);
         } else if level > 0 {
@@ -48,7 +48,7 @@ pub(crate) fn check_tree(
     if owner != Some(FrameOwner::Shadow { vm }) {
         return Err(format!("the frame {table:?} is a shadow table of {vm}, but is {owner:?}"));
     }
-    for (index, entry) in entries(memory, table) {
+    for (index, entry) in valid_entries(memory, table) {
         let target = address(entry);
         match (is_leaf(entry), level) {
             (false, 1..) => check_tree(memory, owners, vm, target, level - 1)?,

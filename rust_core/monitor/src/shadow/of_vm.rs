@@ -219,6 +219,14 @@ impl Shadow {
         roots.into_iter().map(|(root, levels)| (root, levels - 1)).collect()
     }
 
+    /// The frames of all tables, and of the records about them.
+    pub fn frames(&self) -> Vec<PhysicalAddress> {
+        match self {
+            Self::Tlb(spaces) => spaces.frames().collect(),
+            Self::Traced(traced) => traced.frames().collect(),
+        }
+    }
+
     /// Compares every table with who holds the frames that it names; says what is wrong.
     pub fn audit(
         &self,

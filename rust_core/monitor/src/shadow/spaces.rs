@@ -382,6 +382,11 @@ impl Spaces {
         space.is_some_and(|space| space.trees[view as usize].is_some())
     }
 
+    /// The frames of all trees, for a look from outside.
+    pub fn frames(&self) -> impl Iterator<Item = PhysicalAddress> {
+        self.list.iter().flat_map(|space| space.trees.iter().flatten()).flat_map(Tree::frames)
+    }
+
     /// The root tables with their levels, for a look from outside.
     pub fn roots(&self) -> Vec<(PhysicalAddress, u32)> {
         let trees = self.list.iter().flat_map(|space| space.trees.iter().flatten());

@@ -106,6 +106,11 @@ impl Tree {
         1 + self.tables.len() as u64
     }
 
+    /// These frames.
+    pub fn frames(&self) -> impl Iterator<Item = PhysicalAddress> {
+        std::iter::once(self.root).chain(self.tables.iter().map(|table| table.frame))
+    }
+
     /// Puts a leaf in its place; `guest_level` is the level of the guest's own leaf. Needs
     /// [`Self::MAP_FRAMES`] reserved frames. Tells whether there was a leaf before.
     pub fn map(

@@ -2,7 +2,7 @@
 
 use crate::support::{Cell, LIMIT_NS, MIB, Model, cause, config, monitored_cells};
 use dcsim_machine::DiskImage;
-use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, TrapAndEmulate};
+use dcsim_monitor::TechniqueKind::{BareMetal, FourRings, Paravirtual, TrapAndEmulate};
 use dcsim_monitor::{ExitKind, FrameUsage, HostError, PagingKind};
 
 fn busy(cell: Cell, every: u64) -> Model {
@@ -126,6 +126,31 @@ fn a_host_without_frames_says_so_and_goes_on_when_there_are_some() {
     model.host.destroy_vm(&mut model.store, other).unwrap();
     let next = model.host.run(&mut model.store, 2_000_000_000).unwrap();
     assert_ne!(next.kind, ExitKind::Memory);
+}
+
+/// The model counts whenever VMs take turns; here it is seen what is counted, and that it would miss one.
+#[test]
+fn every_frame_is_somebodys() {
+    for cell in monitored_cells().into_iter().chain([Cell::from(Paravirtual)]) {
+        let mut model = Model::of(cell.technique, 1, 64 * MIB);
+        let vm = model.add(config(cell, 8 * MIB, "init=forkwait n=2"), None);
+        model.play();
+        let census = model.host.count_frames(&mut model.store).unwrap();
+        let usage = model.host.frame_usage(vm).unwrap();
+        assert_eq!(census.total(), 64 * MIB / 4096, "{cell:?}");
+        assert_eq!((census.pages, census.tables), (usage.guest, usage.shadow + usage.monitor));
+        assert_eq!(census.free, model.host.free_frame_count());
+
+        model.host.lose_frame(vm);
+        let lost = model.host.count_frames(&mut model.store).unwrap_err();
+        assert!(matches!(lost, HostError::Frames(_)), "{lost}");
+        assert!(lost.to_string().contains("is lost: it was given to Monitor"), "{lost}");
+    }
+    let mut model = Model::new(1, 64 * MIB);
+    model.add(config(BareMetal, 8 * MIB, "init=forkwait n=2"), None);
+    model.play();
+    let census = model.host.count_frames(&mut model.store).unwrap();
+    assert_eq!((census.pages, census.free), (8 * MIB / 4096, 56 * MIB / 4096));
 }
 
 #[test]

@@ -263,6 +263,7 @@ impl Model {
 
     /// Puts the next VMs on the pCPUs.
     pub fn take_turns(&mut self) {
+        self.host.count_frames(&mut self.store).unwrap();
         let pcpus = self.host.pcpu_count();
         for pcpu in 0..pcpus {
             if self.host.loaded(pcpu).unwrap().is_some() {

@@ -209,6 +209,11 @@ impl Traced {
         self.graph.nodes.count() + self.graph.records.frame_count()
     }
 
+    /// These frames, for a look from outside.
+    pub fn frames(&self) -> impl Iterator<Item = PhysicalAddress> {
+        self.graph.nodes.iter().map(|(_, node)| node.frame).chain(self.graph.records.frames())
+    }
+
     /// The root tables, for a look from outside.
     pub fn roots(&self) -> Vec<(PhysicalAddress, u32)> {
         let roots = self.spaces.iter().flat_map(|space| space.roots.iter().flatten());
@@ -436,7 +441,7 @@ impl Traced {
     /// those of the tables; says what is wrong.
     pub fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator) -> Result<(), String> {
         for (id, node) in self.graph.nodes.iter() {
-            let found: Vec<_> = audit::entries(memory, node.frame).collect();
+            let found: Vec<_> = audit::valid_entries(memory, node.frame).collect();
             let is_set = |(index, entry): (&u64, &Entry)| {
                 !matches!(entry, Entry::Code(_)) || found.iter().any(|(at, _)| *at as u64 == *index)
             };

@@ -75,7 +75,12 @@ impl Records {
         }
     }
 
-    /// Frames that the records take.
+    /// The frames that the records take.
+    pub(super) fn frames(&self) -> impl Iterator<Item = PhysicalAddress> {
+        self.frames.iter().copied()
+    }
+
+    /// How many these are.
     pub(super) fn frame_count(&self) -> u64 {
         self.frames.len() as u64
     }
