@@ -86,9 +86,12 @@ class Client:
         request = replace(self._template, number=self._sent)
         self._sent += 1
         frame = encode_request(request)
-        host = self._vm.last_host
-        now_ns = self._environment.now
-        arrives_ns = self._fabric.send(OUTSIDE, host, len(frame), now_ns) if host else now_ns
+        vm, arrives_ns = self._vm, self._environment.now
+        if vm.port:
+            size_bytes = len(frame)
+            arrives_ns = self._fabric.send(
+                OUTSIDE, vm.port, size_bytes, arrives_ns, vm.note_link_wait
+            )
 
         def arrive() -> None:
             served = ServedRequest(request.number, self._environment.now)
@@ -101,7 +104,8 @@ class Client:
 
     def _on_packet(self, frame: bytes, at_ns: int) -> None:
         """Note an answer; the first one to a request counts."""
-        self._fabric.send(self._vm.last_host, OUTSIDE, len(frame), at_ns)
+        vm = self._vm
+        self._fabric.send(vm.port, OUTSIDE, len(frame), at_ns, vm.note_link_wait)
         answer = decode_answer(frame)
         if answer is None:
             return

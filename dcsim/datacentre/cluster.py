@@ -411,8 +411,8 @@ class Cluster:
         self._note_usage()
 
     def _home_of(self, vm: VirtualMachine) -> str | None:
-        """Return where a VM can be powered on again: a disk of its host's keeps it there."""
-        tied = vm.config.disk_bytes > 0 and vm.storage is None
+        """Return where a VM can be powered on again: a disk or a link keeps it at its host."""
+        tied = (vm.config.disk_bytes > 0 and vm.storage is None) or vm.config.has_own_link
         wanted = vm.last_host if tied else self._homes[vm.name]
         if wanted is not None:
             hypervisor = self.hypervisors[wanted]

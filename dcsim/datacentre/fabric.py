@@ -64,13 +64,35 @@ class Fabric:
 
     # Packets.
 
-    def send(self, source: str, destination: str, size_bytes: int, at_ns: int) -> int:
-        """Send a packet at a time; return when its last byte arrives."""
+    def send(
+        self,
+        source: str,
+        destination: str,
+        size_bytes: int,
+        at_ns: int,
+        waited: Callable[[int], None],
+    ) -> int:
+        """Send a packet at a time; return when its last byte arrives.
+
+        Parameters
+        ----------
+        source, destination
+            Nodes.
+        size_bytes
+            Its length.
+        at_ns
+            When its first byte is there to be sent.
+        waited
+            Told for how many nanoseconds it waits for the packets before it, on all hops together.
+        """
+        wait_ns = 0
         for hop in self.topology.path(source, destination):
             key = (hop.source, hop.destination)
             start_ns = max(at_ns, self._free_ns.get(key, 0))
+            wait_ns += start_ns - at_ns
             self._free_ns[key] = start_ns + transfer_ns(size_bytes, hop.bits_per_second)
             at_ns = self._free_ns[key] + hop.latency_ns
+        waited(wait_ns)
         return at_ns
 
     # Bulk transfers.

@@ -50,7 +50,8 @@ class Sink:
         vm.on_packet = self._on_packet
 
     def _on_packet(self, frame: bytes, at_ns: int) -> None:
-        arrives_ns = self._fabric.send(self._vm.last_host, OUTSIDE, len(frame), at_ns)
+        vm = self._vm
+        arrives_ns = self._fabric.send(vm.port, OUTSIDE, len(frame), at_ns, vm.note_link_wait)
         self._environment.at(arrives_ns, self._take, reach=self._vm.scope)
 
     def _take(self) -> None:
@@ -59,6 +60,6 @@ class Sink:
             return
         fields = _ACKNOWLEDGEMENT.pack(_MAGIC, 0, self.arrived)
         frame = (_ADDRESSES + _TYPE + fields).ljust(_LEAST_BYTES, b"\0")
-        now_ns = self._environment.now
-        arrives_ns = self._fabric.send(OUTSIDE, self._vm.last_host, len(frame), now_ns)
+        vm, now_ns = self._vm, self._environment.now
+        arrives_ns = self._fabric.send(OUTSIDE, vm.port, len(frame), now_ns, vm.note_link_wait)
         self._environment.at(arrives_ns, lambda: self._vm.nic.arrive(frame), reach=self._vm.scope)

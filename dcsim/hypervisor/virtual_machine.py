@@ -102,6 +102,8 @@ class VmConfig:
     disk_moves: bool = False
     """Whether a disk on the host's own disk crosses the network when the VM moves."""
     has_network: bool = False
+    has_own_link: bool = False
+    """Whether it is on the network by a link of its own, which ends at its host."""
     has_virtio_console: bool = False
     """Whether it has a virtio console beside its serial port."""
     has_balloon: bool = False
@@ -257,6 +259,7 @@ class VirtualMachine:
         self.short_ns = -1
         self.disk_counts = Counter()
         self.disk_wait_ns = 0
+        self.link_wait_ns = 0
         self.totals = Totals()
         self.console = ConsoleLog()
         self.on_packet: Callable[[bytes, int], None] | None = None
@@ -265,9 +268,10 @@ class VirtualMachine:
     def is_movable(self) -> bool:
         """Whether it can leave its host: its disk, if any, is elsewhere or crosses with it.
 
-        What a host's kernel knows of a process stays with that kernel.
+        A link of its own ends where it is. What a host's kernel knows of a process stays with that
+        kernel.
         """
-        if self.config.process is not None:
+        if self.config.process is not None or self.config.has_own_link:
             return False
         return self.config.disk_bytes == 0 or self.storage is not None or self.config.disk_moves
 
@@ -288,6 +292,15 @@ class VirtualMachine:
         for vcpu in self.vcpus:
             vcpu.waiting = vcpu.number > 0
             vcpu.owed_paths.clear()
+
+    @property
+    def port(self) -> str:
+        """The node of the network where it is reached; nothing before it starts."""
+        return self.name if self.config.has_own_link and self.last_host else self.last_host
+
+    def note_link_wait(self, wait_ns: int) -> None:
+        """Note for how long one of its packets waited for others on its way."""
+        self.link_wait_ns += wait_ns
 
     def note_disk_wait(self, wait_ns: int) -> None:
         """Note for how long one of its requests waited for others at the disk."""

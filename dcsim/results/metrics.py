@@ -190,6 +190,7 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         **_balloon_metrics(vm.balloon),
         "packets_received": vm.packets_received,
         "packets_sent": vm.packets_sent,
+        "link_wait_ns": vm.link_wait_ns,
         **_migration_metrics(move for move in result.migrations if move.vm == vm.name),
         "lateness_ns": vm.lateness_ns,
         "console_bytes": vm.console_bytes,

@@ -177,6 +177,8 @@ class VmRecord:
     """What its disk takes of what holds it, its base left out."""
     packets_received: int = 0
     packets_sent: int = 0
+    link_wait_ns: int = 0
+    """Time for which its packets waited at links for others, or for each other."""
     balloon: BalloonRecord | None = None
     """Its balloon; None without one."""
     requests: tuple[RequestRecord, ...] = ()

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from dcsim.datacentre import (
+    OUTSIDE,
     Client,
     Cluster,
     Consolidation,
@@ -127,15 +128,18 @@ def build(scenario: Scenario, seed: int, world: World, cut: Cut | None = None) -
 
 def _topology(scenario: Scenario) -> Topology:
     names = [host.name for host in scenario.each_host()]
+    owners = [vm.name for vm in scenario.each_vm() if vm.link == "own"]
     fabric = scenario.fabric
     if not fabric.links:
-        links = star(names, fabric.switch_latency_ns, fabric.bandwidth_bits_per_second)
-        return Topology(links, names)
+        latency_ns, speed = fabric.switch_latency_ns, fabric.bandwidth_bits_per_second
+        links = star(names, latency_ns, speed)
+        links += [LinkSpec(owner, OUTSIDE, 2 * latency_ns, speed) for owner in owners]
+        return Topology(links, [*names, *owners])
     explicit = [
         LinkSpec(*link.between, link.latency_ns, link.bandwidth_bits_per_second)
         for link in fabric.links
     ]
-    return Topology(explicit, names)
+    return Topology(explicit, [*names, *owners])
 
 
 def _hypervisor(
@@ -259,6 +263,7 @@ class _VmMaker:
             memory_claim=memory_claim(vm),
             **_disk_settings(vm.disk),
             has_network=vm.requests is not None or vm.sink is not None,
+            has_own_link=vm.link == "own",
             has_virtio_console=vm.console == "virtio",
             has_balloon=vm.balloon,
             balloon_target_bytes=vm.balloon_target_bytes or 0,

@@ -122,6 +122,7 @@ def _vm(
         disk_flushes=vm.disk_counts["flushes"],
         disk_errors=vm.disk_counts["errors"],
         disk_wait_ns=vm.disk_wait_ns,
+        link_wait_ns=vm.link_wait_ns,
         disk_allocated_bytes=disk_bytes_of(vm),
         packets_received=vm.nic.counts["received"],
         packets_sent=vm.nic.counts["sent"],

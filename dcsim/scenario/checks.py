@@ -33,6 +33,7 @@ from dcsim.scenario.fault_checks import check_faults
 from dcsim.scenario.finding import Finding, known, positive, whole
 from dcsim.scenario.host_software_checks import check_host_software
 from dcsim.scenario.images import image_problem
+from dcsim.scenario.link_checks import check_own_links
 from dcsim.scenario.measure import MeasureError, read_measure
 from dcsim.scenario.memory_checks import check_memory_of_hosts, check_memory_of_vms
 from dcsim.scenario.metrics import read_bound
@@ -326,6 +327,7 @@ def _check_fabric(scenario: Scenario) -> Iterator[Finding]:
             yield Finding((*location, "between"), message, "keep one link, with their bandwidth")
         graph.add_edge(one, other)
     names = [host.name for host in scenario.each_host()]
+    names += [vm.name for vm in scenario.each_vm() if vm.link == "own"]
     reached = nx.node_connected_component(graph, names[0]) if names[0] in graph else set()
     apart = [name for name in names if name not in reached]
     if apart:
@@ -401,6 +403,7 @@ _CHECKS = (
     _check_requests,
     _check_images,
     _check_fabric,
+    check_own_links,
     _check_policies,
     check_memory_of_hosts,
     check_memory_of_vms,

@@ -185,6 +185,7 @@ VM_METRICS: tuple[Metric, ...] = (
     *_BALLOON,
     _count("packets_received", "network packets delivered to it"),
     _count("packets_sent", "network packets from it"),
+    _time("link_wait_ns", "time for which its packets waited for others, or each other, at links"),
     *_MIGRATIONS,
     _time("lateness_ns", "the latest that anything arrived in its past: 0 in every run"),
     _size("console_bytes", "bytes that it wrote to its console"),

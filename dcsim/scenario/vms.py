@@ -154,6 +154,10 @@ class Vm(Model):
     """The requests that reach it; without them, or a sink, it has no network device."""
     sink: Sink | None = None
     """Where the packets of its `transmit` program go."""
+    link: Literal["shared", "own"] = "shared"
+    """`shared`: it is on the network by its host's link, with the other VMs; `own`: by one of its
+    own to the outside, as fast as its host's and as long as the way over the switch, or with
+    `links` by those that its name is an end of. It stays on its host then."""
 
     @property
     def boot_arguments(self) -> str:

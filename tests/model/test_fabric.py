@@ -31,13 +31,18 @@ def test_a_path_is_made_of_hops_and_its_latency_is_their_sum(fabric: Fabric) -> 
 
 
 def test_a_packet_is_stored_and_forwarded(fabric: Fabric) -> None:
-    assert fabric.send("a", "b", 1000, 100) == 100 + 2 * (8_000 + 5_000)
+    waits: list[int] = []
+    assert fabric.send("a", "b", 1000, 100, waits.append) == 100 + 2 * (8_000 + 5_000)
+    assert waits == [0]
 
 
 def test_a_packet_waits_for_those_before_it_in_its_direction(fabric: Fabric) -> None:
-    first = fabric.send("a", "b", 1000, 0)
-    assert fabric.send("a", "c", 1000, 0) == first + 8_000
-    assert fabric.send("b", "a", 1000, 0) == first
+    waits: list[int] = []
+    first = fabric.send("a", "b", 1000, 0, waits.append)
+    assert fabric.send("a", "c", 1000, 0, waits.append) == first + 8_000
+    assert fabric.send("b", "a", 1000, 0, waits.append) == first
+    # The second one waits on the first hop only: there it is sent once the one before has gone on.
+    assert waits == [0, 8_000, 0]
 
 
 def test_a_transfer_takes_its_bytes_and_the_latency(

@@ -1,6 +1,6 @@
 """What a VM does, or what becomes of it, stays inside it: the others' results have the same bytes.
 
-Each VM has a processor, its memory and a storage of its own; the data cache is not modelled. Another
+Each VM has a processor, its memory, a storage and a link of its own; the data cache is not modelled. Another
 host has a VM that idles, so that every run is equally long.
 """
 
@@ -34,6 +34,7 @@ vms:
     host: home
     pin: [0]
     disk: {{size: 1 MiB, on: own}}
+    link: own
     requests: {{rate: 500 /s, count: 16, sectors: 4, first: 5 ms}}
   - {{name: clock, program: idle, memory: 8 MiB, host: away}}
 """
@@ -155,3 +156,43 @@ def test_what_is_shared_is_told() -> None:
     assert is_right(quiet)
     assert loud.steal_ns > quiet.steal_ns
     assert loud.disk_wait_ns > quiet.disk_wait_ns
+
+
+LINKED = """\
+dcsim: 1
+name: linked
+duration: 60 ms
+fabric: {{switch_latency: 5 us, bandwidth: 100 Mbit/s}}
+hosts:
+  - {{name: home, hardware: sifive-u54, hypervisor: {kind}, pcpus: {pcpus}, memory: 96 MiB, power: hp-ml110-g5}}
+  - {{name: away, hardware: sifive-u54, hypervisor: {kind}, pcpus: 1, memory: 64 MiB, power: hp-ml110-g5}}
+vms:
+  - {{name: good, program: transmit count=60 size=1500, memory: 8 MiB, host: home, pin: [0], link: {link}, sink: {{every: 2}}}}
+  - {{name: clock, program: idle, memory: 8 MiB, host: away}}
+"""
+# On type 2 the I/O threads of both run anywhere: a third processor is theirs.
+FLOOD = "  - {name: bad, program: misbehave how=network, memory: 8 MiB, host: home, pin: [1], requests: {rate: 1 /s, count: 1}}\n"
+
+
+SENDER = "  - {name: bad, program: transmit count=60 size=1500, memory: 8 MiB, host: home, pin: [1], sink: {every: 2}}\n"
+
+
+def sent(kind: str, link: str, more: str = "") -> VmRecord:
+    text = LINKED.format(kind=kind, link=link, pcpus=2 if kind == "type1" else 4) + more
+    good = run_scenario(read_scenario(text.encode(), "f.yaml", Path()).scenario).vms[0]
+    assert (good.state, good.exit_status, good.packets_sent) == ("off", 0, 60)
+    return good
+
+
+@pytest.mark.parametrize("kind", ["type1", "type2"])
+def test_with_a_link_of_its_own_a_flood_changes_no_byte(kind: str) -> None:
+    assert differences(sent(kind, "own", FLOOD), sent(kind, "own")) == []
+
+
+def test_what_a_shared_link_costs_is_told() -> None:
+    quiet, loud = sent("type1", "shared"), sent("type1", "shared", SENDER)
+    assert loud.link_wait_ns > 2 * quiet.link_wait_ns
+    assert loud.ended_ns is not None
+    assert quiet.ended_ns is not None
+    # All that it took longer is accounted for: packets that waited, one after the other or at once.
+    assert 0 < loud.ended_ns - quiet.ended_ns <= loud.link_wait_ns - quiet.link_wait_ns
