@@ -149,7 +149,7 @@ class Exit:
     ``swap_in``    a page is needed that is swapped out; vcpu is    page
                    None if a device needs it
     ``wake``       a vCPU on no pCPU has something to do             vcpu
-    ``spin``       the guest spins for a lock until it is kicked     holder, wake_ns
+    ``spin``       the guest spins for a lock until it is kicked     holder
     =============  ===============================================  ==============================
     """
 

@@ -67,7 +67,7 @@ class Exit(Protocol):
 
     @property
     def wake_ns(self) -> int | None:
-        """Of a ``wait`` or a ``spin``: when the guest's own timer is due."""
+        """Of a ``wait``: when the guest's own timer is due."""
 
     @property
     def holder(self) -> int | None:

@@ -84,7 +84,7 @@ class CreditScheduler:
         self._queues: list[list[Schedulable]] = [[] for _ in range(processors)]
         self._current: list[Schedulable | None] = [None] * processors
         self._accounts: dict[Schedulable, _Account] = {}
-        self._yielded: dict[int, tuple[Schedulable, tuple[Schedulable, ...]]] = {}
+        self._heirs: dict[int, tuple[Schedulable, ...]] = {}
 
     # Who there is.
 
@@ -135,46 +135,33 @@ class CreditScheduler:
 
     def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
         """Choose the best of this processor's queue, or a better one of another queue."""
-        yielded = self._yielded.pop(processor, None)
+        heirs = self._heirs.pop(processor, ())
         if current is not None:
-            if yielded is None or yielded[0] is not current:
-                yielded = None
-                account = self._accounts[current]
-                limit_ns = account.started_ns + self.rate_limit_ns
-                if now_ns < limit_ns and not account.parked:
-                    # Switching more often than this costs more than it gives.
-                    waits = bool(self._queues[processor])
-                    return Choice(
-                        current, limit_ns if waits else account.started_ns + self.slice_ns
-                    )
+            account = self._accounts[current]
+            limit_ns = account.started_ns + self.rate_limit_ns
+            if now_ns < limit_ns and not account.parked:
+                # Switching more often than this costs more than it gives.
+                waits = bool(self._queues[processor])
+                return Choice(current, limit_ns if waits else account.started_ns + self.slice_ns)
             self._current[processor] = None
             self._enqueue(current, processor)
-        chosen = self._directed(processor, yielded) or self._take(processor)
+        chosen = self._inherit(processor, heirs) or self._take(processor)
         self._current[processor] = chosen
         if chosen is None:
             return Choice(None, None)
         self._accounts[chosen].started_ns = now_ns
         return Choice(chosen, now_ns + self.slice_ns)
 
-    def yield_(self, vcpu: Schedulable, to: Iterable[Schedulable] = ()) -> Iterable[int]:
-        """Let others go first, once, whatever their priority."""
-        processor = self._current.index(vcpu)
-        self._yielded[processor] = (vcpu, tuple(to))
-        return (processor,)
+    def hand_over(self, processor: int, to: Iterable[Schedulable]) -> None:
+        """Have the first of these that can run on a processor be the next there."""
+        self._heirs[processor] = tuple(to)
 
-    def _directed(
-        self, processor: int, yielded: tuple[Schedulable, tuple[Schedulable, ...]] | None
-    ) -> Schedulable | None:
-        """Take whom one that yields names, or the best of the others."""
-        if yielded is None:
-            return None
-        by, to = yielded
-        others = [each for each in self._queues[processor] if each is not by]
-        free = (each for each in (*to, *others) if self._is_free(each, processor))
-        chosen = next(free, None) or self._better_elsewhere(processor, None)
-        if chosen is not None:
-            self._dequeue(chosen)
-        return chosen
+    def _inherit(self, processor: int, heirs: Iterable[Schedulable]) -> Schedulable | None:
+        """Take the first heir that can run on a processor."""
+        heir = next((each for each in heirs if self._is_free(each, processor)), None)
+        if heir is not None:
+            self._dequeue(heir)
+        return heir
 
     def _is_free(self, vcpu: Schedulable, processor: int) -> bool:
         queued = any(vcpu in queue for queue in self._queues)

@@ -86,10 +86,8 @@ class GangScheduler:
                 place: each for place, each in self._held.items() if each.gang != vcpu.gang
             }
 
-    def yield_(self, vcpu: Schedulable, to: Iterable[Schedulable] = ()) -> Iterable[int]:
+    def hand_over(self, processor: int, to: Iterable[Schedulable]) -> None:
         """Do nothing: whom it waits for runs, or is blocked."""
-        del vcpu, to
-        return ()
 
     # Slots.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dcsim.hypervisor.paths import HostPaths
     from dcsim.hypervisor.route import Route
     from dcsim.hypervisor.scheduler import Scheduler
+    from dcsim.hypervisor.vcpu import VirtualCpu
     from dcsim.hypervisor.virtual_machine import VirtualMachine
     from dcsim.sim import Scope, Streams
 
@@ -149,15 +150,18 @@ class Hypervisor(Tenancy):
             vm.nic.offer()
 
     def _on_wait(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        vcpu = vm.vcpus[field(exit_.vcpu)]
+        self._block(slot, vm.vcpus[field(exit_.vcpu)], exit_.wake_ns)
+
+    def _block(self, slot: Slot, vcpu: VirtualCpu, wake_ns: int | None) -> None:
+        """Take a vCPU that waits off its processor, unless what it waits for has come."""
         if self._is_runnable(vcpu):
             return
         vcpu.waiting = True
         slot.look = True
-        if vm.pausing is not None:
+        if vcpu.vm.pausing is not None:
             return
         self._lay_down(slot, "blocked")
-        self._arm_wake(vcpu, exit_.wake_ns)
+        self._arm_wake(vcpu, wake_ns)
 
     def _on_wake(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         """Wake a vCPU that another one of its VM interrupted or started."""
@@ -165,14 +169,17 @@ class Hypervisor(Tenancy):
         self._wake(vm.vcpus[field(exit_.vcpu)])
 
     def _on_spin(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
-        """Have a vCPU that waits for a lock let those of its VM go first that may hold it.
+        """Take a vCPU off its processor that waits to be kicked, in favour of the lock's holder.
 
-        These are the ones that others have displaced, the longest first.
+        What is left of its turn is for those of its VM that others have displaced: the holder, if
+        the guest knows it, then the longest first.
         """
-        del slot
+        vcpu = vm.vcpus[field(exit_.vcpu)]
         displaced = [each for each in vm.vcpus if each.state == "runnable"]
-        displaced.sort(key=lambda each: each.since_ns)
-        self._look(self._scheduler.yield_(vm.vcpus[field(exit_.vcpu)], displaced))
+        displaced.sort(key=lambda each: (each.number != exit_.holder, each.since_ns))
+        self._block(slot, vcpu, None)
+        if vcpu.state == "blocked":
+            self._scheduler.hand_over(slot.processor.index, displaced)
 
     def _on_packet(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         vm.nic.counts.add("handed_over")

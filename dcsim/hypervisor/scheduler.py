@@ -92,21 +92,16 @@ class Scheduler(Protocol):
     def leave(self, vcpu: Schedulable) -> None:
         """Note that a vCPU, current or queued, does not want to run any more."""
 
-    def yield_(self, vcpu: Schedulable, to: Iterable[Schedulable] = ()) -> Iterable[int]:
-        """Let others go first, once: a current vCPU has found that it can do nothing useful.
+    def hand_over(self, processor: int, to: Iterable[Schedulable]) -> None:
+        """Note that whoever has just left a processor gives the rest of its turn to others.
 
         Parameters
         ----------
-        vcpu
-            Who yields; it stays runnable.
+        processor
+            Where it ran.
         to
-            Those that it waits for, best first: the first of them that is queued and may run there
-            is chosen.
-
-        Returns
-        -------
-        Iterable[int]
-            The processors that should choose again.
+            Those that it waits for, best first: of them the first that is queued and may run there
+            is the next to be chosen, once.
         """
 
     def next_tick_ns(self, now_ns: int) -> int | None:

@@ -6,8 +6,8 @@ there waits, and an order that holds in the queue holds across processors. Where
 question, one that ran there last, or whose memory is near, goes before one that would have to fill
 the cache anew.
 
-Invariants: a vCPU is current on at most one processor and then not in the queue; a yield is for one
-choice.
+Invariants: a vCPU is current on at most one processor and then not in the queue; a turn is handed
+over for one choice.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SharedQueue(ABC):
         self._waiting: list[Schedulable] = []
         self._current: list[Schedulable | None] = [None] * processors
         self._endless = [False] * processors
-        self._yielded: dict[int, tuple[Schedulable, tuple[Schedulable, ...]]] = {}
+        self._heirs: dict[int, tuple[Schedulable, ...]] = {}
 
     # The rule of each scheduler.
 
@@ -107,25 +107,21 @@ class SharedQueue(ABC):
             self._waiting.remove(vcpu)
         self._current = [None if current is vcpu else current for current in self._current]
 
-    def yield_(self, vcpu: Schedulable, to: Iterable[Schedulable] = ()) -> Iterable[int]:
-        """Let others go first, once."""
-        processor = self._current.index(vcpu)
-        self._yielded[processor] = (vcpu, tuple(to))
-        return (processor,)
+    def hand_over(self, processor: int, to: Iterable[Schedulable]) -> None:
+        """Have the first of these that can run on a processor be the next there."""
+        self._heirs[processor] = tuple(to)
 
     def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
         """Choose by right, unless the current one has a turn that is not over."""
-        yielded = self._yielded.pop(processor, None)
+        heirs = self._heirs.pop(processor, ())
         if current is not None:
-            if yielded is None or yielded[0] is not current:
-                yielded = None
-                keeps_ns = self._keeps_ns(processor, current, now_ns)
-                if keeps_ns is not None and keeps_ns > now_ns:
-                    return Choice(current, keeps_ns)
+            keeps_ns = self._keeps_ns(processor, current, now_ns)
+            if keeps_ns is not None and keeps_ns > now_ns:
+                return Choice(current, keeps_ns)
             self._current[processor] = None
             self._waiting.append(current)
             self._put_back(current)
-        chosen = self._chosen(processor, yielded, now_ns)
+        chosen = self._chosen(processor, heirs, now_ns)
         self._current[processor] = chosen
         again_ns = None
         if chosen is not None:
@@ -137,7 +133,7 @@ class SharedQueue(ABC):
         return Choice(chosen, min((end for end in ends if end is not None), default=None))
 
     def _put_back(self, vcpu: Schedulable) -> None:
-        """Note that a current one is queued again: its turn is over, or it yields."""
+        """Note that a current one is queued again: its turn is over."""
         del vcpu
 
     def _begin(self, processor: int, chosen: Schedulable, now_ns: int) -> None:
@@ -145,19 +141,13 @@ class SharedQueue(ABC):
         del processor, chosen, now_ns
 
     def _chosen(
-        self,
-        processor: int,
-        yielded: tuple[Schedulable, tuple[Schedulable, ...]] | None,
-        now_ns: int,
+        self, processor: int, heirs: tuple[Schedulable, ...], now_ns: int
     ) -> Schedulable | None:
         ready = self._ready(processor, now_ns)
-        if yielded is not None:
-            by, to = yielded
-            directed = next((each for each in to if each in ready), None)
-            if directed is not None:
-                return directed
-            ready = [each for each in ready if each is not by] or ready
-        return self._first(ready, processor) if ready else None
+        heir = next((each for each in heirs if each in ready), None)
+        if heir is not None or not ready:
+            return heir
+        return self._first(ready, processor)
 
     def _ready(self, processor: int, now_ns: int) -> list[Schedulable]:
         return [

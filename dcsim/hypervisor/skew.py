@@ -95,9 +95,9 @@ class SkewLimit:
         else:
             self.inner.leave(vcpu)
 
-    def yield_(self, vcpu: Schedulable, to: Iterable[Schedulable] = ()) -> Iterable[int]:
-        """Let others go first, once."""
-        return self.inner.yield_(vcpu, [each for each in to if each not in self._stopped])
+    def hand_over(self, processor: int, to: Iterable[Schedulable]) -> None:
+        """Note to whom a turn is handed over; who is stopped waits in no queue of the other's."""
+        self.inner.hand_over(processor, to)
 
     # Choosing.
 

@@ -52,8 +52,8 @@ class DoubleVm:
 
     Steps: ``("run", ns)``, ``("read", bytes)``, ``("write", bytes)``, ``("flush",)``,
     ``("send", frame)``, ``("sleep", ns)`` (waits for a timer), ``("wait",)`` (for a device),
-    ``("off", code)``, ``("fault", message)``, ``("memory",)``,
-    ``("spin",)`` (waits for a lock). A script that ends waits for ever.
+    ``("off", code)``, ``("fault", message)``, ``("memory",)``. A script that
+    ends waits for ever.
     """
 
     script: list[tuple[Any, ...]]
@@ -264,7 +264,7 @@ class DoubleMachine:
             return DoubleExit("shutdown", code=step[1], **where)
         if step[0] == "fault":
             return DoubleExit("fault", message=step[1], **where)
-        return DoubleExit("spin" if step[0] == "spin" else "memory", **where)
+        return DoubleExit("memory", **where)
 
     def _wait(self, vm: DoubleVm, step: tuple[Any, ...], where: dict[str, Any]) -> DoubleExit:
         now_ns = where["time_ns"]

@@ -41,10 +41,11 @@ def ran(
     pcpus: int,
     host: str = "type1-host",
     program: str = PARALLEL,
+    kernel: str = TELLS,
 ) -> VmRecord:
     guest = {"name": "guest", "program": program, "memory": "16 MiB", "host": host}
     if vcpus > pcpus:
-        guest["kernel"] = TELLS
+        guest["kernel"] = kernel
     result = run_scenario(
         scenario([{**guest, "technique": technique, "vcpus": vcpus}], pcpus),
     )
@@ -74,6 +75,26 @@ def test_a_guest_does_the_same_on_several_vcpus(
     assert printed(several) == printed(alone(technique))
     assert f"{vcpus} harts" in several.console.decode()
     assert sum(several.cycles.values()) == several.total_cycles
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_a_pending_timer_does_not_end_a_wait_for_a_lock(technique: str) -> None:
+    """Under credit, which lets who wakes go first, waiters with a timer kept holders off.
+
+    Every vCPU's timer is due again and again while it waits with interrupts off. The guest ends in
+    the time that it takes without such timers, but for the processes' turns.
+    """
+    program = "suite parallel=1 run=integer:iterations=3,float:steps=30,forkwait:n=3,syscalls:n=100"
+    often, never = (
+        ran(technique, 4, 2, program=program, kernel=f"{TELLS} kernel.tick_ms={tick_ms}")
+        for tick_ms in (1, 10_000)
+    )
+    assert often.state == never.state == "off"
+    assert often.exits["spin_wait"] > 0
+    assert often.ended_ns is not None
+    assert never.ended_ns is not None
+    assert often.ended_ns < 2 * never.ended_ns
+    assert printed(often) == printed(never)
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES)

@@ -103,12 +103,10 @@ pub enum ExitKind {
         /// The vCPU that is to be woken.
         vcpu: usize,
     },
-    /// The guest spins for a lock, and waits until it is kicked.
+    /// The guest spins for a lock, and waits until it is kicked: nothing else ends that.
     Spin {
         /// The vCPU that holds the lock, if the guest knows.
         holder: Option<usize>,
-        /// When its timer will wake it all the same, if it is set.
-        wake_ns: Option<u64>,
     },
 }
 

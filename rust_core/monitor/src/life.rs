@@ -35,7 +35,7 @@ pub struct Life {
     pub resume: Option<StartPoint>,
     /// Its place in its VM.
     pub number: usize,
-    /// It waits for a kick too, for a lock that this vCPU holds, if it knows.
+    /// It waits for a kick and nothing else, for a lock that this vCPU holds, if it knows.
     pub spins_for: Option<Option<usize>>,
 }
 
@@ -85,17 +85,27 @@ impl Life {
             pc,
             supervisor: self.guest.clone(),
             instructions: self.resting.instructions + counters.instructions(),
-            waiting: self.phase == Phase::Wait && self.spins_for.is_none(),
+            waiting: self.phase == Phase::Wait && !self.awaits_kick(),
             stopped: self.phase == Phase::Stopped,
             resume: self.resume,
             ..self.resting.clone()
         }
     }
 
+    /// Whether the guest waits for a kick.
+    pub fn awaits_kick(&self) -> bool {
+        self.spins_for.is_some()
+    }
+
+    /// The `time` at which the guest's timer expires, if that can end a wait.
+    pub fn timer_deadline(&self, time: u64) -> Option<u64> {
+        if self.awaits_kick() { None } else { self.guest.timer_deadline(time) }
+    }
+
     /// The cycle at which the guest's timer ends its wait.
     pub fn wake_cycle(&self, site: &Site<'_>) -> Option<u64> {
         let clock = &site.pcpu.hart.clock;
-        self.guest.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
+        self.timer_deadline(clock.time()).map(|time| clock.cycles_at_time(time))
     }
 
     /// Counts an exit and books its cycles, after its handler; then host software does its part.
@@ -103,7 +113,7 @@ impl Life {
         let (mut reason, phase) = handled.parts();
         if phase != Phase::Wait {
             self.spins_for = None;
-        } else if self.spins_for.is_some() {
+        } else if self.awaits_kick() {
             reason = ExitReason::SpinWait;
         }
         self.reason = reason;
@@ -113,7 +123,7 @@ impl Life {
         site.follow_exit(reason);
         match phase {
             Phase::Wait => match self.spins_for {
-                Some(holder) => Step::Spin { holder, wake: self.wake_cycle(site) },
+                Some(holder) => Step::Spin(holder),
                 None => Step::Wait(self.wake_cycle(site)),
             },
             Phase::Stopped => Step::Wait(None),
@@ -234,7 +244,7 @@ pub trait Monitored {
 
     /// The cycle at which something ends the guest's wait, or may.
     fn next_waker(&self, site: &Site<'_>) -> u64 {
-        let kick = site.mail.next_kick(site.vcpu).filter(|_| self.life().spins_for.is_some());
+        let kick = site.mail.next_kick(site.vcpu).filter(|_| self.life().awaits_kick());
         let wakers = [self.life().wake_cycle(site), site.mail.next_due(site.vcpu), kick];
         wakers.into_iter().flatten().min().unwrap_or(u64::MAX)
     }
@@ -242,7 +252,7 @@ pub trait Monitored {
     /// Whether a kick ends the guest's wait now; it does so once.
     fn is_kicked(&self, site: &mut Site<'_>) -> bool {
         let now = site.now_cycles();
-        self.life().spins_for.is_some() && site.mail.take_kick(site.vcpu, now)
+        self.life().awaits_kick() && site.mail.take_kick(site.vcpu, now)
     }
 
     /// One step: time passes until something wakes the guest, or until `until_cycles`.
@@ -253,7 +263,7 @@ pub trait Monitored {
             site.wait_until(wake.min(until_cycles));
             self.read_mail(site)?;
         }
-        if self.is_kicked(site) | self.is_woken(site) {
+        if self.is_kicked(site) || self.is_woken(site) {
             self.life_mut().spins_for = None;
             site.mail.set_state(site.vcpu, HartState::Started);
             if let Some(start) = self.life_mut().resume.take() {
@@ -264,20 +274,22 @@ pub trait Monitored {
         Ok(())
     }
 
-    /// Whether something now ends the guest's wait.
+    /// Whether an interrupt now ends the guest's wait: not one for a kick. Were it to, a kernel that
+    /// takes a lock with interrupts off would spin again at once, as the interrupt stays pending.
     fn is_woken(&self, site: &Site<'_>) -> bool {
         let external = site.board.lines(site.vcpu).supervisor_external;
-        self.is_woken_by(Inputs { time: site.pcpu.hart.clock.time(), external })
+        !self.life().awaits_kick()
+            && self.is_woken_by(Inputs { time: site.pcpu.hart.clock.time(), external })
     }
 
-    /// Whether the vCPU waits for an interrupt, and would go on with these. `None`: it does not wait.
+    /// Whether the vCPU waits, and would go on with these. `None`: it does not wait.
+            Phase::Wait if life.awaits_kick() => Some(called.kick),
     fn would_wake(&self, inputs: Inputs, called: Called) -> Option<bool> {
         let life = self.life();
         match life.phase {
             Phase::Wait => {
                 let interrupted = called.interrupt && life.guest.enable & interrupt::SSIP != 0;
-                let kicked = called.kick && life.spins_for.is_some();
-                Some(interrupted || kicked || self.is_woken_by(inputs))
+                Some(interrupted || self.is_woken_by(inputs))
             }
             Phase::Stopped => Some(called.start),
             _ => None,

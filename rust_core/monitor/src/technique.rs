@@ -304,13 +304,8 @@ pub enum Step {
     Swapped(u64),
     /// The guest began to wait for an interrupt; its timer will end that at this cycle.
     Wait(Option<u64>),
-    /// The guest waits for a kick; its timer will end that at a cycle.
-    Spin {
-        /// The vCPU that holds the lock, if it knows.
-        holder: Option<usize>,
-        /// When the timer expires.
-        wake: Option<u64>,
-    },
+    /// The guest waits for a kick, for a lock that this vCPU holds, if it knows.
+    Spin(Option<usize>),
     /// The guest did what its machine cannot survive.
     Fault(String),
     /// The program that is all of the guest has ended with this status.
@@ -352,7 +347,8 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     /// external line and what others ask of it. `None`: it does not wait.
     fn wakes(&self, time: u64, external: bool, called: Called) -> Option<bool>;
 
-    /// The value of `time` at which the guest's timer next raises an enabled interrupt.
+    /// The value of `time` at which the guest's timer next raises an enabled interrupt; `None` if that
+    /// would not end its wait.
     fn timer_deadline(&self, time: u64) -> Option<u64>;
 
     /// The guest's memory, for devices.

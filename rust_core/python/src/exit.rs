@@ -95,7 +95,7 @@ impl PyExit {
     #[getter]
     fn wake_ns(&self) -> Option<u64> {
         match &self.exit.kind {
-            ExitKind::Wait { wake_ns } | ExitKind::Spin { wake_ns, .. } => *wake_ns,
+            ExitKind::Wait { wake_ns } => *wake_ns,
             _ => None,
         }
     }
@@ -103,7 +103,7 @@ impl PyExit {
     #[getter]
     fn holder(&self) -> Option<usize> {
         match &self.exit.kind {
-            ExitKind::Spin { holder, .. } => *holder,
+            ExitKind::Spin { holder } => *holder,
             _ => None,
         }
     }

@@ -132,7 +132,7 @@ impl Technique for FourRings {
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.life.guest.timer_deadline(time)
+        self.life.timer_deadline(time)
     }
 
     fn guest_memory<'a>(

@@ -238,9 +238,8 @@ impl Host {
                 let wake_ns = wake.map(|cycles| first_ns_after(clock, cycles));
                 machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Wait { wake_ns });
             }
-            Step::Spin { holder, wake } => {
-                let wake_ns = wake.map(|cycles| first_ns_after(clock, cycles));
-                machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Spin { holder, wake_ns });
+            Step::Spin(holder) => {
+                machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Spin { holder });
             }
             Step::Fault(message) => machine.fail(vcpu.vcpu, message),
             Step::Ended(code) => machine.end(vcpu.vcpu, code),

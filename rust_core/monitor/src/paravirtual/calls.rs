@@ -298,9 +298,9 @@ impl Paravirtual {
         let departure = serve_call(site, &self.map, &mut Port)?;
         let reason = ExitReason::FirmwareCall;
         Ok(match self.life.depart(departure) {
-            Phase::Wait => self.wait(site, reason)?,
-            Phase::Stopped => Handled::Turn(reason, Phase::Stopped),
-            _ => Handled::Resume(reason),
+            Phase::Wait if !self.life.awaits_kick() => self.wait(site, reason)?,
+            Phase::Enter => Handled::Resume(reason),
+            phase => Handled::Turn(reason, phase),
         })
     }
 

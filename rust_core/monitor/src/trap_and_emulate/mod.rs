@@ -120,7 +120,7 @@ impl Technique for TrapAndEmulate {
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.life.guest.timer_deadline(time)
+        self.life.timer_deadline(time)
     }
 
     fn guest_memory<'a>(

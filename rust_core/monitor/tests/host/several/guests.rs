@@ -302,7 +302,8 @@ fn first_of_restarting(code: &mut Program, rounds: u64, second: u64) {
     code.power_off();
 }
 
-/// Hart 1 waits for kicks of hart 0, so often.
+/// Hart 1 waits for kicks of hart 0, so often, while an interrupt is pending that it has enabled and
+/// does not take.
 pub fn kicking(rounds: u64) -> Program {
     on_all(2, |code| {
         keep_number(code);
@@ -319,6 +320,7 @@ pub fn kicking(rounds: u64) -> Program {
         });
         code.power_off();
         code.land(second);
+        code.li(R::R5, SOFTWARE).csrs(SIE, R::R5).csrs(SIP, R::R5);
         repeat(code, rounds, |code| {
             code.addi(R::R19, R::R19, 1);
             let again = code.label();

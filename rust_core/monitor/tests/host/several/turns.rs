@@ -172,9 +172,8 @@ impl Turns {
                     }
                     continue;
                 }
-                ExitKind::Wait { wake_ns } | ExitKind::Spin { wake_ns, .. } => {
-                    self.lay_down(exit.pcpu.unwrap(), vcpu, *wake_ns);
-                }
+                ExitKind::Wait { wake_ns } => self.lay_down(exit.pcpu.unwrap(), vcpu, *wake_ns),
+                ExitKind::Spin { .. } => self.lay_down(exit.pcpu.unwrap(), vcpu, None),
                 ExitKind::Wake { vcpu } => self.wake(*vcpu),
                 ExitKind::Shutdown { .. } => self.is_over = true,
                 other => panic!("{other:?}"),
