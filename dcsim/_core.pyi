@@ -372,6 +372,11 @@ class Machine:
         """Put a vCPU on an idle pCPU, whose clock moves to `at_ns` if that is later."""
     def unload(self, pcpu: int) -> None:
         """Take the vCPU off a pCPU; it goes on where it is when it is loaded again."""
+    def tell_stolen_time(self, vm: int, vcpu: int, nanoseconds: int) -> None:
+        """Tell the guest of a vCPU that this could have run for so long and had no pCPU.
+
+        It finds that in its record of stolen time, if it keeps one, before it next executes.
+        """
     def loaded(self, pcpu: int) -> tuple[int, int] | None:
         """Return the vCPU that a pCPU holds: its VM, and which one it is."""
     def run(self, until_ns: int) -> Exit:

@@ -234,6 +234,9 @@ class Machine(Protocol):
     def unload(self, pcpu: int) -> None:
         """Take the vCPU off a processor."""
 
+    def tell_stolen_time(self, vm: int, vcpu: int, nanoseconds: int) -> None:
+        """Tell the guest of a vCPU for how long it could have run and had no processor."""
+
     def run(self, until_ns: int) -> Exit:
         """Advance every loaded processor to a time, or to the first exit."""
 

@@ -162,6 +162,9 @@ class Dispatcher(ABC):
         processor, vm = slot.processor, vcpu.vm
         self._conductor.load(processor, vm.number, vcpu.number, self.environment.now)
         self._occupy(slot, vcpu)
+        stolen_ns = vcpu.take_stolen_ns()
+        if stolen_ns:
+            self._machine.tell_stolen_time(vm.number, vcpu.number, stolen_ns)
         self.charge(slot, "vcpu_load", self.paths_of(vm).load)
         at_ns = self._conductor.local_ns(processor)
         for owed in vcpu.owed_paths:

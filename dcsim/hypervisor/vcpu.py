@@ -57,10 +57,6 @@ class VirtualCpu(Entity):
         How often it stopped being blocked.
     wake_wait_ns
         For how long it then waited for a processor, all times added.
-    wakeups
-        How often it stopped being blocked.
-    wake_wait_ns
-        For how long it then waited for a processor, all times added.
     """
 
     def __init__(
@@ -76,12 +72,19 @@ class VirtualCpu(Entity):
         self.wakeups = 0
         self.wake_wait_ns = 0
         self._woke_ns: int | None = None
+        self._told_ns = 0
 
     def cancel_wake(self) -> None:
         """Forget the guest's timer: the vCPU is awake, or its VM moves."""
         if self.wake_timer is not None:
             self.wake_timer.cancel()
             self.wake_timer = None
+
+    def take_stolen_ns(self) -> int:
+        """Return the time stolen from the guest since the last call."""
+        stolen_ns = self.spent_ns["runnable"] - self._told_ns
+        self._told_ns += stolen_ns
+        return stolen_ns
 
     def enter(self, state: VcpuState, at_ns: int) -> None:
         """Change the state at a time, and note how long a wake-up waits for a processor."""

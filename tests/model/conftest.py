@@ -171,6 +171,11 @@ class DoubleMachine:
         self.pcpus[pcpu].local_ns = max(self.pcpus[pcpu].local_ns, at_ns)
         self.vms[vm].in_wait = False
 
+    def tell_stolen_time(self, vm: int, vcpu: int, nanoseconds: int) -> None:
+        assert any(pcpu.vm == vm for pcpu in self.pcpus)
+        assert vcpu == 0
+        assert nanoseconds > 0
+
     def unload(self, pcpu: int) -> None:
         assert self.pcpus[pcpu].vm is not None
         self.pcpus[pcpu].vm = None

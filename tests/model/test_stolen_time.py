@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import struct
+from collections import defaultdict
 from typing import Any
 
 import pytest
 
 from dcsim.hardware import HardwareProfile, IsaName, load_profile
 from dcsim.host.world import CoreWorld
+from dcsim.hypervisor.technique import PagingName, TechniqueName, vcpus_misfit
+from dcsim.results import VmRecord
 from dcsim.run import run_scenario
 from dcsim.scenario import Scenario
 
@@ -19,7 +23,7 @@ MEMORY_START = 0x8000_0000
 PAGE_BYTES = 4096
 HEADER_BYTES = 8 + 4 + 8
 """Of a saved VM: what it is, its version, the size of its memory."""
-REGISTERS = 85
+REGISTERS = 86
 """Numbers before those of the agreement between guest and monitor, of which the second is the
 address of the shared page, with bit 0 set."""
 
@@ -125,3 +129,94 @@ def test_two_busy_guests_on_one_processor_are_told_what_the_column_says(
     assert abs(told_ticks * tick_ns - measured.steal_ns) <= arrivals * tick_ns
     # What it has not, the other has, but for a time slice.
     assert abs(measured.steal_ns - measured.run_ns) <= SLICE_NS
+
+
+class Listener:
+    """A machine world that keeps what its vCPUs are told of stolen time."""
+
+    def __init__(self, machine: Any, told_ns: dict[tuple[int, int], list[int]]) -> None:
+        self._machine = machine
+        self._told_ns = told_ns
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._machine, name)
+
+    def tell_stolen_time(self, vm: int, vcpu: int, nanoseconds: int) -> None:
+        self._told_ns[vm, vcpu].append(nanoseconds)
+        self._machine.tell_stolen_time(vm, vcpu, nanoseconds)
+
+
+class ListeningWorld(CoreWorld):
+    def __init__(self) -> None:
+        super().__init__(1 << 30)
+        self.told_ns: dict[tuple[int, int], list[int]] = defaultdict(list)
+
+    def machine(self, profile: HardwareProfile, pcpus: int, memory_bytes: int) -> Any:
+        return Listener(super().machine(profile, pcpus, memory_bytes), self.told_ns)
+
+
+TIMEBASE_HZ = load_profile("vt-2008-nehalem").machine.timebase_hz.value
+TECHNIQUES: list[tuple[TechniqueName, PagingName]] = [
+    ("hardware-assisted", "nested"),
+    ("hardware-assisted", "shadow-traced"),
+    ("trap-and-emulate", "shadow-tlb"),
+    ("trap-and-emulate", "shadow-traced"),
+    ("four-rings", "shadow-tlb"),
+    ("binary-translation", "shadow-tlb"),
+]
+SEVERAL = [each for each in TECHNIQUES if vcpus_misfit(*each, 3) is None]
+
+
+def robbed(
+    technique: str, paging: str, pcpus: int, **measured: Any
+) -> tuple[ListeningWorld, VmRecord]:
+    """Run a guest that tells what it knows of stolen time beside one that never rests."""
+    guest = {"host": "h", "memory": "16 MiB", "technique": technique, "paging": paging}
+    host = {"name": "h", "hardware": "vt-2008-nehalem", "hypervisor": "type1", "pcpus": pcpus}
+    host |= {"memory": "64 MiB", "power": "hp-ml110-g5"}
+    host |= {"clock": "200 MHz", "scheduler": {"policy": "round-robin", "slice": "4 ms"}}
+    kernel = "kernel.hart_statistics=1 kernel.locks=paravirtual"
+    vms = [
+        {"name": "measured", "kernel": kernel, **guest, **measured},
+        {"name": "other", "program": "integer iterations=1000000", **guest},
+    ]
+    scenario = {"dcsim": 1, "name": "robbed", "duration": "200 ms", "hosts": [host], "vms": vms}
+    world = ListeningWorld()
+    vm = run_scenario(Scenario.model_validate(scenario), world=world).vms[0]
+    assert vm.state == "off"
+    return world, vm
+
+
+def found_ticks(vm: VmRecord) -> list[int]:
+    """Return what the guest's kernel told at its end, hart by hart."""
+    return [int(each) for each in re.findall(r"hart-\d+ .*stolen=(\d+)", vm.console.decode())]
+
+
+@pytest.mark.parametrize(("technique", "paging"), TECHNIQUES)
+def test_a_guest_finds_the_column_in_its_record(technique: str, paging: str) -> None:
+    """It has its record long before its first turn ends, so all of the column is in it."""
+    world, vm = robbed(technique, paging, 1, program="integer iterations=100")
+    (ticks,) = found_ticks(vm)
+    assert vm.exits["vcpu_load"] > 3
+    assert vm.steal_ns > 2 * 4_000_000
+    assert ticks == vm.steal_ns * TIMEBASE_HZ // 10**9
+    assert sum(world.told_ns[0, 0]) == vm.steal_ns
+
+
+@pytest.mark.parametrize(("technique", "paging"), SEVERAL)
+def test_each_hart_has_a_record_of_its_own(technique: str, paging: str) -> None:
+    """A hart's record begins when the hart does, and is read before the VM is over.
+
+    So what it says is what its vCPU was told, but for the first few and the last time.
+    """
+    program = "parallel workers=3 rounds=12 work=2000 pages=1"
+    world, vm = robbed(technique, paging, 2, program=program, vcpus=3)
+    found = found_ticks(vm)
+    assert len(found) == 3
+    for vcpu, ticks in enumerate(found):
+        told_ns = world.told_ns[0, vcpu]
+        assert len(told_ns) > 4
+        begins, ends = range(3), (len(told_ns), len(told_ns) - 1)
+        sums_ns = [sum(told_ns[begin:end]) for begin in begins for end in ends]
+        assert ticks in [each * TIMEBASE_HZ // 10**9 for each in sums_ns]
+    assert sum(sum(world.told_ns[0, vcpu]) for vcpu in range(3)) <= vm.steal_ns

@@ -28,6 +28,8 @@ pub struct CpuState {
     pub stopped: bool,
     /// Where it goes on after the wait, if its firmware suspended it and not at `pc`.
     pub resume: Option<StartPoint>,
+    /// Where the guest keeps its record of stolen time, if it does.
+    pub steal_record: Option<u64>,
     /// What the guest has agreed on with a monitor that it knows of.
     pub agreement: Option<Agreement>,
 }
@@ -49,6 +51,7 @@ impl CpuState {
             waiting: false,
             stopped: false,
             resume: None,
+            steal_record: None,
             agreement: None,
         }
     }
@@ -113,6 +116,7 @@ impl CpuState {
             u64::from(self.resume.is_some()),
             self.resume.map_or(0, |start| start.address),
             self.resume.map_or(0, |start| start.opaque),
+            self.steal_record.unwrap_or(NO_RECORD),
         ]);
         words
     }
@@ -142,6 +146,7 @@ impl CpuState {
             resumes,
             address,
             opaque,
+            steal_record,
         ] = words[64..].try_into().ok()?;
         let supervisor = Supervisor {
             privilege: Privilege::from_code(privilege).filter(|p| *p != Privilege::Machine)?,
@@ -169,13 +174,17 @@ impl CpuState {
             waiting: waiting & 1 != 0,
             stopped: waiting & 2 != 0,
             resume: (resumes != 0).then_some(StartPoint { address, opaque }),
+            steal_record: Some(steal_record).filter(|record| *record != NO_RECORD),
             agreement: None,
         })
     }
 }
 
 /// Registers in the encoding.
-const WORDS: usize = 32 + 32 + 21;
+const WORDS: usize = 32 + 32 + 22;
+
+/// In the encoding: no record of stolen time. It is no multiple of a record's size.
+const NO_RECORD: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -190,6 +199,7 @@ mod tests {
         state.f[31] = u64::MAX;
         state.waiting = true;
         state.resume = Some(StartPoint { address: 0x8030_0000, opaque: 5 });
+        state.steal_record = Some(0x8040_0040);
         let bytes = state.encode();
         assert_eq!(bytes.len(), WORDS * 8);
         assert_eq!(CpuState::decode(&bytes).as_ref(), Some(&state));

@@ -13,13 +13,14 @@ use crate::shadow::tree::TableFrames;
 use crate::technique::Site;
 use dcsim_hart::Hart;
 use dcsim_hart::isa::Register;
-use dcsim_machine::firmware::sbi::{Call, Reply, serve};
+use dcsim_machine::firmware::sbi::{self, Call, Reply};
 use dcsim_machine::firmware::{Fence, HartState, Platform, StartPoint};
 use dcsim_machine::{Board, Meter, PowerEvent};
 use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 
 mod locks;
 mod remote_fence;
+mod steal_time;
 
 const PAGE: u64 = PAGE_BYTES as u64;
 
@@ -29,6 +30,9 @@ pub const ECALL_BYTES: u64 = 4;
 /// The extension and function of the call that writes to the guest's memory: a read from the debug
 /// console.
 const DEBUG_CONSOLE_READ: (u64, u64) = (0x4442_434e, 1);
+
+/// The base extension, and its function that tells whether another is there.
+const PROBE: (u64, u64) = (0x10, 3);
 
 /// Pages that one read from the debug console can touch: 64 KiB, not aligned.
 const CONSOLE_READ_PAGES: u64 = 17;
@@ -52,7 +56,11 @@ pub enum Departure {
 pub fn frames_for_call(hart: &Hart) -> u64 {
     let register = |register: Register| hart.x[register.index()];
     let call = (register(Register::R17), register(Register::R16));
-    if call == DEBUG_CONSOLE_READ { CONSOLE_READ_PAGES } else { 0 }
+    match call {
+        DEBUG_CONSOLE_READ => CONSOLE_READ_PAGES,
+        steal_time::SET => 1,
+        _ => 0,
+    }
 }
 
 /// What the calls reach of a guest in ways of its technique's own.
@@ -71,8 +79,13 @@ pub trait GuestPort {
         scope: FenceScope,
     ) -> Result<(), HostError>;
 
-    /// The call wrote to the guest's memory, in the page that holds this address.
+    /// Something was written to the guest's memory, in the page that holds this address.
     fn memory_written(&mut self, address: u64);
+
+    /// Whether the monitor may write to any page of the guest's: none is a table for the hart.
+    fn takes_writes(&self) -> bool {
+        true
+    }
 }
 
 /// Serves the call in the guest's registers, and answers it there if the guest goes on behind it.
@@ -96,7 +109,7 @@ pub fn serve_call(
         awaited_flushes: None,
         failure: None,
     };
-    let reply = locks::serve(&mut platform, &call).unwrap_or_else(|| serve(&mut platform, &call));
+    let reply = platform.serve(&call);
     let departure = platform.departure;
     let awaited = platform.awaited_flushes;
     if let Some(failure) = platform.failure {
@@ -134,6 +147,7 @@ fn write_reply(meter: &mut Meter<'_>, reply: Reply) {
 /// Does what other vCPUs asked for.
 pub fn receive(
     site: &mut Site<'_>,
+    map: &PageMap,
     port: &mut dyn GuestPort,
     letters: &Letters,
 ) -> Result<(), HostError> {
@@ -147,6 +161,11 @@ pub fn receive(
     }
     if letters.interrupt {
         port.raise_software_interrupt(&mut meter);
+    }
+    if let Some(stolen) = letters.stolen
+        && !steal_time::tell(port, &mut meter, &mut frames, map, stolen)?
+    {
+        site.mail.put_back(site.vcpu, stolen);
     }
     Ok(())
 }
@@ -167,6 +186,21 @@ struct VirtualMachine<'a> {
 }
 
 impl VirtualMachine<'_> {
+    /// Serves a call: of an extension that only a monitor has, or of any firmware's.
+    fn serve(&mut self, call: &Call) -> Reply {
+        let is_probe = (call.extension, call.function) == PROBE;
+        let extension = if is_probe { call.arguments[0] } else { call.extension };
+        match extension {
+            locks::EXTENSION if !is_probe => locks::serve(self, call),
+            steal_time::EXTENSION if !is_probe && self.port.takes_writes() => {
+                steal_time::serve(self, call)
+            }
+            locks::EXTENSION => Ok(1),
+            steal_time::EXTENSION if self.port.takes_writes() => Ok(1),
+            _ => sbi::serve(self, call),
+        }
+    }
+
     /// Rings at the pCPU of a vCPU that has a letter, if it is on one. Returns when it hears that.
     fn ring(&mut self, vcpu: usize) -> u64 {
         self.meter.load_state(1);

@@ -197,10 +197,7 @@ pub trait Monitored {
             self.restart(&mut site.meter(), start);
             self.life_mut().phase = Phase::Enter;
         }
-        let fences = !letters.fences.is_empty();
-        let reason =
-            if fences { ExitReason::RemoteFence } else { ExitReason::InterprocessorInterrupt };
-        site.book(Activity::Handler(reason));
+        site.book(Activity::Handler(letters.reason()));
         Ok(())
     }
 
@@ -283,10 +280,10 @@ pub trait Monitored {
     }
 
     /// Whether the vCPU waits, and would go on with these. `None`: it does not wait.
-            Phase::Wait if life.awaits_kick() => Some(called.kick),
     fn would_wake(&self, inputs: Inputs, called: Called) -> Option<bool> {
         let life = self.life();
         match life.phase {
+            Phase::Wait if life.awaits_kick() => Some(called.kick),
             Phase::Wait => {
                 let interrupted = called.interrupt && life.guest.enable & interrupt::SSIP != 0;
                 Some(interrupted || self.is_woken_by(inputs))

@@ -4,7 +4,10 @@
 //! Interrupts and starts are on their way for as long as an interrupt from one pCPU to another
 //! takes. A fence is in force from the moment that it is asked for: the vCPU that it is for executes
 //! nothing of the guest before it has done it.
+//!
+//! The host writes too: to a vCPU that keeps a record of stolen time, how much there is to be added.
 
+use crate::reason::ExitReason;
 use dcsim_machine::firmware::{Fence, HartState, StartPoint};
 
 /// What lies in a vCPU's box and is due.
@@ -16,6 +19,30 @@ pub struct Letters {
     pub start: Option<StartPoint>,
     /// It is to do these fences.
     pub fences: Vec<Fence>,
+    /// Its record of stolen time is to grow.
+    pub stolen: Option<Stolen>,
+}
+
+impl Letters {
+    /// What acting on them is a part of. A vCPU is told of stolen time when it is loaded.
+    pub fn reason(&self) -> ExitReason {
+        if !self.fences.is_empty() {
+            ExitReason::RemoteFence
+        } else if self.interrupt || self.start.is_some() {
+            ExitReason::InterprocessorInterrupt
+        } else {
+            ExitReason::VcpuLoad
+        }
+    }
+}
+
+/// Time for which a vCPU could have run and had no pCPU, that its guest does not know of.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub struct Stolen {
+    /// Where the guest keeps its record, guest-physical.
+    pub record: u64,
+    /// How much to add.
+    pub nanoseconds: u64,
 }
 
 /// A vCPU's box.
@@ -30,8 +57,22 @@ struct Mailbox {
     /// When the kick arrives, which ends a wait for one.
     kick: Option<u64>,
     fences: Vec<Fence>,
+    /// Where it keeps its record of stolen time, if it does.
+    steal_record: Option<u64>,
+    /// What that does not say yet, and whether it is to be told at the next entry.
+    stolen_ns: u64,
+    tells_stolen: bool,
     /// The model knows that it has something to do.
     is_announced: bool,
+}
+
+impl Mailbox {
+    /// Takes out what its record of stolen time is to grow by, if it is to be told.
+    fn told(&mut self) -> Option<Stolen> {
+        let tells = std::mem::take(&mut self.tells_stolen);
+        let record = self.steal_record.filter(|_| tells)?;
+        Some(Stolen { record, nanoseconds: std::mem::take(&mut self.stolen_ns) })
+    }
 }
 
 /// The boxes of a VM's vCPUs.
@@ -51,6 +92,9 @@ impl Mail {
             start: None,
             kick: None,
             fences: Vec::new(),
+            steal_record: None,
+            stolen_ns: 0,
+            tells_stolen: false,
             is_announced: false,
         });
         Self { boxes: boxes.collect() }
@@ -74,9 +118,12 @@ impl Mail {
         matches!(self.state(vcpu), HartState::Started | HartState::Suspended)
     }
 
-    /// Notes a vCPU's state.
+    /// Notes a vCPU's state. One that stops keeps no record any more.
     pub fn set_state(&mut self, vcpu: usize, state: HartState) {
         self.with(vcpu, |each| each.state = state);
+        if state == HartState::Stopped {
+            self.keep_steal_record(vcpu, None);
+        }
     }
 
     /// Whether a vCPU is on a pCPU.
@@ -112,12 +159,41 @@ impl Mail {
         self.with(vcpu, |each| each.fences.push(fence));
     }
 
+    /// Has a vCPU keep a record of stolen time from now on, or none any more.
+    pub fn keep_steal_record(&mut self, vcpu: usize, record: Option<u64>) {
+        self.with(vcpu, |each| {
+            each.steal_record = record;
+            each.stolen_ns = 0;
+            each.tells_stolen = false;
+        });
+    }
+
+    /// Where a vCPU keeps its record of stolen time, if it does.
+    pub fn steal_record(&self, vcpu: usize) -> Option<u64> {
+        self.boxes.get(vcpu)?.steal_record
+    }
+
+    /// Time was stolen from a vCPU: its record is to say so when it next enters the guest.
+    pub fn steal(&mut self, vcpu: usize, nanoseconds: u64) {
+        self.with(vcpu, |each| {
+            if each.steal_record.is_some() {
+                each.stolen_ns = each.stolen_ns.saturating_add(nanoseconds);
+                each.tells_stolen = true;
+            }
+        });
+    }
+
+    /// A record could not be written: it waits for the next time that something is stolen.
+    pub fn put_back(&mut self, vcpu: usize, stolen: Stolen) {
+        self.with(vcpu, |each| each.stolen_ns = each.stolen_ns.saturating_add(stolen.nanoseconds));
+    }
+
     /// When a vCPU next has something to take out of its box.
     pub fn next_due(&self, vcpu: usize) -> Option<u64> {
         let each = self.boxes.get(vcpu)?;
-        let fences = (!each.fences.is_empty()).then_some(0);
+        let now = (!each.fences.is_empty() || each.tells_stolen).then_some(0);
         let start = each.start.map(|(at, _)| at);
-        [fences, start, each.interrupt].into_iter().flatten().min()
+        [now, start, each.interrupt].into_iter().flatten().min()
     }
 
     /// Whether a vCPU has something to take out of its box at a cycle.
@@ -138,7 +214,7 @@ impl Mail {
         if start.is_some() {
             each.state = HartState::Started;
         }
-        Letters { interrupt, start, fences: std::mem::take(&mut each.fences) }
+        Letters { interrupt, start, fences: std::mem::take(&mut each.fences), stolen: each.told() }
     }
 
     /// When the kick that was sent to a vCPU arrives, if one was.
@@ -219,6 +295,23 @@ mod tests {
         assert!(!mail.is_up(1));
         assert_eq!(mail.take_due(1, 50).start, Some(POINT));
         assert_eq!(mail.state(1), HartState::Started);
+    }
+
+    #[test]
+    fn what_is_stolen_is_told_to_who_keeps_a_record_and_is_not_lost() {
+        let mut mail = Mail::new([true]);
+        mail.steal(0, 5);
+        assert_eq!(mail.next_due(0), None, "it keeps no record");
+        mail.keep_steal_record(0, Some(64));
+        mail.steal(0, 7);
+        let stolen = Stolen { record: 64, nanoseconds: 7 };
+        assert_eq!(mail.take_due(0, 0).stolen, Some(stolen));
+        mail.put_back(0, stolen);
+        assert_eq!(mail.next_due(0), None, "it does not try again at once");
+        mail.steal(0, 1);
+        assert_eq!(mail.take_due(0, 0).stolen, Some(Stolen { nanoseconds: 8, ..stolen }));
+        mail.set_state(0, HartState::Stopped);
+        assert_eq!(mail.steal_record(0), None);
     }
 
     #[test]

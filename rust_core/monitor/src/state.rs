@@ -8,7 +8,7 @@
 //! then the SHA-256 of everything before
 //! ```
 //!
-//! Version 2 has the registers of one vCPU and nothing for "vCPUs"; version 3 has there the number of
+//! Version 4 has the registers of one vCPU and nothing for "vCPUs"; version 5 has there the number of
 //! the others, u64, and their registers.
 //!
 //! Numbers are little-endian; registers and devices have their length in bytes before them, as
@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 8] = b"DCSIM-VM";
 /// Of a VM with one vCPU, and with several.
-const VERSIONS: [u32; 2] = [2, 3];
+const VERSIONS: [u32; 2] = [4, 5];
 const DIGEST_BYTES: usize = 32;
 
 /// A saved VM. It holds references to pages: give them back with [`VmState::release`].

@@ -100,6 +100,7 @@ impl Vm {
             self.technique.seat(number);
             let mut state = self.technique.capture(&vcpu.counters);
             state.supervisor.software_pending |= self.mail.has_interrupt(number);
+            state.steal_record = self.mail.steal_record(number);
             match self.mail.start_point(number) {
                 Some(start) => state.started(number, start),
                 None => state,

@@ -186,6 +186,10 @@ impl PyMachine {
         self.with(|host, store| host.unload(store, pcpu)).map(|_| ())
     }
 
+    fn tell_stolen_time(&self, vm: u32, vcpu: usize, nanoseconds: u64) -> Outcome<()> {
+        self.with(|host, _| host.tell_stolen_time((VmId(vm), vcpu), nanoseconds))
+    }
+
     fn loaded(&self, pcpu: usize) -> Outcome<Option<(u32, usize)>> {
         Ok(lock(&self.inner)?.host.loaded(pcpu)?.map(|id| (id.vm.0, id.vcpu)))
     }

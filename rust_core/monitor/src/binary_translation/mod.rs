@@ -47,6 +47,7 @@ use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
+use crate::life::Monitored;
 use crate::overcommit::shared_frames::Departure;
 use crate::shadow::tree::TableFrames;
 use crate::technique::{Called, Phase, Site, Step, Technique};
@@ -91,7 +92,10 @@ impl Technique for BinaryTranslation {
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
         match self.base.life.phase {
-            Phase::Enter => self.enter(site),
+            Phase::Enter => {
+                self.base.read_mail(site)?;
+                self.enter(site)
+            }
             Phase::Guest => self.run_guest(site, until_cycles),
             Phase::Trapped(record) => self.handle(site, &record),
             Phase::Wait | Phase::Stopped => self.base.step(site, until_cycles),

@@ -61,7 +61,7 @@ impl FourRings {
         site: &mut Site<'_>,
         letters: &Letters,
     ) -> Result<(), HostError> {
-        receive(site, &mut Port { spaces: &mut self.spaces }, letters)?;
+        receive(site, &self.map, &mut Port { spaces: &mut self.spaces }, letters)?;
         self.life.guest.software_pending |= letters.interrupt;
         Ok(())
     }

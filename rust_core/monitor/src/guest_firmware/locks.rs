@@ -8,21 +8,15 @@ use dcsim_machine::firmware::Platform;
 use dcsim_machine::firmware::sbi::{Call, Reply, SbiError};
 
 /// The number of the extension.
-const EXTENSION: u64 = 0x0a44_4354;
+pub(super) const EXTENSION: u64 = 0x0a44_4354;
 
-/// The base extension, and its function that tells whether another is there.
-const PROBE: (u64, u64) = (0x10, 3);
-
-/// Serves a call of this extension, or a question after it; `None` if it is another.
-pub(super) fn serve(platform: &mut VirtualMachine<'_>, call: &Call) -> Option<Reply> {
-    if (call.extension, call.function) == PROBE && call.arguments[0] == EXTENSION {
-        return Some(Ok(1));
-    }
-    (call.extension == EXTENSION).then(|| match call.function {
+/// Serves a call of this extension.
+pub(super) fn serve(platform: &mut VirtualMachine<'_>, call: &Call) -> Reply {
+    match call.function {
         0 => wait(platform, call.arguments[0]),
         1 => kick(platform, call.arguments[0]),
         _ => Err(SbiError::NotSupported),
-    })
+    }
 }
 
 /// The caller spins for a lock that `holder` has, or nobody that is known.

@@ -72,7 +72,7 @@ impl HardwareAssisted {
             // the TLB knows nothing.
             self.identifier = None;
         }
-        receive(site, &mut Port { paging: &mut self.paging }, letters)?;
+        receive(site, &self.map, &mut Port { paging: &mut self.paging }, letters)?;
         self.life.guest.software_pending |= letters.interrupt;
         Ok(())
     }

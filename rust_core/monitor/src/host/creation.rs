@@ -344,7 +344,10 @@ impl Host {
 
 /// The registers of the first vCPU and of the others, and mailboxes for all.
 fn split(mut states: Vec<CpuState>) -> Result<(CpuState, Vec<CpuState>, Mail), HostError> {
-    let mail = Mail::new(states.iter().map(|state| !state.stopped));
+    let mut mail = Mail::new(states.iter().map(|state| !state.stopped));
+    for (number, state) in states.iter().enumerate() {
+        mail.keep_steal_record(number, state.steal_record);
+    }
     let others = states.split_off(1.min(states.len()));
     let first = states.pop().ok_or_else(|| HostError::State("it has no vCPU".to_owned()))?;
     Ok((first, others, mail))

@@ -62,6 +62,19 @@ impl Host {
         Ok(vcpu)
     }
 
+    /// Tells the guest of a vCPU, if it keeps a record, that it could have run for so long and had no
+    /// pCPU: before it next executes anything.
+    pub fn tell_stolen_time(
+        &mut self,
+        vcpu: impl Into<VcpuId>,
+        nanoseconds: u64,
+    ) -> Result<(), HostError> {
+        let vcpu = vcpu.into();
+        self.vcpu(vcpu)?;
+        self.vm_mut(vcpu.vm)?.mail.steal(vcpu.vcpu, nanoseconds);
+        Ok(())
+    }
+
     /// The vCPU that is on a pCPU.
     pub fn loaded(&self, pcpu: usize) -> Result<Option<VcpuId>, HostError> {
         self.pcpus.get(pcpu).map(|pcpu| pcpu.loaded).ok_or(HostError::NoSuchPcpu(pcpu))

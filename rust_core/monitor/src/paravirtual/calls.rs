@@ -63,6 +63,10 @@ impl GuestPort for Port {
 
     /// No call that is offered writes to memory.
     fn memory_written(&mut self, _: u64) {}
+
+    fn takes_writes(&self) -> bool {
+        false
+    }
 }
 
 /// Arguments of a call, as the simulator looks at them ahead of the monitor.

@@ -153,7 +153,7 @@ impl Monitored for Paravirtual {
     }
 
     fn receive(&mut self, site: &mut Site<'_>, letters: &Letters) -> Result<(), HostError> {
-        receive(site, &mut calls::Port, letters)
+        receive(site, &self.map, &mut calls::Port, letters)
     }
 
     fn is_woken_by(&self, inputs: Inputs) -> bool {
@@ -235,7 +235,7 @@ impl Technique for Paravirtual {
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.life.guest.timer_deadline(time)
+        self.life.timer_deadline(time)
     }
 
     fn guest_memory<'a>(

@@ -59,7 +59,7 @@ impl TrapAndEmulate {
         letters: &Letters,
     ) -> Result<(), HostError> {
         let mut port = Port { guest: &mut self.life.guest, spaces: &mut self.spaces };
-        receive(site, &mut port, letters)
+        receive(site, &self.map, &mut port, letters)
     }
 
     /// The state in which firmware enters a kernel.

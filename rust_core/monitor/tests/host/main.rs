@@ -21,6 +21,7 @@ mod privileged;
 mod processors;
 mod several;
 mod sharing;
+mod steal_time;
 mod support;
 mod traced;
 mod translated_users;
