@@ -7,6 +7,10 @@ so that I/O is answered quickly by VMs that use little CPU. A *cap* limits what 
 when processors are idle: beyond it, it is parked until it has credit again. Each processor has a
 queue; one that would run an over vCPU, or nothing, takes a better one from another queue.
 
+Who uses less than it is given leaves the rest to those that are over. What these then are short of
+together is handed out in addition the next time, by weight again: so weights hold for what sleepers
+leave, too, and not only for what was promised.
+
 Parameters and rules are those of Xen's credit scheduler (its ``credit.c``): slice 30 ms, a tick
 every third of it, accounting every third tick, 10 credits per millisecond, rate limit 1 ms. Credit
 is held in nanoseconds of processor time (one of Xen's credits is 100 us), so that nothing is
@@ -85,6 +89,8 @@ class CreditScheduler:
         self._current: list[Schedulable | None] = [None] * processors
         self._accounts: dict[Schedulable, _Account] = {}
         self._heirs: dict[int, tuple[Schedulable, ...]] = {}
+        self._shortage_ns = 0
+        """By how much the credit of all was below zero when it was last handed out."""
 
     # Who there is.
 
@@ -192,29 +198,40 @@ class CreditScheduler:
         """Hand out the credit of one accounting period."""
         active = [vcpu for vcpu, account in self._accounts.items() if account.active]
         weights = sum(vcpu.weight for vcpu in active)
-        left_ns = len(self._queues) * self.period_ns
+        left_ns = len(self._queues) * self.period_ns + self._shortage_ns
+        most_ns = {vcpu: self._most_ns(vcpu, weights) for vcpu in active}
+
+        def need(vcpu: Schedulable) -> tuple[Fraction, int]:
+            """Return what a vCPU can use for each unit of weight; the index breaks ties."""
+            return Fraction(most_ns[vcpu], vcpu.weight), vcpu.index
+
         # Who can use less than its share comes first and leaves the rest to the others.
-        for vcpu in sorted(active, key=self._need):
+        for vcpu in sorted(active, key=need):
             share_ns = left_ns * vcpu.weight // weights
-            given_ns = min(share_ns, self._most_ns(vcpu))
+            given_ns = min(share_ns, most_ns[vcpu])
             left_ns -= given_ns
             weights -= vcpu.weight
             self._give(vcpu, given_ns)
+        self._shortage_ns = max(0, -sum(self._accounts[vcpu].credit_ns for vcpu in active))
 
-    def _most_ns(self, vcpu: Schedulable) -> int:
-        """Return what a vCPU could use of one period: all of a processor, or its cap."""
-        return self.period_ns * vcpu.cap_percent // 100 if vcpu.cap_percent else self.period_ns
+    def _most_ns(self, vcpu: Schedulable, weights: int) -> int:
+        """Return what a vCPU is given of one period at most, beside others of these weights.
 
-    def _need(self, vcpu: Schedulable) -> tuple[Fraction, int]:
-        """Return what a vCPU can use for each unit of weight; the index breaks ties."""
-        return Fraction(self._most_ns(vcpu), vcpu.weight), vcpu.index
+        That is all of a processor and its part of what is short; or its cap.
+        """
+        most_ns = self.period_ns + self._shortage_ns * vcpu.weight // weights
+        return min(most_ns, self._cap_ns(vcpu)) if vcpu.cap_percent else most_ns
+
+    def _cap_ns(self, vcpu: Schedulable) -> int:
+        """Return what a cap leaves a vCPU of one period."""
+        return self.period_ns * vcpu.cap_percent // 100
 
     def _give(self, vcpu: Schedulable, given_ns: int) -> None:
         account = self._accounts[vcpu]
         account.credit_ns += given_ns
         if account.credit_ns < 0:
             self._set_priority(vcpu, OVER)
-            if vcpu.cap_percent and account.credit_ns < -self._most_ns(vcpu):
+            if vcpu.cap_percent and account.credit_ns < -self._cap_ns(vcpu):
                 account.parked = True
             account.credit_ns = max(account.credit_ns, -self.period_ns)
             return

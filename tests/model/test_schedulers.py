@@ -52,6 +52,22 @@ def test_shares_are_those_of_the_weights_within_4_percent(
     assert shares(vms, duration_ns) == pytest.approx(entitled(mix, pcpus), rel=0.04)
 
 
+@pytest.mark.parametrize("policy", WEIGHTED)
+@pytest.mark.parametrize("sleep_ns", [7_000_000, 11_000_000, 40_000_000])
+def test_weights_hold_for_what_a_sleeper_leaves(
+    run: SchedulerRun, policy: str, sleep_ns: int
+) -> None:
+    """It has as much weight as the lighter one and uses a tenth of its share or less."""
+    sleeper: list[tuple[Any, ...]] = [("sleep", sleep_ns), ("run", sleep_ns // 30)] * 2000
+    mix = [{"weight": 512}, {"weight": 256}, {"weight": 256}]
+    duration_ns = LONG_NS[policy]
+    vms = run(policy, mix, scripts=[COMPUTE, COMPUTE, sleeper], duration_ns=duration_ns)
+
+    heavy, light, slept = shares(vms, duration_ns)
+    assert slept < 0.04
+    assert heavy / light == pytest.approx(2, rel=0.04)
+
+
 CAPPED: list[tuple[int, list[dict[str, int]]]] = [
     (1, [{"cap_percent": 10}]),
     (1, [{"cap_percent": 25}]),
