@@ -46,6 +46,8 @@ class GangScheduler:
         self._slot = -1
         self._held: dict[int, Schedulable] = {}
         """Who has which processor in this slot, also while it is blocked."""
+        self._current: dict[int, Schedulable] = {}
+        """Who is on which processor: at the start of a slot that may be another than it has."""
 
     # Who there is, and who wants to run.
 
@@ -80,6 +82,7 @@ class GangScheduler:
         """Note that a vCPU does not want to run any more; its place stays its own for the slot."""
         if vcpu in self._wanting:
             self._wanting.remove(vcpu)
+        self._current = {place: each for place, each in self._current.items() if each is not vcpu}
         if not self._members(vcpu.gang) and vcpu.gang in self._turns:
             self._turns.remove(vcpu.gang)
             self._held = {
@@ -92,8 +95,9 @@ class GangScheduler:
     # Slots.
 
     def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
-        """Choose who has the processor in the slot of a time."""
+        """Choose who has the processor in the slot of a time, once it is on no other one."""
         del current
+        self._current.pop(processor, None)
         slot = now_ns // self.slice_ns
         if slot != self._slot:
             self._slot = slot
@@ -101,7 +105,9 @@ class GangScheduler:
         if processor not in self._held:
             self._fill_up(processor)
         held = self._held.get(processor)
-        chosen = held if held in self._wanting else None
+        chosen = held if held in self._wanting and held not in self._current.values() else None
+        if chosen is not None:
+            self._current[processor] = chosen
         return Choice(chosen, (slot + 1) * self.slice_ns if self._wanting else None)
 
     def _fill(self) -> None:

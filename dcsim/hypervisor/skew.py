@@ -47,6 +47,7 @@ class SkewLimit:
         self._progress: dict[Schedulable, int] = {}
         self._wanting: dict[int, list[Schedulable]] = {}
         self._stopped: dict[Schedulable, None] = {}
+        self._current: dict[int, Schedulable | None] = {}
 
     def add(self, vcpu: Schedulable) -> None:
         """Get to know a vCPU."""
@@ -74,17 +75,26 @@ class SkewLimit:
         """Note progress."""
         self._progress[vcpu] += ran_ns
         self.inner.charge(vcpu, ran_ns)
-        if vcpu in self._wanting[vcpu.gang]:
-            worst_ns = max(self.worst_ns.get(vcpu.gang, 0), self.ahead_ns(vcpu))
-            self.worst_ns[vcpu.gang] = worst_ns
+
+    def _look(self) -> None:
+        """Note how far ahead any is, when all are charged up to one time."""
+        for gang, vcpus in self._wanting.items():
+            if len(vcpus) > 1:
+                progress = [self._progress[each] for each in vcpus]
+                skew_ns = max(progress) - min(progress)
+                self.worst_ns[gang] = max(self.worst_ns.get(gang, 0), skew_ns)
 
     def wake(self, vcpu: Schedulable, now_ns: int) -> Iterable[int]:
         """Queue a vCPU, level with the foremost of its VM."""
+        self._look()
         others = self._wanting[vcpu.gang]
         foremost = max((self._progress[each] for each in others), default=0)
         self._progress[vcpu] = max(self._progress[vcpu], foremost)
+        looking = tuple(self.inner.wake(vcpu, now_ns))
+        if len(others) == 1:  # which had nobody to be ahead of, and so no end of its turn
+            looking += tuple(place for place, each in self._current.items() if each in others)
         others.append(vcpu)
-        return self.inner.wake(vcpu, now_ns)
+        return looking
 
     def leave(self, vcpu: Schedulable) -> None:
         """Note that a vCPU does not want to run any more."""
@@ -103,6 +113,7 @@ class SkewLimit:
 
     def choose(self, processor: int, current: Schedulable | None, now_ns: int) -> Choice:
         """Choose as the other scheduler does, of those that are not too far ahead."""
+        self._look()
         if current is not None and self._leads(current):
             self._stop(current)
             current = None
@@ -112,6 +123,7 @@ class SkewLimit:
                 break
             self._stop(choice.vcpu)
             current = None
+        self._current[processor] = choice.vcpu
         return Choice(choice.vcpu, self._again_ns(choice, now_ns))
 
     def _again_ns(self, choice: Choice, now_ns: int) -> int | None:
@@ -140,6 +152,7 @@ class SkewLimit:
 
     def tick(self, now_ns: int) -> Iterable[int]:
         """Let go on whom the last of its VM has come near; do the other scheduler's work."""
+        self._look()
         looking: list[int] = []
         if self.inner.next_tick_ns(now_ns - 1) == now_ns:
             looking += self.inner.tick(now_ns)

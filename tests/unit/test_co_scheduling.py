@@ -66,6 +66,23 @@ def test_a_blocked_vcpu_keeps_its_place_for_the_slot() -> None:
     assert single[0] in host.running, "a VM that is all blocked keeps nothing"
 
 
+def test_a_vcpu_that_changes_places_leaves_the_old_one_first() -> None:
+    """At the start of a slot a processor is not given who is still on another one."""
+    slot_ns = 10 * MILLISECOND_NS
+    scheduler = GangScheduler(2, slice_ns=slot_ns)
+    (first, second) = gangs(2)[0]
+    for place, thread in enumerate((first, second)):
+        thread.processor = place
+        scheduler.wake(thread, 0)
+    assert scheduler.choose(0, None, 0).vcpu is first
+    assert scheduler.choose(1, None, 0).vcpu is second
+    # In the next slot each is to be where the other one is.
+    first.processor, second.processor = 1, 0
+    assert scheduler.choose(0, first, slot_ns).vcpu is None
+    assert scheduler.choose(1, second, slot_ns).vcpu is first
+    assert scheduler.choose(0, None, slot_ns).vcpu is second
+
+
 def test_a_pinned_pair_waits_for_its_processors() -> None:
     host = AskingHost(GangScheduler(2, slice_ns=5 * MILLISECOND_NS), 2)
     pinned = [
@@ -120,3 +137,18 @@ def test_one_that_sleeps_does_not_fall_behind() -> None:
 
     assert pair[0].ran_ns == 106 * MILLISECOND_NS, "it was never stopped"
     assert scheduler.ahead_ns(pair[0]) == 0
+
+
+def test_who_was_alone_does_not_get_ahead_of_one_that_wakes() -> None:
+    """Its turn had no end when it was chosen; the limit holds from the wake on."""
+    limit_ns = 2 * MILLISECOND_NS
+    scheduler = SkewLimit(FairScheduler(1, latency_ns=40 * MILLISECOND_NS), limit_ns)
+    first, second = gangs(2)[0]
+    for thread in (first, second):
+        scheduler.add(thread)
+    scheduler.wake(first, 0)
+    assert scheduler.choose(0, None, 0).again_ns is None
+    assert 0 in scheduler.wake(second, 0)
+    again_ns = scheduler.choose(0, first, 0).again_ns
+    assert again_ns is not None
+    assert again_ns <= limit_ns + 1
