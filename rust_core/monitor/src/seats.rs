@@ -28,6 +28,12 @@ impl<S> Seats<S> {
         Self { acting: 0, places: (0..).zip(first.chain(others)).map(seat).collect() }
     }
 
+    /// The seats of those that do not act.
+    pub fn resting(&self) -> impl Iterator<Item = &S> {
+        let numbered = self.places.iter().enumerate();
+        numbered.filter(|(number, _)| *number != self.acting).map(|(_, seat)| seat)
+    }
+
     /// Lets another vCPU act. `exchange` puts what is in a seat into the technique's fields, and
     /// what is there into the seat.
     pub fn let_act(&mut self, vcpu: usize, mut exchange: impl FnMut(&mut S)) {
@@ -53,7 +59,9 @@ mod tests {
         for vcpu in [0, 2, 1, 1, 0, 9, 2] {
             seats.let_act(vcpu, |seat| std::mem::swap(seat, &mut field));
             seen.push(field);
+            assert!(seats.resting().all(|resting| *resting != field));
         }
+        assert_eq!(seats.resting().collect::<String>(), "ab");
         assert_eq!(seen, ['a', 'c', 'b', 'b', 'a', 'a', 'c']);
     }
 }

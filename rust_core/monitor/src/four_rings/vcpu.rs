@@ -53,7 +53,7 @@ pub struct FourRings {
 #[derive(Debug)]
 pub struct Seat {
     life: Life,
-    spaces: Shadow,
+    pub(super) spaces: Shadow,
     installed: Installed,
     last_pcpu: Option<usize>,
 }

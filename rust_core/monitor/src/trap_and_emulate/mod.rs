@@ -160,7 +160,8 @@ impl Technique for TrapAndEmulate {
     }
 
     fn own_frames(&self, _: &Memory<'_>) -> Vec<PhysicalAddress> {
-        self.spaces.frames()
+        let resting = self.seats.resting().flat_map(|seat| seat.spaces.frames());
+        self.spaces.frames().into_iter().chain(resting).collect()
     }
 
     fn table_roots(&self) -> Vec<(PhysicalAddress, u32)> {

@@ -47,7 +47,7 @@ pub struct TrapAndEmulate {
 #[derive(Debug)]
 pub struct Seat {
     life: Life,
-    spaces: Shadow,
+    pub(super) spaces: Shadow,
     installed: Installed,
     last_pcpu: Option<usize>,
 }

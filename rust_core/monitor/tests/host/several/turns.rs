@@ -167,6 +167,7 @@ impl Turns {
             match &exit.kind {
                 ExitKind::Until => {
                     if self.now_ns == event_ns {
+                        self.host.count_frames(&mut self.store).unwrap();
                         self.expire();
                         self.rotate(self.now_ns == turn_ns);
                     }
