@@ -61,13 +61,13 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
     "trap-and-emulate": Technique(
         "the guest kernel runs in U; what is sensitive traps and is emulated",
         _SHADOWS,
-        several_vcpus=("shadow-tlb",),
+        several_vcpus=_SHADOWS,
     ),
     "four-rings": Technique(
         "the guest kernel runs in S under a monitor in M, with TVM, TW and TSR set",
         _SHADOWS,
         needs="traps in S",
-        several_vcpus=("shadow-tlb",),
+        several_vcpus=_SHADOWS,
     ),
     "binary-translation": Technique(
         "guest kernel code is rewritten into code that is safe to run in U",
@@ -83,7 +83,7 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
         "the guest runs in VS and VU of the hypervisor extension",
         ("nested", "shadow-traced"),
         needs="the hypervisor extension",
-        several_vcpus=("nested",),
+        several_vcpus=("nested", "shadow-traced"),
     ),
 }
 

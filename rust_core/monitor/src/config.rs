@@ -51,8 +51,9 @@ impl TechniqueKind {
     /// Whether its VMs can have several vCPUs with this way of paging.
     pub const fn runs_several_vcpus(self, paging: PagingKind) -> bool {
         match self {
-            Self::TrapAndEmulate | Self::FourRings => matches!(paging, PagingKind::ShadowTlb),
-            Self::HardwareAssisted => matches!(paging, PagingKind::Nested),
+            Self::TrapAndEmulate | Self::FourRings | Self::HardwareAssisted => {
+                !matches!(paging, PagingKind::None | PagingKind::Direct)
+            }
             Self::BareMetal | Self::BinaryTranslation | Self::Paravirtual | Self::Process => false,
         }
     }

@@ -22,6 +22,8 @@ mod locks;
 mod remote_fence;
 mod steal_time;
 
+pub use remote_fence::shoot_down;
+
 const PAGE: u64 = PAGE_BYTES as u64;
 
 /// The length of ECALL.

@@ -10,6 +10,7 @@ use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::exit_paths::{self, ExitPaths};
+use crate::guest_firmware::shoot_down;
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
@@ -211,6 +212,9 @@ impl Site<'_> {
             Err(HostError::Swapped { page }) => self.want(page),
             step => step?,
         };
+        if self.mail.count() > 1 {
+            shoot_down(self, &technique.take_called());
+        }
         // Those of a VM with several vCPUs concern other pCPUs, too: the host sees to them.
         if self.allocator.has_departures() && self.mail.count() == 1 {
             self.settle_departures(technique)?;
@@ -336,6 +340,12 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
 
     /// There is something in the vCPU's mailbox that is due while it is on this pCPU.
     fn call(&mut self, _: &mut Site<'_>) {}
+
+    /// Other vCPUs that have to empty their TLBs before they execute anything, as tables that all of
+    /// them share have changed. Whoever asks tells them.
+    fn take_called(&mut self) -> Vec<usize> {
+        Vec::new()
+    }
 
     /// Does one step. Guest instructions start only before `until_cycles`.
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError>;

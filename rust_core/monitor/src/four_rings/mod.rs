@@ -86,6 +86,7 @@ impl Technique for FourRings {
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
+        self.spaces.leave();
         let hart = &mut site.pcpu.hart;
         let (pc, privilege) = match self.life.phase {
             Phase::Guest => (hart.pc, hart.privilege),
@@ -114,6 +115,10 @@ impl Technique for FourRings {
 
     fn call(&mut self, site: &mut Site<'_>) {
         self.answer_call(site);
+    }
+
+    fn take_called(&mut self) -> Vec<usize> {
+        self.spaces.take_called()
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {

@@ -95,11 +95,12 @@ impl FourRings {
         let mut seats = std::mem::take(&mut self.seats);
         seats.let_act(vcpu, |seat| {
             std::mem::swap(&mut self.life, &mut seat.life);
-            std::mem::swap(&mut self.spaces, &mut seat.spaces);
+            self.spaces.exchange(&mut seat.spaces);
             std::mem::swap(&mut self.installed, &mut seat.installed);
             std::mem::swap(&mut self.last_pcpu, &mut seat.last_pcpu);
         });
         self.seats = seats;
+        self.spaces.seat(vcpu);
     }
 
     /// `mstatus` with which the guest goes on.

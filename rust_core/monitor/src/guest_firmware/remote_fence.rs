@@ -60,6 +60,26 @@ pub(super) fn flushes(fence: Fence) -> u64 {
     }
 }
 
+/// Has other vCPUs empty their TLBs, as the tables that all share have changed. The vCPU of the site
+/// waits for those on pCPUs, which it interrupts.
+pub fn shoot_down(site: &mut Site<'_>, vcpus: &[usize]) {
+    let mut awaited = None;
+    for vcpu in vcpus {
+        let is_elsewhere = *vcpu != site.vcpu && site.mail.is_on_pcpu(*vcpu);
+        let mut meter = site.meter();
+        meter.load_state(1);
+        meter.store_state(1);
+        if is_elsewhere {
+            meter.ring();
+            awaited = Some(1);
+        }
+        site.mail.fence(*vcpu, Fence::Everything { asid: None });
+    }
+    if let Some(flushes) = awaited {
+        await_answer(site, flushes);
+    }
+}
+
 /// Lets the vCPU of a site wait until others have done fences of so many flushes: the interrupt
 /// travels, and they answer it. They are interrupted at the same time, so one wait is enough.
 pub(super) fn await_answer(site: &mut Site<'_>, flushes: u64) {

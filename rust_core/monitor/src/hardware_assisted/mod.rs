@@ -41,6 +41,7 @@ use crate::mail::Letters;
 use crate::overcommit::shared_frames::Departure;
 use crate::pcpu::MonitorLevel;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
+use crate::shadow::Shadow;
 use crate::shadow::tree::TableFrames;
 use crate::supervisor::{Inputs, Supervisor};
 use crate::technique::{Called, Phase, Site, Step, Technique};
@@ -99,6 +100,9 @@ impl Technique for HardwareAssisted {
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
+        if let Some(shadow) = self.paging.shadow() {
+            shadow.leave();
+        }
         let hart = &mut site.pcpu.hart;
         let (pc, privilege) = match self.life.phase {
             Phase::Guest => (hart.pc, hart.privilege),
@@ -126,6 +130,10 @@ impl Technique for HardwareAssisted {
 
     fn call(&mut self, site: &mut Site<'_>) {
         self.answer_call(site);
+    }
+
+    fn take_called(&mut self) -> Vec<usize> {
+        self.paging.shadow().map(Shadow::take_called).unwrap_or_default()
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {

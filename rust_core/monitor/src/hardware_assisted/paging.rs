@@ -43,6 +43,14 @@ impl Paging {
         }
     }
 
+    /// The shadow tables, if it has these.
+    pub fn shadow(&mut self) -> Option<&mut Shadow> {
+        match self {
+            Self::Nested(_) => None,
+            Self::Shadow(shadow) => Some(shadow),
+        }
+    }
+
     /// The guest's traced pages, if there are such.
     pub fn traced_tables(&mut self) -> Option<&mut TracedTables> {
         match self {

@@ -157,6 +157,9 @@ impl HardwareAssisted {
             std::mem::swap(&mut self.last_pcpu, &mut seat.last_pcpu);
         });
         self.seats = seats;
+        if let Some(shadow) = self.paging.shadow() {
+            shadow.seat(vcpu);
+        }
     }
 
     /// Sets up what the guest may do by itself. It counts no cycles and instructions: the hart's

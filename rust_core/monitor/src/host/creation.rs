@@ -197,7 +197,7 @@ impl Host {
                     let vcpu = paravirtual::create(&mut memory, &mut frames, state, map, &offer)?;
                     return Ok((Box::new(vcpu), mail));
                 }
-                let shadow = Shadow::new(config.paging);
+                let shadow = Shadow::new(config.paging, config.vcpus);
                 let technique: Box<dyn Technique> = match kind {
                     TechniqueKind::BinaryTranslation => {
                         let vcpu = BinaryTranslation::new(state, map, shadow, firmware);

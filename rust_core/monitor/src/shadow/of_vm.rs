@@ -31,13 +31,45 @@ impl Default for Shadow {
 }
 
 impl Shadow {
-    /// Empty tables of a kind; a kind without shadow tables has none to be different in.
-    pub fn new(kind: PagingKind) -> Self {
+    /// Empty tables of a kind for so many vCPUs; a kind without shadow tables has none to be
+    /// different in.
+    pub fn new(kind: PagingKind, vcpus: usize) -> Self {
         match kind {
-            PagingKind::ShadowTraced => Self::Traced(Box::default()),
+            PagingKind::ShadowTraced => Self::Traced(Box::new(Traced::for_vcpus(vcpus))),
             PagingKind::None | PagingKind::Direct | PagingKind::ShadowTlb | PagingKind::Nested => {
                 Self::default()
             }
+        }
+    }
+
+    /// Exchanges these tables, which the vCPU that acted until now used, with those in the seat of
+    /// another: trees that are a TLB of the guest are each vCPU's own, traced tables are shared.
+    pub fn exchange(&mut self, seated: &mut Self) {
+        if let (Self::Tlb(own), Self::Tlb(seated)) = (self, seated) {
+            std::mem::swap(own, seated);
+        }
+    }
+
+    /// Everything that follows is about this vCPU.
+    pub fn seat(&mut self, vcpu: usize) {
+        if let Self::Traced(traced) = self {
+            traced.seat(vcpu);
+        }
+    }
+
+    /// The vCPU leaves its pCPU.
+    pub fn leave(&mut self) {
+        if let Self::Traced(traced) = self {
+            traced.leave();
+        }
+    }
+
+    /// The vCPUs that have to empty their TLBs before they execute anything, as the tables that they
+    /// share have changed; they are told then.
+    pub fn take_called(&mut self) -> Vec<usize> {
+        match self {
+            Self::Tlb(_) => Vec::new(),
+            Self::Traced(traced) => traced.take_called(),
         }
     }
 

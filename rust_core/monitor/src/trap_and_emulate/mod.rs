@@ -82,6 +82,7 @@ impl Technique for TrapAndEmulate {
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
+        self.spaces.leave();
         let hart = &mut site.pcpu.hart;
         extract_user(hart, &mut self.life.resting);
         // In the other phases the record is newer than the pCPU's register.
@@ -103,6 +104,10 @@ impl Technique for TrapAndEmulate {
 
     fn call(&mut self, site: &mut Site<'_>) {
         self.answer_call(site);
+    }
+
+    fn take_called(&mut self) -> Vec<usize> {
+        self.spaces.take_called()
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {

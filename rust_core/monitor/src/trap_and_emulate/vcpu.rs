@@ -89,12 +89,14 @@ impl TrapAndEmulate {
         let mut seats = std::mem::take(&mut self.seats);
         seats.let_act(vcpu, |seat| {
             std::mem::swap(&mut self.life, &mut seat.life);
-            std::mem::swap(&mut self.spaces, &mut seat.spaces);
+            self.spaces.exchange(&mut seat.spaces);
             std::mem::swap(&mut self.installed, &mut seat.installed);
             std::mem::swap(&mut self.last_pcpu, &mut seat.last_pcpu);
         });
         self.seats = seats;
+        self.spaces.seat(vcpu);
     }
+
     /// Makes sure that `count` frames can be taken. `false`: not now; nothing that the guest could
     /// see was changed.
     pub(crate) fn reserve(&mut self, site: &mut Site<'_>, count: u64) -> bool {

@@ -124,9 +124,10 @@ impl Traced {
             }
         }
         meter.lookup(self.spaces.len() as u64);
+        let acting = self.graph.tlbs.acting();
         for root in self.spaces.iter().flat_map(|space| space.roots.iter().flatten()) {
             if unmapped.contains(&root.node) {
-                flush(meter, root.asid, Removed::Page, address);
+                flush(meter, root.asid(acting), Removed::Page, address);
             }
         }
         Ok(())
@@ -164,6 +165,6 @@ impl Traced {
 
     /// Drops everything.
     pub fn clear(&mut self, meter: &mut Meter<'_>, frames: &mut TableFrames<'_>) {
-        while self.free_oldest(meter, frames, None) {}
+        while self.free_oldest(meter, frames, &[]) {}
     }
 }

@@ -3,14 +3,16 @@
 //!
 //! Invariants:
 //! * no entry lets the guest write to a page that is protected ([`TracedTables::is_protected`]);
-//! * an entry that was writable and is gone, or is not writable any more, may still be in the TLB
-//!   only while `loose` is set; no page becomes protected before the TLB was emptied then.
+//! * an entry that was writable and is gone, or is not writable any more, may still be in a TLB only
+//!   while that is `loose` ([`Tlbs`]); no vCPU executes behind a page's becoming protected before
+//!   such a TLB was emptied.
 
 use super::super::entry::{self, DIRTY, VALID, WRITE};
 use super::super::tree::TableFrames;
 use super::node::{Entry, Key, Node, NodeId, Nodes, Source};
 use super::records::{Record, Records};
 use super::tables::TracedTables;
+use super::tlbs::Tlbs;
 use crate::error::HostError;
 use crate::overcommit::back_map::BackMap;
 use dcsim_machine::Meter;
@@ -42,13 +44,17 @@ pub(super) struct Graph {
     pub(super) records: Records,
     /// The entries that lead to a frame, if anybody wants to know.
     back: Option<BackMap<(NodeId, u64)>>,
-    /// The TLB may let the guest write where no entry does any more.
-    loose: bool,
+    pub(super) tlbs: Tlbs,
     /// Roots whose translated code is to be unmapped.
     lost: BTreeSet<NodeId>,
 }
 
 impl Graph {
+    /// Nothing yet, for so many vCPUs.
+    pub(super) fn for_vcpus(vcpus: usize) -> Self {
+        Self { tlbs: Tlbs::new(vcpus), ..Self::default() }
+    }
+
     /// The table that shows something, made if there is none.
     pub(super) fn table(
         &mut self,
@@ -90,7 +96,10 @@ impl Graph {
             meter.write_pte(slot, leaf & !(WRITE | DIRTY))?;
             self.records.remove(meter, frames, Record::Writable);
         }
-        if self.loose || !writable.is_empty() {
+        if !writable.is_empty() {
+            self.tlbs.loosen();
+        }
+        if self.tlbs.tighten() {
             self.empty_tlb(meter);
         }
         Ok(())
@@ -99,7 +108,7 @@ impl Graph {
     /// Empties the pCPU's TLB.
     pub(super) fn empty_tlb(&mut self, meter: &mut Meter<'_>) {
         meter.flush_tlb_all();
-        self.loose = false;
+        self.tlbs.emptied();
     }
 
     /// Follows the pointer at an entry to the table that shows `key`, after making either.
@@ -274,6 +283,7 @@ impl Graph {
             Entry::Table(child) => {
                 self.records.remove(meter, frames, Record::Link);
                 meter.store_state(1);
+                self.tlbs.fall_behind();
                 if self.nodes.get(child).is_some_and(|child| child.leads_to_code) {
                     self.lose_code(meter, place.0);
                 }
@@ -294,7 +304,7 @@ impl Graph {
         page: u64,
     ) {
         self.records.remove(meter, frames, Record::Writable);
-        self.loose = true;
+        self.tlbs.loosen();
         let Some(entries) = self.writable.get_mut(&page) else { return };
         let position = entries.iter().position(|known| *known == place);
         meter.lookup(position.map_or(entries.len(), |index| index + 1) as u64);

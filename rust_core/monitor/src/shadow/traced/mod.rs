@@ -12,15 +12,19 @@
 //! it is like a TLB that still holds it, which the architecture allows. A page that no shadow table
 //! follows is an ordinary one again.
 //!
+//! The tables are shared by all vCPUs of the VM; identifiers are each vCPU's own. What the TLBs of
+//! others may still hold is their own fences' affair, but for what would go past the traces.
+//!
 //! * [`tables`]: traced pages; [`code`]: translated code, which is mapped beside the guest's pages;
 //! * `node`: shadow tables and their links; `graph`: all of it together, with the entries that let
-//!   the guest write; `records`: the frames that this takes.
+//!   the guest write; `tlbs`: what TLBs may still hold; `records`: the frames that this takes.
 
 mod code;
 mod graph;
 mod node;
 mod records;
 pub mod tables;
+mod tlbs;
 
 use super::asid::Asid;
 use super::audit;
@@ -46,7 +50,25 @@ use tables::{TracedTables, page_address};
 #[derive(Debug)]
 struct SpaceRoot {
     node: NodeId,
-    asid: Option<Asid>,
+    /// The identifier that each vCPU has for it.
+    asids: Vec<Option<Asid>>,
+}
+
+impl SpaceRoot {
+    fn new(node: NodeId) -> Self {
+        Self { node, asids: Vec::new() }
+    }
+
+    fn asid(&self, vcpu: usize) -> Option<Asid> {
+        self.asids.get(vcpu).copied().flatten()
+    }
+
+    fn asid_mut(&mut self, vcpu: usize) -> &mut Option<Asid> {
+        if self.asids.len() <= vcpu {
+            self.asids.resize(vcpu + 1, None);
+        }
+        &mut self.asids[vcpu]
+    }
 }
 
 #[derive(Debug)]
@@ -83,6 +105,26 @@ impl Traced {
     /// pages, and two tables.
     pub const FILL_FRAMES: u64 = 1 + 3 + Records::FILL_FRAMES + 2;
 
+    /// Empty tables for so many vCPUs.
+    pub fn for_vcpus(vcpus: usize) -> Self {
+        Self { graph: Graph::for_vcpus(vcpus), ..Self::default() }
+    }
+
+    /// Everything that follows is about this vCPU.
+    pub fn seat(&mut self, vcpu: usize) {
+        self.graph.tlbs.seat(vcpu);
+    }
+
+    /// The vCPU leaves its pCPU.
+    pub fn leave(&mut self) {
+        self.graph.tlbs.leave();
+    }
+
+    /// The vCPUs that have to empty their TLBs before they execute anything; they are told then.
+    pub fn take_called(&mut self) -> Vec<usize> {
+        self.graph.tlbs.take_called()
+    }
+
     /// Whether there is a root for a view. A look ahead of the simulator: it costs nothing.
     pub fn has_tree(&self, translation: u64, view: View) -> bool {
         let wanted = key(translation);
@@ -111,11 +153,13 @@ impl Traced {
             if let Some(node) = self.graph.nodes.get_mut(node) {
                 node.roots += 1;
             }
-            self.spaces[0].roots[view as usize] = Some(SpaceRoot { node, asid: None });
+            self.spaces[0].roots[view as usize] = Some(SpaceRoot::new(node));
         }
+        self.graph.tlbs.walk_from(translation, view);
         let root = self.spaces[0].roots[view as usize].as_mut();
         let root = root.ok_or(HostError::FrameNotReserved)?;
-        Ok(Root { table: self.graph.frame(root.node)?, levels, asid: &mut root.asid })
+        let table = self.graph.frame(root.node)?;
+        Ok(Root { table, levels, asid: root.asid_mut(self.graph.tlbs.acting()) })
     }
 
     /// Lets the next search find a space at once.
@@ -140,28 +184,36 @@ impl Traced {
         translation: u64,
     ) -> usize {
         if self.spaces.len() as u64 >= assumed::ADDRESS_SPACES.value {
-            self.free_oldest(meter, frames, None);
+            let kept = self.spaces_of_others();
+            self.free_oldest(meter, frames, &kept);
         }
         let roots = [const { None }; View::COUNT];
         self.spaces.push(Space { translation: key(translation), last_use: 0, roots });
         self.spaces.len() - 1
     }
 
-    /// Frees the space used longest ago, but for one. Tells whether there was another.
+    /// The spaces that other vCPUs on pCPUs are in.
+    fn spaces_of_others(&self) -> Vec<u64> {
+        self.graph.tlbs.roots_of_others().into_iter().map(|(translation, _)| translation).collect()
+    }
+
+    /// Frees the space used longest ago, but for some. Tells whether there was another.
     fn free_oldest(
         &mut self,
         meter: &mut Meter<'_>,
         frames: &mut TableFrames<'_>,
-        kept: Option<u64>,
+        kept: &[u64],
     ) -> bool {
         meter.lookup(self.spaces.len() as u64);
         let others =
-            (0..self.spaces.len()).filter(|space| Some(self.spaces[*space].translation) != kept);
+            (0..self.spaces.len()).filter(|space| !kept.contains(&self.spaces[*space].translation));
         let Some(oldest) = others.min_by_key(|space| self.spaces[*space].last_use) else {
             return false;
         };
         let space = self.spaces.remove(oldest);
-        for root in space.roots.into_iter().flatten() {
+        for (view, root) in space.roots.into_iter().enumerate() {
+            let Some(root) = root else { continue };
+            self.graph.tlbs.lose_root(space.translation, view);
             self.free_root(meter, frames, root.node);
         }
         true
@@ -177,7 +229,7 @@ impl Traced {
     }
 
     /// Frees roots until `wanted` frames are free: whole spaces, those used longest ago first, then
-    /// other views of the space in use. The tree in use, if there is one, stays.
+    /// other views of the spaces in use. The trees in use, if there are any, stay.
     pub fn reclaim(
         &mut self,
         meter: &mut Meter<'_>,
@@ -185,22 +237,30 @@ impl Traced {
         wanted: u64,
         in_use: Option<(u64, View)>,
     ) {
-        let kept = in_use.map(|(translation, _)| key(translation));
-        while frames.allocator.available() < wanted && self.free_oldest(meter, frames, kept) {}
-        let space = self.spaces.iter_mut().find(|space| Some(space.translation) == kept);
-        let Some(space) = space else { return };
-        let used = in_use.map(|(_, view)| view as usize);
-        let others = space.roots.iter_mut().enumerate().filter(|(view, _)| Some(*view) != used);
-        let others: Vec<_> = others.filter_map(|(_, root)| root.take()).collect();
-        for root in others {
+        let own = in_use.map(|(translation, view)| (key(translation), view));
+        let used: Vec<_> = own.into_iter().chain(self.graph.tlbs.roots_of_others()).collect();
+        let kept: Vec<_> = used.iter().map(|(translation, _)| *translation).collect();
+        while frames.allocator.available() < wanted && self.free_oldest(meter, frames, &kept) {}
+        let is_used = |translation: u64, view: usize| {
+            used.iter().any(|(space, used)| (*space, *used as usize) == (translation, view))
+        };
+        let mut unused = Vec::new();
+        for space in self.spaces.iter_mut().filter(|space| kept.contains(&space.translation)) {
+            let translation = space.translation;
+            let roots = space.roots.iter_mut().enumerate();
+            let others = roots.filter(|(view, _)| !is_used(translation, *view));
+            unused.extend(others.filter_map(|(_, root)| root.take()));
+        }
+        for root in unused {
             self.free_root(meter, frames, root.node);
         }
     }
 
-    /// Lets every root take a new identifier at its next use.
+    /// Lets every root take a new identifier at the vCPU's next use.
     pub fn forget_asids(&mut self) {
+        let acting = self.graph.tlbs.acting();
         for root in self.spaces.iter_mut().flat_map(|space| space.roots.iter_mut().flatten()) {
-            root.asid = None;
+            *root.asid_mut(acting) = None;
         }
     }
 
@@ -388,7 +448,8 @@ impl Traced {
         scope: FenceScope,
     ) -> Result<(), HostError> {
         meter.lookup(1);
-        let whole = self.drop_open(meter, frames)?;
+        let whole = self.drop_open(meter, frames)? || self.graph.tlbs.is_behind();
+        let acting = self.graph.tlbs.acting();
         match scope {
             _ if whole => self.graph.empty_tlb(meter),
             FenceScope { address: None, asid: None } => self.graph.empty_tlb(meter),
@@ -398,7 +459,7 @@ impl Traced {
                 meter.lookup(self.spaces.len() as u64);
                 let spaces = self.spaces.iter().filter(|space| space.is_in(asid));
                 for root in spaces.flat_map(|space| space.roots.iter().flatten()) {
-                    flush(meter, root.asid, removed, address.unwrap_or(0));
+                    flush(meter, root.asid(acting), removed, address.unwrap_or(0));
                 }
             }
         }
@@ -427,9 +488,11 @@ impl Traced {
         let Some(node) = self.graph.nodes.get_mut(id).filter(|node| node.roots > 0) else { return };
         node.roots = 0;
         meter.lookup(self.spaces.len() as u64);
-        for slot in self.spaces.iter_mut().flat_map(|space| space.roots.iter_mut()) {
-            if slot.as_ref().is_some_and(|root| root.node == id) {
-                *slot = None;
+        for space in &mut self.spaces {
+            for (view, slot) in space.roots.iter_mut().enumerate() {
+                if slot.take_if(|root| root.node == id).is_some() {
+                    self.graph.tlbs.lose_root(space.translation, view);
+                }
             }
         }
     }

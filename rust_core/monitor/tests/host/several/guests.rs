@@ -11,9 +11,12 @@ const SHARED: u64 = 0x8031_0000;
 const ROOT: u64 = 0x8032_0000;
 const MIDDLE: u64 = 0x8032_1000;
 const LEAVES: u64 = 0x8032_2000;
+const OTHER_LEAVES: u64 = 0x8032_3000;
 const PAGES: [u64; 2] = [0x8033_0000, 0x8033_1000];
 /// What the harts' tables map to one of the two pages.
 const WINDOW: u64 = 0x5000;
+/// The same through the other table of leaves.
+const OTHER_WINDOW: u64 = 0x20_5000;
 
 const IPI: u64 = 0x73_5049;
 const RFENCE: u64 = 0x5246_4e43;
@@ -272,6 +275,97 @@ pub fn fencing(rounds: u64) -> Program {
             add(code, NOTES, 1);
         });
         add(code, SHARED + 24, 1);
+        code.call(HSM, 1, &[]).spin();
+    })
+}
+
+/// Waits until eight bytes at `address` are what is in `x19`.
+fn await_phase(code: &mut Program, address: u64) {
+    code.li(R::R5, address);
+    let again = code.label();
+    code.ld(R::R7, R::R5, 0).bne(R::R7, R::R19, again);
+}
+
+/// The next phase begins, and whoever waits at `address` is told.
+fn tell_phase(code: &mut Program, address: u64) {
+    code.li(R::R5, address).sd(R::R19, R::R5, 0);
+}
+
+/// Stores the entry of page `x6`, 0 or 1, behind the other window.
+fn map_other_window(code: &mut Program) {
+    // x6 <<= 10: the pages follow each other.
+    code.word(0x00a3_1313);
+    code.li(R::R28, entry(PAGES[0], LEAF)).add(R::R6, R::R6, R::R28);
+    code.li(R::R5, OTHER_LEAVES + 8 * (WINDOW >> 12)).sd(R::R6, R::R5, 0);
+}
+
+/// Hart 1 writes to a page, which hart 0 then makes a table and reads through; hart 1 changes an
+/// entry in it, through what its TLB may still hold, and fences hart 0, which reads again. Note 0
+/// counts rounds, note 1 what was read through the old translation.
+pub fn turning_a_page_into_a_table(rounds: u64) -> Program {
+    on_all(2, |code| {
+        keep_number(code);
+        let second = code.bne_forward(R::R8, R::R0);
+        store(code, ROOT, entry(MIDDLE, POINTER));
+        store(code, ROOT + 16, entry(0x8000_0000, LEAF));
+        store(code, PAGES[0], 0);
+        store(code, PAGES[1], 1);
+        add(code, SHARED, 1);
+        code.li(R::R5, 8 << 60 | ROOT >> 12);
+        sfence(code);
+        code.csrw(SATP, R::R5);
+        code.li(R::R19, 0);
+        repeat(code, rounds, |code| {
+            code.addi(R::R19, R::R19, 1);
+            await_phase(code, SHARED + 16);
+            store(code, MIDDLE + 8, entry(OTHER_LEAVES, POINTER));
+            sfence(code);
+            code.li(R::R28, OTHER_WINDOW).ld(R::R29, R::R28, 0);
+            // x7 = x18 & 1; what differs from that is wrong.
+            code.word(0x0019_7393);
+            code.word(0x01d3_c3b3);
+            code.li(R::R5, NOTES + 8).amoadd(R::R0, R::R7, R::R5);
+            tell_phase(code, SHARED + 8);
+            code.addi(R::R19, R::R19, 1);
+            await_phase(code, SHARED + 16);
+            code.li(R::R28, OTHER_WINDOW).ld(R::R29, R::R28, 0);
+            code.addi(R::R29, R::R29, 1);
+            // x29 = (x29 + 1) & 1, x7 = x18 & 1
+            code.word(0x001e_fe93);
+            code.word(0x0019_7393);
+            code.word(0x01d3_c3b3);
+            code.li(R::R5, NOTES + 8).amoadd(R::R0, R::R7, R::R5);
+            store(code, MIDDLE + 8, 0);
+            sfence(code);
+            add(code, NOTES, 1);
+            code.addi(R::R19, R::R19, 1);
+            tell_phase(code, SHARED + 8);
+        });
+        code.csrw(SATP, R::R0);
+        code.power_off();
+        code.land(second);
+        await_value(code, SHARED, 1);
+        code.li(R::R5, 8 << 60 | ROOT >> 12);
+        sfence(code);
+        code.csrw(SATP, R::R5);
+        code.li(R::R19, 0);
+        repeat(code, rounds, |code| {
+            code.addi(R::R19, R::R19, 1);
+            // x6 = x18 & 1
+            code.word(0x0019_7313);
+            map_other_window(code);
+            tell_phase(code, SHARED + 16);
+            await_phase(code, SHARED + 8);
+            code.addi(R::R19, R::R19, 1);
+            code.addi(R::R6, R::R18, 1);
+            // x6 &= 1
+            code.word(0x0013_7313);
+            map_other_window(code);
+            code.call(RFENCE, 1, &[1, 0, OTHER_WINDOW, 4096]);
+            tell_phase(code, SHARED + 16);
+            code.addi(R::R19, R::R19, 1);
+            await_phase(code, SHARED + 8);
+        });
         code.call(HSM, 1, &[]).spin();
     })
 }

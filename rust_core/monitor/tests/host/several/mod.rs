@@ -7,13 +7,18 @@ mod turns;
 use crate::support::{Cell, MIB, assisted_profile, config};
 use dcsim_machine::test_utils::Program;
 use dcsim_monitor::{ExitReason, PagingKind, TechniqueKind, VmConfig};
-use guests::{NOTES, barrier, counting, fencing, kicking, ping_pong, restarting};
+use guests::{
+    NOTES, barrier, counting, fencing, kicking, ping_pong, restarting, turning_a_page_into_a_table,
+};
 use turns::{End, Turns};
 
-const CELLS: [Cell; 3] = [
+const CELLS: [Cell; 6] = [
     Cell { technique: TechniqueKind::TrapAndEmulate, paging: PagingKind::ShadowTlb },
     Cell { technique: TechniqueKind::FourRings, paging: PagingKind::ShadowTlb },
     Cell { technique: TechniqueKind::HardwareAssisted, paging: PagingKind::Nested },
+    Cell { technique: TechniqueKind::TrapAndEmulate, paging: PagingKind::ShadowTraced },
+    Cell { technique: TechniqueKind::FourRings, paging: PagingKind::ShadowTraced },
+    Cell { technique: TechniqueKind::HardwareAssisted, paging: PagingKind::ShadowTraced },
 ];
 
 fn vm(cell: Cell, vcpus: usize) -> VmConfig {
@@ -67,6 +72,21 @@ fn a_remote_fence_is_over_when_it_returns() {
     }
 }
 
+/// What another hart's TLB still lets it write to a page that became a table counts all the same.
+#[test]
+fn a_page_becomes_a_table_for_all_vcpus() {
+    for cell in CELLS {
+        for pcpus in [1, 2] {
+            let end = play(cell, 2, pcpus, &turning_a_page_into_a_table(20));
+            let [rounds, wrong, ..] = end.notes;
+            assert_eq!((rounds, wrong), (20, 0), "{cell:?} on {pcpus}");
+            if cell.paging == PagingKind::ShadowTraced {
+                assert!(end.exits(ExitReason::TracedWrite) >= 20, "{cell:?} on {pcpus}");
+            }
+        }
+    }
+}
+
 /// A hart that stopped itself can be started again, and says in between that it is stopped.
 #[test]
 fn harts_stop_and_start_again() {
@@ -95,7 +115,14 @@ fn a_kick_ends_a_wait_for_it() {
 /// Cutting runs anywhere changes no byte of the state, no counter and no exit.
 #[test]
 fn where_runs_are_cut_changes_nothing() {
-    let programs = [counting(3, 60), ping_pong(15), fencing(15), restarting(4), kicking(6)];
+    let programs = [
+        counting(3, 60),
+        ping_pong(15),
+        fencing(15),
+        restarting(4),
+        kicking(6),
+        turning_a_page_into_a_table(4),
+    ];
     for cell in CELLS {
         for (number, program) in programs.iter().enumerate() {
             let vcpus = if number == 0 { 3 } else { 2 };
@@ -155,7 +182,7 @@ fn barriers_hold() {
 #[test]
 fn what_one_vcpu_alone_can_do_is_refused_to_more() {
     let refused = [
-        (TechniqueKind::TrapAndEmulate, PagingKind::ShadowTraced),
+        (TechniqueKind::BinaryTranslation, PagingKind::ShadowTraced),
         (TechniqueKind::BinaryTranslation, PagingKind::ShadowTlb),
     ];
     for (technique, paging) in refused {
