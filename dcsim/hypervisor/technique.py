@@ -57,7 +57,9 @@ class Technique:
 _SHADOWS: tuple[PagingName, ...] = ("shadow-tlb", "shadow-traced")
 
 TECHNIQUES: dict[TechniqueName, Technique] = {
-    "bare-metal": Technique("no monitor: the guest owns the machine", ("none",)),
+    "bare-metal": Technique(
+        "no monitor: the guest owns the machine", ("none",), several_vcpus=("none",)
+    ),
     "trap-and-emulate": Technique(
         "the guest kernel runs in U; what is sensitive traps and is emulated",
         _SHADOWS,
@@ -137,7 +139,9 @@ def vcpus_misfit(technique: TechniqueName, paging: PagingName, vcpus: int) -> Mi
     message = f"`{technique}` with `{paging}` paging runs one vCPU only"
     if able:
         return Misfit("vcpus", message, f"write `paging: {able[0]}`, or `vcpus: 1`")
-    others = tuple(name for name, about in TECHNIQUES.items() if about.several_vcpus)
+    others = tuple(
+        name for name, about in TECHNIQUES.items() if about.several_vcpus and name != "bare-metal"
+    )
     return Misfit("vcpus", message, f"write `technique: {others[0]}`, or `vcpus: 1`")
 
 

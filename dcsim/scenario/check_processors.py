@@ -9,14 +9,14 @@ from dcsim.scenario.finding import Finding, known
 from dcsim.units import DURATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from dcsim.scenario.hosts import Host
     from dcsim.scenario.processors import DataCache, VmReservation
     from dcsim.scenario.scenario import Scenario
     from dcsim.scenario.vms import Vm
 
-__all__ = ["check_admission", "check_pins", "check_processors", "check_shares"]
+__all__ = ["check_admission", "check_harts", "check_pins", "check_processors", "check_shares"]
 
 LEAST_TURN_NS = 10_000
 """Shorter ones would have a host do nothing but switch, and a run never end."""
@@ -138,6 +138,22 @@ def _check_reservation(reservation: VmReservation, location: Location) -> Iterat
     elif reservation.budget_ns > reservation.period_ns:
         message = "no processor has more time in a period than the period"
         yield Finding((*location, "budget"), message, "write at most the `period`")
+
+
+def check_harts(
+    scenario: Scenario, group: Vm, reachable: Collection[str], location: Location
+) -> Iterator[Finding]:
+    """Hold a guest that owns its machine to the processors of hosts on which it may come to be."""
+    if group.technique != "bare-metal":
+        return
+    for host in scenario.each_host():
+        if host.name in reachable and host.pcpus < group.vcpus:
+            message = (
+                f"on `bare-metal` each of the {group.vcpus} harts is a processor, and host"
+                f" `{host.name}` has {host.pcpus}"
+            )
+            yield Finding(location, message, f"write `vcpus: {host.pcpus}`, or choose another host")
+            return
 
 
 def check_admission(scenario: Scenario) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from dcsim.policy import consolidation_names, placement_names
 from dcsim.scenario.check_balloons import check_balloons
 from dcsim.scenario.check_processors import (
     check_admission,
+    check_harts,
     check_pins,
     check_processors,
     check_shares,
@@ -168,6 +169,7 @@ def _check_techniques(scenario: Scenario) -> Iterator[Finding]:
         ):
             if found is not None:
                 yield Finding((*location, found.key), found.message, found.remedy)
+        yield from check_harts(scenario, group, _reachable(scenario, group), (*location, "vcpus"))
         if group.large_pages:
             yield from _check_large_pages(group, (*location, "large_pages"))
         for host in _reachable(scenario, group):

@@ -128,11 +128,19 @@ def test_large_pages_are_whole_ones_and_can_be_mapped(keys: str, problem: str) -
 def test_several_vcpus_need_a_technique_that_runs_them() -> None:
     for vm in read_scenario(TECHNIQUES.encode(), "f.yaml", Path()).scenario.each_vm():
         several = TECHNIQUES.replace(f"{{name: {vm.name},", f"{{name: {vm.name}, vcpus: 8,")
+        if vm.technique == "bare-metal":
+            several = several.replace("pcpus: 1", "pcpus: 8")
         if vm.paging_used in hypervisor.TECHNIQUES[vm.technique].several_vcpus:
             read_scenario(several.encode(), "f.yaml", Path())
             continue
         (told,) = problems_of(several)
         assert f"`{vm.technique}` with `{vm.paging_used}` paging runs one vCPU only" in told
+
+
+def test_a_guest_on_bare_metal_has_no_more_harts_than_its_host() -> None:
+    (told,) = problems_of(TECHNIQUES.replace("{name: bare,", "{name: bare, vcpus: 2,"))
+    assert "each of the 2 harts is a processor, and host `holes` has 1" in told
+    assert "write `vcpus: 1`" in told
 
 
 def test_a_vm_has_at_most_eight_vcpus() -> None:

@@ -3,6 +3,9 @@
 //!
 //! This is the reference: what a guest does here, and how fast, is what every other technique is
 //! measured against.
+//!
+//! Its harts interrupt, start and fence each other through the firmware: a request goes into a hart's
+//! mailbox there, and the machine software interrupt makes it look ([`Firmware`]).
 
 use crate::allocator::FrameAllocator;
 use crate::counters::VmCounters;
@@ -14,12 +17,13 @@ use crate::ledger::Activity;
 use crate::reason::ExitReason;
 use crate::resident::{Bank, extract_supervisor, extract_user, install_supervisor, install_user};
 use crate::safety::rules::Code;
+use crate::seats::Seats;
 use crate::supervisor::Inputs;
 use crate::technique::{Called, Site, Step, Technique};
 use dcsim_hart::csr::fields::interrupt;
 use dcsim_hart::engine::Engine;
-use dcsim_hart::{Hart, HostedModes, Ports, Privilege, Stop, TrapRecord};
-use dcsim_machine::firmware::{Firmware, FirmwareConfig, Outcome, StartPoint};
+use dcsim_hart::{Hart, HostedModes, Ports, Privilege, Stop, TrapOutcome, TrapRecord};
+use dcsim_machine::firmware::{Firmware, FirmwareConfig, HartState, Outcome, StartPoint};
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::{Memory, PhysicalAddress, StoreFull};
 
@@ -32,7 +36,7 @@ enum Phase {
     Trapped(TrapRecord),
     /// Wait for an interrupt.
     Wait,
-    /// Nothing, ever: the guest stopped its only hart.
+    /// Nothing until another hart starts it, if there is one.
     Stopped,
 }
 
@@ -40,25 +44,55 @@ enum Phase {
 #[derive(Debug)]
 pub struct BareMetal {
     firmware: Firmware,
+    /// The hart that acts.
+    core: Core,
+    /// The others.
+    seats: Seats<Core>,
+    /// When a hart was last in its firmware: what it asked of others there, or did for them, is not
+    /// there before.
+    last_call_cycles: u64,
+}
+
+/// What is a hart's own.
+#[derive(Debug)]
+struct Core {
+    number: usize,
     phase: Phase,
     /// The registers while the guest is on no pCPU.
     resting: CpuState,
-    /// Whether the machine has not been switched on yet.
+    /// Whether the hart has not been switched on yet.
     fresh: bool,
     /// Where the guest goes on when its wait ends, if the firmware suspended it.
     resume: Option<StartPoint>,
+    /// Its call waits for fences of others.
+    awaits_fences: bool,
+}
+
+impl Core {
+    fn new(number: usize, state: CpuState) -> Self {
+        let phase = match (state.stopped, state.waiting) {
+            (true, _) => Phase::Stopped,
+            (false, true) => Phase::Wait,
+            (false, false) => Phase::Run,
+        };
+        let fresh = state.instructions == 0 && phase == Phase::Run;
+        Self { number, phase, fresh, resume: state.resume, resting: state, awaits_fences: false }
+    }
 }
 
 impl BareMetal {
-    /// A guest with these registers and a firmware set up like this.
-    pub fn new(state: CpuState, firmware: FirmwareConfig) -> Self {
-        Self {
-            firmware: Firmware::new(firmware, 1),
-            phase: if state.waiting { Phase::Wait } else { Phase::Run },
-            fresh: state.instructions == 0 && !state.waiting,
-            resume: state.resume,
-            resting: state,
+    /// A guest whose harts have these registers, the first one before the others, and a firmware set
+    /// up like this.
+    pub fn new(state: CpuState, others: Vec<CpuState>, config: FirmwareConfig) -> Self {
+        let mut firmware = Firmware::new(config, 1 + others.len());
+        let all = std::iter::once(&state).chain(&others).enumerate();
+        for (number, state) in all.filter(|(_, state)| !state.stopped) {
+            let suspended = state.resume.is_some();
+            let known = if suspended { HartState::Suspended } else { HartState::Started };
+            firmware.adopt(number, known);
         }
+        let seats = Seats::beside_first(others, |(number, state)| Core::new(number, state));
+        Self { firmware, core: Core::new(0, state), seats, last_call_cycles: 0 }
     }
 
     /// Switches the hart on: the firmware boots. Only at the start of a guest does that take time;
@@ -66,22 +100,84 @@ impl BareMetal {
     fn boot(&mut self, site: &mut Site<'_>) {
         let hart = &mut site.pcpu.hart;
         let (clock, counters) = (hart.clock, hart.counters);
+        hart.id = self.core.number;
         hart.reset(0);
         hart.hosted = HostedModes { machine: true, supervisor: false };
         hart.forget_pages();
-        let start = StartPoint { address: self.resting.pc, opaque: self.resting.x[11] };
-        let mut meter = Meter::with_bus(hart, site.memory.reborrow(), site.board);
-        self.firmware.boot(&mut meter, start);
-        if !self.fresh {
+        if self.core.phase != Phase::Stopped {
+            let known = self.firmware.hart_state(self.core.number);
+            let resting = &self.core.resting;
+            let start = StartPoint { address: resting.pc, opaque: resting.x[11] };
+            let mut meter = Meter::with_bus(hart, site.memory.reborrow(), site.board);
+            self.firmware.boot(&mut meter, start);
+            self.firmware.adopt(self.core.number, known);
+        }
+        if !self.core.fresh {
             site.pcpu.hart.clock = clock;
             site.pcpu.hart.counters = counters;
         }
-        self.fresh = false;
+        self.core.fresh = false;
         site.book(Activity::Handler(ExitReason::VcpuLoad));
+    }
+
+    /// One step of a hart whose call waits for other harts' fences: it looks into its own mailbox if
+    /// one of them calls it, or time passes. Times are those of windows, whatever the end of a run.
+    fn await_fences(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Step {
+        self.core.awaits_fences = true;
+        let window = site.pcpu.hart.timing().ipi_cycles.max(1);
+        if self.is_called(site) {
+            let hart = &mut site.pcpu.hart;
+            hart.begin_run(&Ports { memory: site.memory.reborrow(), bus: &mut *site.board });
+            if let Some(interrupt) = hart.pending_interrupt()
+                && let TrapOutcome::Hosted(record) = hart.take_interrupt(interrupt)
+            {
+                self.core.phase = Phase::Trapped(record);
+                return Step::Done;
+            }
+        }
+        let end = (site.now_cycles() + 1).next_multiple_of(window).min(until_cycles);
+        Self::spin_until(site, end);
+        Step::Done
+    }
+
+    /// Lets time pass in which the firmware waits for others.
+    fn spin_until(site: &mut Site<'_>, cycles: u64) {
+        let clock = &mut site.pcpu.hart.clock;
+        clock.cycles = clock.cycles.max(cycles);
+        site.pcpu.executed_cycles = clock.cycles;
+        site.book(Activity::Handler(ExitReason::RemoteFence));
+    }
+
+    /// Whether another hart calls this one, which executes nothing: no earlier than that one did.
+    fn is_called(&self, site: &mut Site<'_>) -> bool {
+        let called = site.board.lines(self.core.number).machine_software;
+        if called {
+            site.wait_until(self.last_call_cycles);
+        }
+        called
+    }
+
+    /// One step of a hart that is stopped: it begins if another one has started it, or time passes.
+    fn rest(&mut self, site: &mut Site<'_>, until_cycles: u64) {
+        if !self.is_called(site) {
+            return site.wait_until(until_cycles);
+        }
+        let hart = &mut site.pcpu.hart;
+        let mut meter = Meter::with_bus(hart, site.memory.reborrow(), &mut *site.board);
+        if self.firmware.look_for_start(&mut meter) == Outcome::Resume {
+            self.core.phase = Phase::Run;
+        }
+        site.book(Activity::Handler(ExitReason::FirmwareTrap));
     }
 
     /// One step: instructions up to a trap into the firmware or to `until_cycles`.
     fn run(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
+        if self.firmware.is_waiting(self.core.number) {
+            return Ok(self.await_fences(site, until_cycles));
+        }
+        if std::mem::take(&mut self.core.awaits_fences) {
+            Self::spin_until(site, self.last_call_cycles);
+        }
         let before = site.pcpu.hart.counters;
         site.guest_begins(Code::Own);
         let mut ports = Ports { memory: site.memory.reborrow(), bus: &mut *site.board };
@@ -91,7 +187,7 @@ impl BareMetal {
         match stop {
             Stop::Deadline | Stop::Bus => Ok(Step::Done),
             Stop::Trap(record) => {
-                self.phase = Phase::Trapped(record);
+                self.core.phase = Phase::Trapped(record);
                 Ok(Step::Done)
             }
             Stop::WaitForInterrupt => Ok(self.begin_wait(site)),
@@ -107,21 +203,22 @@ impl BareMetal {
         let mut meter =
             Meter::with_bus(&mut site.pcpu.hart, site.memory.reborrow(), &mut *site.board);
         let outcome = self.firmware.handle(&mut meter, record);
+        self.last_call_cycles = meter.now_cycles();
         // A hart that its firmware suspends without keeping its state stays in machine mode.
         let suspended = site.pcpu.hart.privilege == Privilege::Machine;
-        self.resume = (outcome == Outcome::Idle && suspended).then_some(start);
+        self.core.resume = (outcome == Outcome::Idle && suspended).then_some(start);
         let call = record.cause & interrupt::CAUSE == 0 && record.from == Privilege::Supervisor;
         let reason = if call { ExitReason::FirmwareCall } else { ExitReason::FirmwareTrap };
         site.counters.count_exit(reason);
         site.book(Activity::Handler(reason));
         match outcome {
             Outcome::Resume => {
-                self.phase = Phase::Run;
+                self.core.phase = Phase::Run;
                 Step::Done
             }
             Outcome::Idle => self.begin_wait(site),
             Outcome::Stopped => {
-                self.phase = Phase::Stopped;
+                self.core.phase = Phase::Stopped;
                 Step::Wait(None)
             }
         }
@@ -136,8 +233,8 @@ impl BareMetal {
             supervisor: extract_supervisor(hart, privilege, Bank::Host),
             instructions: hart.csrs.minstret.value(hart.counters.instructions),
             waiting,
-            resume: self.resume,
-            ..self.resting.clone()
+            resume: self.core.resume,
+            ..self.core.resting.clone()
         };
         extract_user(hart, &mut state);
         state
@@ -146,13 +243,14 @@ impl BareMetal {
     fn begin_wait(&mut self, site: &Site<'_>) -> Step {
         let hart = &site.pcpu.hart;
         // For questions while it waits.
-        self.resting = self.extract(hart, hart.pc, hart.privilege, true);
-        self.phase = Phase::Wait;
+        self.core.resting = self.extract(hart, hart.pc, hart.privilege, true);
+        self.core.phase = Phase::Wait;
         Step::Wait(site.pcpu.hart.next_timer_cycle())
     }
 
     /// One step: time passes until something wakes the guest, or until `until_cycles`.
     fn idle(&mut self, site: &mut Site<'_>, until_cycles: u64) {
+        self.is_called(site);
         let ports = Ports { memory: site.memory.reborrow(), bus: &mut *site.board };
         site.pcpu.hart.begin_run(&ports);
         if !site.pcpu.hart.is_wakeup_pending() {
@@ -169,7 +267,7 @@ impl BareMetal {
         let hart = &mut site.pcpu.hart;
         let mut meter = Meter::with_bus(hart, site.memory.reborrow(), &mut *site.board);
         self.firmware.wake(&mut meter);
-        if let Some(start) = self.resume.take()
+        if let Some(start) = self.core.resume.take()
             && site.pcpu.hart.privilege == Privilege::Machine
         {
             // The guest was suspended on another machine, by another firmware.
@@ -177,7 +275,7 @@ impl BareMetal {
             let mut meter = Meter::with_bus(hart, site.memory.reborrow(), &mut *site.board);
             self.firmware.boot(&mut meter, start);
         }
-        self.phase = Phase::Run;
+        self.core.phase = Phase::Run;
         site.book(Activity::Handler(ExitReason::FirmwareCall));
     }
 }
@@ -185,25 +283,34 @@ impl BareMetal {
 impl Technique for BareMetal {
     fn load(&mut self, site: &mut Site<'_>) {
         self.boot(site);
-        install(&mut site.pcpu.hart, &self.resting);
+        if self.core.phase != Phase::Stopped {
+            install(&mut site.pcpu.hart, &self.core.resting);
+        }
         site.counters.count_exit(ExitReason::VcpuLoad);
     }
 
     fn unload(&mut self, site: &mut Site<'_>) {
-        let waiting = self.phase == Phase::Wait;
+        let waiting = self.core.phase == Phase::Wait;
         let hart = &site.pcpu.hart;
-        self.resting = match self.phase {
+        self.core.resting = match self.core.phase {
             // The trapped instruction is executed again.
             Phase::Trapped(record) => self.extract(hart, record.pc, record.from, waiting),
             _ => self.extract(hart, hart.pc, hart.privilege, waiting),
         };
-        if let Phase::Trapped(_) = self.phase {
-            self.phase = Phase::Run;
+        self.core.resting.stopped = self.core.phase == Phase::Stopped;
+        if let Phase::Trapped(_) = self.core.phase {
+            self.core.phase = Phase::Run;
         }
     }
 
+    fn seat(&mut self, vcpu: usize) {
+        let mut seats = std::mem::take(&mut self.seats);
+        seats.let_act(vcpu, |seat| std::mem::swap(&mut self.core, seat));
+        self.seats = seats;
+    }
+
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
-        match self.phase {
+        match self.core.phase {
             Phase::Run => self.run(site, until_cycles),
             Phase::Trapped(record) => Ok(self.handle(site, &record)),
             Phase::Wait => {
@@ -211,7 +318,7 @@ impl Technique for BareMetal {
                 Ok(Step::Done)
             }
             Phase::Stopped => {
-                site.wait_until(until_cycles);
+                self.rest(site, until_cycles);
                 Ok(Step::Done)
             }
         }
@@ -220,16 +327,17 @@ impl Technique for BareMetal {
     /// The hart reads the board's lines itself.
     fn lines_changed(&mut self, _: &mut Site<'_>) {}
 
-    fn wakes(&self, time: u64, external: bool, _: Called) -> Option<bool> {
-        match self.phase {
-            Phase::Wait => Some(self.resting.supervisor.wakes(Inputs { time, external })),
-            Phase::Stopped => Some(false),
+    fn wakes(&self, time: u64, external: bool, called: Called) -> Option<bool> {
+        let inputs = Inputs { time, external };
+        match self.core.phase {
+            Phase::Wait => Some(called.interrupt || self.core.resting.supervisor.wakes(inputs)),
+            Phase::Stopped => Some(called.interrupt),
             Phase::Run | Phase::Trapped(_) => None,
         }
     }
 
     fn timer_deadline(&self, time: u64) -> Option<u64> {
-        self.resting.supervisor.timer_deadline(time)
+        self.core.resting.supervisor.timer_deadline(time)
     }
 
     fn guest_memory<'a>(
@@ -249,8 +357,14 @@ impl Technique for BareMetal {
         None
     }
 
+    /// What is on its way to a hart has arrived.
     fn capture(&self, _: &VmCounters) -> CpuState {
-        self.resting.clone()
+        let mut state = self.core.resting.clone();
+        state.supervisor.software_pending |= self.firmware.has_interrupt_for(self.core.number);
+        match self.firmware.start_point(self.core.number) {
+            Some(start) => state.started(self.core.number, start),
+            None => state,
+        }
     }
 }
 

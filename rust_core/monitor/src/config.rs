@@ -54,7 +54,8 @@ impl TechniqueKind {
             Self::TrapAndEmulate | Self::FourRings | Self::HardwareAssisted => {
                 !matches!(paging, PagingKind::None | PagingKind::Direct)
             }
-            Self::BareMetal | Self::BinaryTranslation | Self::Paravirtual | Self::Process => false,
+            Self::BareMetal => true,
+            Self::BinaryTranslation | Self::Paravirtual | Self::Process => false,
         }
     }
 

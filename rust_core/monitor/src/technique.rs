@@ -319,7 +319,7 @@ pub enum Step {
 /// What is on its way to a vCPU from others of its VM.
 #[derive(Copy, Clone, Debug, Default, Eq, PartialEq)]
 pub struct Called {
-    /// A software interrupt.
+    /// A software interrupt: of the supervisor, or on bare metal of the machine.
     pub interrupt: bool,
     /// The order to begin.
     pub start: bool,

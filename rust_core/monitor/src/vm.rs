@@ -1,6 +1,6 @@
 //! A VM of a host: its vCPUs under a technique, and its devices.
 
-use crate::config::VmConfig;
+use crate::config::{TechniqueKind, VmConfig};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::exit::{ExitKind, IoOperation};
@@ -68,9 +68,11 @@ impl Vm {
     /// Whether a vCPU would do something at `time` that waits, or has not started. A vCPU that does
     /// not wait always would.
     pub fn would_go_on(&mut self, vcpu: usize, time: u64) -> bool {
-        let external = self.board.lines(vcpu).supervisor_external;
+        let lines = self.board.lines(vcpu);
+        let external = lines.supervisor_external;
+        let owns_machine = self.config.technique == TechniqueKind::BareMetal;
         let called = Called {
-            interrupt: self.mail.has_interrupt(vcpu),
+            interrupt: self.mail.has_interrupt(vcpu) || owns_machine && lines.machine_software,
             start: self.mail.start_point(vcpu).is_some(),
             kick: self.mail.next_kick(vcpu).is_some(),
         };
@@ -81,7 +83,9 @@ impl Vm {
     /// Tells the model of vCPUs on no pCPU that one on a pCPU has woken.
     pub fn announce_woken(&mut self, by: usize) {
         for vcpu in (0..self.vcpus.len()).filter(|vcpu| *vcpu != by) {
-            let has_reason = self.mail.has_any(vcpu) || self.board.lines(vcpu).supervisor_external;
+            let lines = self.board.lines(vcpu);
+            let is_raised = lines.supervisor_external || lines.machine_software;
+            let has_reason = self.mail.has_any(vcpu) || is_raised;
             if self.vcpus[vcpu].pcpu.is_none()
                 && has_reason
                 && self.would_go_on(vcpu, 0)

@@ -64,6 +64,23 @@ impl Firmware {
         self.harts.get(hart).is_some_and(|record| record.waits_for.iter().any(open))
     }
 
+    /// Takes a hart that executes already, or waits, or is stopped.
+    pub fn adopt(&mut self, hart: usize, state: HartState) {
+        if let Some(record) = self.harts.get_mut(hart) {
+            record.state = state;
+        }
+    }
+
+    /// Whether another hart has asked for a hart's software interrupt, which it has not seen yet.
+    pub fn has_interrupt_for(&self, hart: usize) -> bool {
+        self.harts.get(hart).is_some_and(|record| record.mailbox.interrupt)
+    }
+
+    /// Where a hart is to begin that another one has started, and that has not begun yet.
+    pub fn start_point(&self, hart: usize) -> Option<StartPoint> {
+        self.harts.get(hart)?.mailbox.start
+    }
+
     /// The state of a hart; a hart that does not exist is stopped.
     pub fn hart_state(&self, hart: usize) -> HartState {
         self.harts.get(hart).map_or(HartState::Stopped, |record| record.state)

@@ -161,6 +161,13 @@ impl Host {
                 "a bare-metal guest owns its host: there can be no other VM".to_owned(),
             ));
         }
+        if config.technique == TechniqueKind::BareMetal && config.vcpus > self.pcpus.len() {
+            return Err(HostError::Refused(format!(
+                "a bare-metal guest has no more harts than its host has: {}, not {}",
+                self.pcpus.len(),
+                config.vcpus
+            )));
+        }
         Ok(())
     }
 
@@ -176,8 +183,8 @@ impl Host {
             TechniqueKind::BareMetal => {
                 self.give_machine_to(store, id, pages)?;
                 let mut memory = Memory { store, frames: &mut self.frames };
-                let (state, _, mail) = split(fill(&mut memory, config.memory_bytes)?)?;
-                Ok((Box::new(BareMetal::new(state, config.firmware())), mail))
+                let (state, others, mail) = split(fill(&mut memory, config.memory_bytes)?)?;
+                Ok((Box::new(BareMetal::new(state, others, config.firmware())), mail))
             }
             kind => {
                 let map = self.new_map(store, id, pages)?;
@@ -297,7 +304,9 @@ impl Host {
         if let Some(guard) = self.allocator.guard() {
             self.frames.watch(Some(guard.clone()));
         }
-        for pcpu in &mut self.pcpus {
+        for (number, pcpu) in self.pcpus.iter_mut().enumerate() {
+            // The harts of a guest that owned the machine had its numbers.
+            pcpu.hart.id = number;
             pcpu.hart.forget_pages();
             pcpu.host_monitor();
         }
