@@ -57,11 +57,19 @@ impl Cell {
         }
     }
 
+    /// Whether guests have several vCPUs here.
+    pub fn runs_several(self) -> bool {
+        self.technique.runs_several_vcpus(self.paging)
+    }
+
     /// The reasons for which a guest leaves here, all of which a kernel that tries everything meets.
     pub fn reasons(self) -> Vec<ExitReason> {
         let mut reasons = vec![ExitReason::VcpuLoad, ExitReason::FirmwareCall];
         reasons.extend(of_technique(self.technique));
         reasons.extend(of_paging(self.paging));
+        if self.runs_several() {
+            reasons.extend([ExitReason::InterprocessorInterrupt, ExitReason::RemoteFence]);
+        }
         if self.technique == TechniqueKind::Paravirtual && self.isa.drops_writes() {
             reasons.extend(OF_USER_MODE);
         }

@@ -3,6 +3,7 @@
 use super::calls;
 use super::devices;
 use super::entries;
+use super::harts;
 use super::kernel::{BASE, Kernel, numbers, x};
 use super::layout::{
     DATA, DATA_PAGES, PAGE, PROGRAM, TABLE_PAGES, TABLES, USER, boundary, physical, virtual_address,
@@ -19,7 +20,7 @@ type Gadget = fn(&mut Kernel);
 pub const PARAVIRTUAL_START: Gadget = calls::build_address_space;
 
 /// Gadgets, with how often each comes.
-const GADGETS: [(u64, Gadget); 20] = [
+const GADGETS: [(u64, Gadget); 26] = [
     (6, access_register),
     (3, privileged),
     (3, return_anywhere),
@@ -40,6 +41,12 @@ const GADGETS: [(u64, Gadget); 20] = [
     (4, raise_interrupts),
     (4, any_instructions),
     (2, float),
+    (2, harts::start),
+    (2, harts::interrupt),
+    (2, harts::fence),
+    (1, harts::spin),
+    (1, harts::stop),
+    (2, harts::contend),
 ];
 
 /// The next gadget.

@@ -180,6 +180,8 @@ impl Kernel {
         let (multiplier, state) = (self.random.bits() | 1, self.random.bits());
         self.code.constant(MULTIPLIER, multiplier & 0x7fff_ffff | 5);
         self.code.constant(STATE, state & 0x7fff_ffff);
+        // Each hart, whose number this is, draws numbers of its own.
+        self.code.op(register(Opcode::Add, STATE, STATE, x(10)));
         self.install_handler();
         if !self.style.in_user_mode() {
             let status = 0x6000 | self.random.bits() & 0xc_0000;

@@ -15,9 +15,11 @@ use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::{PageId, PageStore, Use};
 use dcsim_monitor::TechniqueKind::BinaryTranslation;
 use dcsim_monitor::config::LARGE_PAGE_BYTES;
+use dcsim_monitor::cpu_state::CpuState;
 use dcsim_monitor::paravirtual::abi::NOTE_SECTION;
 use dcsim_monitor::{
-    Exit, ExitKind, ExitReason, Host, HostError, MarkUpdates, PagingKind, VmConfig, VmId, VmState,
+    Exit, ExitKind, ExitReason, Host, HostError, MarkUpdates, PagingKind, VcpuId, VmConfig, VmId,
+    VmState,
 };
 
 /// How long a disk request takes.
@@ -29,6 +31,8 @@ const LOST_NS: u64 = 16_000;
 const LOST_INSTRUCTIONS: u64 = 8;
 /// The same for exits: one is that it was put on a pCPU.
 const LOST_EXITS: u64 = 2;
+/// The most vCPUs that a guest has.
+const MOST_VCPUS: u64 = 4;
 /// How long a neighbour may take beyond what a multiple of its time alone is.
 const PATIENCE_NS: u64 = 2_000_000;
 
@@ -91,8 +95,9 @@ pub fn announce(image: Vec<u8>, paravirtual: bool) -> Vec<u8> {
 pub fn registers_and_pages(state: &VmState, store: &PageStore) -> u64 {
     let mix =
         |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    let registers = state.cpu.x.iter().chain([&state.cpu.pc, &state.cpu.instructions]);
-    let mut hash = registers.fold(1, |hash, register| mix(hash, *register));
+    let of = |cpu: &CpuState| [cpu.pc, cpu.instructions].into_iter().chain(cpu.x);
+    let registers = std::iter::once(&state.cpu).chain(&state.others).flat_map(of);
+    let mut hash = registers.fold(1, mix);
     for (number, page) in state.pages.iter().enumerate().filter(|(_, page)| **page != PageId::ZERO)
     {
         hash = mix(hash, number as u64);
@@ -117,6 +122,8 @@ impl Circumstances {
         let has_large_pages = matches!(cell.paging, PagingKind::Nested | PagingKind::Direct);
         let large_pages = has_large_pages && random.once_in(6);
         let memory_bytes = if large_pages { 2 * LARGE_PAGE_BYTES } else { MEMORY_BYTES };
+        let is_several = cell.runs_several() && random.once_in(2);
+        let vcpus = if is_several { 2 + random.below(MOST_VCPUS - 1) as usize } else { 1 };
         let marks = [MarkUpdates::Hardware, MarkUpdates::Hardware, MarkUpdates::Fault];
         let config = VmConfig {
             network: !random.once_in(4),
@@ -126,10 +133,11 @@ impl Circumstances {
             large_pages,
             translate_user: cell.technique == BinaryTranslation && random.once_in(3),
             mark_updates: random.pick(&marks),
+            vcpus,
             ..configuration(cell, memory_bytes)
         };
         Self {
-            pcpus: 1 + random.below(2) as usize,
+            pcpus: 1 + random.below(if is_several { 3 } else { 2 }) as usize,
             host_bytes: if random.once_in(6) { HOST_BYTES / 2 } else { HOST_BYTES },
             config,
             neighbour: neighbours[random.below(neighbours.len() as u64) as usize].clone(),
@@ -144,6 +152,7 @@ impl Circumstances {
 #[derive(Copy, Clone, Debug)]
 struct Player {
     vm: VmId,
+    vcpus: usize,
     /// It has ended itself.
     is_over: bool,
     /// Time that it had a pCPU.
@@ -211,12 +220,13 @@ impl<'a> Play<'a> {
         host.audit_steps(*audited);
         let paravirtual = plan.cell.technique.needs_interface();
         let image = announce(kernel::image(plan.seed, plan.cell), paravirtual);
-        let player = |vm| Player { vm, is_over: false, used_ns: 0 };
+        let player = |vm, vcpus| Player { vm, vcpus, is_over: false, used_ns: 0 };
         let disk = Some(DiskImage::new(64 * 1024));
-        let hostile = player(host.create_vm(store, config.clone(), &image, disk)?);
+        let vm = host.create_vm(store, config.clone(), &image, disk)?;
+        let hostile = player(vm, config.vcpus);
         let Neighbour { cell, image, .. } = neighbour;
         let config = configuration(*cell, MEMORY_BYTES);
-        let neighbour = player(host.create_vm(store, config, image, None)?);
+        let neighbour = player(host.create_vm(store, config, image, None)?, 1);
         host.fail_frame_allocations(*failing_every);
         Ok(Self {
             store,
@@ -241,7 +251,8 @@ impl<'a> Play<'a> {
             let (host, guests) = (&mut self.host, [self.hostile.vm, self.neighbour.vm]);
             self.pressure.act(host, self.store, guests).map_err(text)?;
             // Nothing but traps, one in the other, or none: it has lost itself, or waits for ever.
-            let is_lost = now.0 < instructions + LOST_INSTRUCTIONS || now.1 < exits + LOST_EXITS;
+            let is_lost = now.0 < instructions + LOST_INSTRUCTIONS
+                || now.1 < exits + LOST_EXITS * self.hostile.vcpus as u64;
             self.hostile.is_over |= is_lost && slice_ns >= LOST_NS;
         }
         let outcome = self.outcome()?;
@@ -295,8 +306,9 @@ impl<'a> Play<'a> {
 
     /// Puts guests on pCPUs and lets them run for a time.
     fn run_for(&mut self, vms: &[VmId], slice_ns: u64) -> Result<(), String> {
-        for (pcpu, vm) in vms.iter().enumerate() {
-            self.host.load(self.store, pcpu, *vm, self.now_ns).map_err(text)?;
+        let vcpus = self.seat(vms);
+        for (pcpu, vcpu) in vcpus.iter().enumerate() {
+            self.host.load(self.store, pcpu, *vcpu, self.now_ns).map_err(text)?;
         }
         let end_ns = self.now_ns + slice_ns;
         if self.random.once_in(2) {
@@ -312,12 +324,26 @@ impl<'a> Play<'a> {
                 break;
             }
         }
-        for (pcpu, vm) in vms.iter().enumerate() {
+        for pcpu in 0..vcpus.len() {
             self.now_ns = self.now_ns.max(self.host.local_time_ns(pcpu).map_err(text)?);
             self.host.unload(self.store, pcpu).map_err(text)?;
+        }
+        for vm in vms {
             self.player(*vm).used_ns += slice_ns;
         }
         Ok(())
+    }
+
+    /// Chooses vCPUs for all pCPUs: one of each guest, then others of the first one.
+    fn seat(&mut self, vms: &[VmId]) -> Vec<VcpuId> {
+        let first = *self.player(vms[0]);
+        let drawn =
+            if first.vcpus > 1 { self.random.below(first.vcpus as u64) as usize } else { 0 };
+        let nth = |number: usize| (first.vm, (drawn + number) % first.vcpus).into();
+        let others = vms[1..].iter().map(|vm| (*vm).into());
+        let more = (1..first.vcpus).map(nth);
+        let seated = std::iter::once(nth(0)).chain(others).chain(more);
+        seated.take(self.host.pcpu_count()).collect()
     }
 
     fn player(&mut self, vm: VmId) -> &mut Player {
