@@ -80,6 +80,7 @@ TECHNIQUES: dict[TechniqueName, Technique] = {
         "the guest kernel knows its monitor and calls it; it runs in S, or in U where the processor"
         " has no traps in S",
         ("direct",),
+        several_vcpus=("direct",),
     ),
     "hardware-assisted": Technique(
         "the guest runs in VS and VU of the hypervisor extension",

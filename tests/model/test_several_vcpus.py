@@ -25,6 +25,7 @@ TECHNIQUES = (
     "trap-and-emulate/shadow-traced",
     "four-rings/shadow-tlb",
     "four-rings/shadow-traced",
+    "paravirtual/direct",
 )
 MONITORED = TECHNIQUES[1:]
 HOST = {"hardware": "vt-2008-nehalem", "memory": "96 MiB", "power": "hp-ml110-g5"}
@@ -40,7 +41,7 @@ def scenario(vms: list[dict[str, Any]], pcpus: int, **more: Any) -> Scenario:
         for kind in ("type1", "type2")
     ]
     return Scenario.model_validate(
-        {"dcsim": 1, "name": "several", "duration": "60 ms", "hosts": hosts, "vms": vms, **more}
+        {"dcsim": 1, "name": "several", "duration": "60 ms", "hosts": hosts, "vms": vms} | more
     )
 
 
@@ -86,6 +87,18 @@ def test_a_guest_does_the_same_on_several_vcpus(
     assert printed(several) == printed(alone("bare-metal/none"))
     assert f"{vcpus} harts" in several.console.decode()
     assert sum(several.cycles.values()) == several.total_cycles
+
+
+def test_a_paravirtual_kernel_in_user_mode_has_several_harts() -> None:
+    host = {"name": "plain", "hypervisor": "type1", "pcpus": 2, "hardware": "sifive-u54",
+            "isa": "rv64gc-legacy-silent", "memory": "96 MiB", "power": "hp-ml110-g5"}  # fmt: skip
+    guest = {"name": "guest", "program": PARALLEL, "memory": "16 MiB", "host": "plain",
+             "kernel": TELLS, "technique": "paravirtual", "vcpus": 4}  # fmt: skip
+    vm = run_scenario(scenario([guest], 2, hosts=[host])).vms[0]
+    assert vm.state == "off"
+    assert "4 harts" in vm.console.decode()
+    assert printed(vm) == printed(alone("bare-metal/none"))
+    assert vm.exits["remote_fence"] > 0
 
 
 @pytest.mark.parametrize("technique", MONITORED)

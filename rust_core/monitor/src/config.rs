@@ -54,8 +54,8 @@ impl TechniqueKind {
             Self::TrapAndEmulate | Self::FourRings | Self::HardwareAssisted => {
                 !matches!(paging, PagingKind::None | PagingKind::Direct)
             }
-            Self::BareMetal => true,
-            Self::BinaryTranslation | Self::Paravirtual | Self::Process => false,
+            Self::BareMetal | Self::Paravirtual => true,
+            Self::BinaryTranslation | Self::Process => false,
         }
     }
 

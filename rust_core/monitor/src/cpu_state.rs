@@ -207,6 +207,7 @@ mod tests {
             layout: Layout::User,
             translated: true,
             shared: Some(8),
+            listener: 5,
             large_pages: true,
             seal: None,
             roots: [4, 9].into(),

@@ -22,7 +22,7 @@ mod locks;
 mod remote_fence;
 mod steal_time;
 
-pub use remote_fence::shoot_down;
+pub use remote_fence::{fence_others, shoot_down};
 
 const PAGE: u64 = PAGE_BYTES as u64;
 

@@ -34,6 +34,11 @@ impl<S> Seats<S> {
         numbered.filter(|(number, _)| *number != self.acting).map(|(_, seat)| seat)
     }
 
+    /// Whether there are several vCPUs.
+    pub fn are_several(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// Lets another vCPU act. `exchange` puts what is in a seat into the technique's fields, and
     /// what is there into the seat.
     pub fn let_act(&mut self, vcpu: usize, mut exchange: impl FnMut(&mut S)) {

@@ -10,7 +10,7 @@ use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
 use crate::exit_paths::{self, ExitPaths};
-use crate::guest_firmware::shoot_down;
+use crate::guest_firmware::{fence_others, shoot_down};
 use crate::guest_pages::PageMap;
 use crate::ids::VmId;
 use crate::ledger::{Activity, Ledger, Reading};
@@ -24,6 +24,7 @@ use crate::shadow::asid::AsidAllocator;
 use crate::shadow::tree::TableFrames;
 use dcsim_hart::engine::{Engine, Interpreter};
 use dcsim_hart::{Counters, Ports, Privilege, Stop, TrapRecord};
+use dcsim_machine::firmware::Fence;
 use dcsim_machine::{Board, GuestMemory, Meter};
 use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress, StoreFull};
 
@@ -214,6 +215,7 @@ impl Site<'_> {
         };
         if self.mail.count() > 1 {
             shoot_down(self, &technique.take_called());
+            fence_others(self, &technique.take_fences());
         }
         // Those of a VM with several vCPUs concern other pCPUs, too: the host sees to them.
         if self.allocator.has_departures() && self.mail.count() == 1 {
@@ -344,6 +346,12 @@ pub trait Technique: std::any::Any + std::fmt::Debug + Send {
     /// Other vCPUs that have to empty their TLBs before they execute anything, as tables that all of
     /// them share have changed. Whoever asks tells them.
     fn take_called(&mut self) -> Vec<usize> {
+        Vec::new()
+    }
+
+    /// Fences that all other vCPUs on pCPUs have to do before they execute anything, as tables that
+    /// they share have changed. Whoever asks has them do these.
+    fn take_fences(&mut self) -> Vec<Fence> {
         Vec::new()
     }
 

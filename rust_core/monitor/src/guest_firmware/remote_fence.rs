@@ -60,6 +60,28 @@ pub(super) fn flushes(fence: Fence) -> u64 {
     }
 }
 
+/// Has all other vCPUs on pCPUs do fences, as the tables that all share have changed. The vCPU of the
+/// site waits for them.
+pub fn fence_others(site: &mut Site<'_>, fences: &[Fence]) {
+    if fences.is_empty() {
+        return;
+    }
+    let others = (0..site.mail.count()).filter(|vcpu| *vcpu != site.vcpu);
+    let others: Vec<_> = others.filter(|vcpu| site.mail.is_on_pcpu(*vcpu)).collect();
+    for vcpu in &others {
+        let mut meter = site.meter();
+        meter.load_state(1);
+        meter.store_state(2 * fences.len() as u64);
+        meter.ring();
+        for fence in fences {
+            site.mail.fence(*vcpu, *fence);
+        }
+    }
+    if !others.is_empty() {
+        await_answer(site, fences.iter().map(|fence| flushes(*fence)).sum());
+    }
+}
+
 /// Has other vCPUs empty their TLBs, as the tables that all share have changed. The vCPU of the site
 /// waits for those on pCPUs, which it interrupts.
 pub fn shoot_down(site: &mut Site<'_>, vcpus: &[usize]) {

@@ -202,7 +202,7 @@ impl Host {
                     let offer =
                         Offer { isa: self.profile.isa, large_pages: config.large_pages, firmware };
                     let vcpu = paravirtual::create(&mut memory, &mut frames, state, map, &offer)?;
-                    return Ok((Box::new(vcpu), mail));
+                    return Ok((Box::new(vcpu.with_others(others)), mail));
                 }
                 let shadow = Shadow::new(config.paging, config.vcpus);
                 let technique: Box<dyn Technique> = match kind {

@@ -14,6 +14,9 @@ pub const WINDOW: u64 = 0xffff_ffc0_0000_0000;
 /// Where the names of host frames begin: eight bytes for each, by frame number.
 pub const NAMES: u64 = 0xffff_ffff_c000_0000;
 
+/// In the value of an entry that is set: D is what it is in the entry at that moment.
+pub const KEEP_DIRTY: u64 = 1 << 63;
+
 /// The most operations of one call: a page of them.
 pub const MOST_OPERATIONS: u64 = 256;
 
@@ -44,6 +47,8 @@ pub mod shared {
 
     /// The event that the timer has expired: there is no interrupt line 0.
     pub const TIMER_EVENT: u64 = 1;
+    /// The event that another hart has sent an interrupt.
+    pub const HART_EVENT: u64 = 1 << 63;
 }
 
 /// Bits of what [`Function::Features`] tells.
@@ -73,13 +78,16 @@ pub enum Function {
     Return,
     /// Gives up writing code and executing data.
     Seal,
+    /// Has interrupt lines told to a hart.
+    Listen,
 }
 
 impl Function {
     /// The function with this number.
     pub fn from_number(number: u64) -> Option<Self> {
-        use Function::{Apply, Features, Notify, Return, Seal, Share, Switch, Wait};
-        const ALL: [Function; 8] = [Features, Share, Apply, Switch, Wait, Notify, Return, Seal];
+        use Function::{Apply, Features, Listen, Notify, Return, Seal, Share, Switch, Wait};
+        const ALL: [Function; 9] =
+            [Features, Share, Apply, Switch, Wait, Notify, Return, Seal, Listen];
         ALL.get(usize::try_from(number).ok()?).copied()
     }
 }

@@ -12,8 +12,10 @@ pub struct Agreement {
     pub layout: Layout,
     /// The guest has switched to an address space of its own: there is no identity any more.
     pub translated: bool,
-    /// The guest-physical address of the shared page.
+    /// The guest-physical address of the shared page: of the hart that acts, as is what comes before.
     pub shared: Option<u64>,
+    /// The hart to whose page interrupt lines are told.
+    pub listener: usize,
     /// The guest was told that it may map large pages.
     pub large_pages: bool,
     /// What the kernel has given up.
@@ -30,7 +32,8 @@ impl Agreement {
         let state = u64::from(self.translated)
             | u64::from(self.layout == Layout::User) << 1
             | u64::from(self.seal.is_some()) << 2
-            | u64::from(self.large_pages) << 3;
+            | u64::from(self.large_pages) << 3
+            | (self.listener as u64) << 4;
         let shared = self.shared.map_or(0, |page| page | 1);
         let [start, constants, end] = self.seal.as_ref().map_or([0; 3], Seal::words);
         let fixed = [state, shared, start, constants, end];
@@ -49,6 +52,7 @@ impl Agreement {
             layout: if state & 2 == 0 { Layout::Supervisor } else { Layout::User },
             translated: state & 1 != 0,
             large_pages: state & 8 != 0,
+            listener: (state >> 4 & 7) as usize,
             shared: (shared & 1 != 0).then_some(shared & !1),
             roots: roots.iter().copied().collect(),
         })

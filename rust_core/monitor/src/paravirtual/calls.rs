@@ -1,7 +1,7 @@
 //! Calls of the guest kernel: those of the paravirtual interface, and those to its firmware.
 
 use super::abi::{
-    EXTENSION, Function, MOST_OPERATIONS, OPERATION_BYTES, Operation, Reply, features,
+    EXTENSION, Function, MOST_OPERATIONS, OPERATION_BYTES, Operation, Reply, features, shared,
 };
 use super::events::QUEUE_NOTIFY;
 use super::exits::set_status;
@@ -10,8 +10,9 @@ use super::survey::Survey;
 use super::tables::{Content, Refusal, Tables};
 use super::vcpu::Paravirtual;
 use crate::error::HostError;
-use crate::guest_firmware::{ECALL_BYTES, GuestPort, serve_call};
+use crate::guest_firmware::{ECALL_BYTES, GuestPort, receive, serve_call};
 use crate::guest_pages::PageMap;
+use crate::mail::Letters;
 use crate::reason::ExitReason;
 use crate::shadow::spaces::FenceScope;
 use crate::shadow::tree::TableFrames;
@@ -31,11 +32,16 @@ const PROBE: u64 = 3;
 
 /// The call that writes to memory: it is not offered, as the memory could be a page table.
 const DEBUG_CONSOLE_READ: (u64, u64) = (0x4442_434e, 1);
-/// The extension that raises software interrupts, which a kernel in user mode does not have.
+/// The extension that raises software interrupts, which the only hart of a kernel in user mode does
+/// not have.
 const INTERRUPTS: u64 = 0x0073_5049;
 
 /// A guest whose timer and interrupts are the hart's own, and whose tables are walked by it.
-pub(super) struct Port;
+pub(super) struct Port {
+    pub in_user_mode: bool,
+    /// A software interrupt was raised that no register of the guest's shows.
+    pub raised: bool,
+}
 
 impl GuestPort for Port {
     fn set_timer(&mut self, meter: &mut Meter<'_>, time: u64) {
@@ -43,7 +49,11 @@ impl GuestPort for Port {
     }
 
     fn raise_software_interrupt(&mut self, meter: &mut Meter<'_>) {
-        meter.set_csr(machine::MIP, interrupt::SSIP);
+        if self.in_user_mode {
+            self.raised = true;
+        } else {
+            meter.set_csr(machine::MIP, interrupt::SSIP);
+        }
     }
 
     fn fence(
@@ -113,7 +123,7 @@ impl Paravirtual {
         let reply = if own_probe {
             Ok(1)
         } else if (extension, function) == DEBUG_CONSOLE_READ
-            || (extension == INTERRUPTS && self.in_user_mode())
+            || (extension == INTERRUPTS && self.in_user_mode() && !self.seats.are_several())
         {
             Err(SbiError::NotSupported)
         } else {
@@ -144,6 +154,7 @@ impl Paravirtual {
                 self.answer(site, Ok(0));
                 return self.wait(site, ExitReason::HypercallWait);
             }
+            Some(Function::Listen) => (ExitReason::HypercallOther, self.listen(site, first)),
             Some(Function::Seal) => (ExitReason::HypercallOther, self.seal(site, arguments)?),
             Some(Function::Return) => {
                 let reply = self.return_to_program(site)?;
@@ -194,7 +205,9 @@ impl Paravirtual {
             if self.in_user_mode() {
                 self.life.guest.vector = vector & !3;
             }
-            self.open_lines(site);
+            if self.agreement.listener == self.life.number {
+                self.open_lines(site);
+            }
         }
         Ok(reply)
     }
@@ -234,9 +247,9 @@ impl Paravirtual {
     }
 
     fn operate(&mut self, site: &mut Site<'_>, operation: Operation) -> Result<Reply, HostError> {
-        let in_use = self.root();
+        let in_use = matches!(operation, Operation::Unpin(root) if self.is_in_use(root));
         let done = self.with_tables(site, |tables| match operation {
-            Operation::Unpin(root) if in_use == Some(root) => Err(Refusal::Guest(SbiError::Denied)),
+            Operation::Unpin(_) if in_use => Err(Refusal::Guest(SbiError::Denied)),
             _ => carry_out(tables, operation),
         });
         let reply = reply_of(done.map(|()| 0))?;
@@ -299,13 +312,57 @@ impl Paravirtual {
     }
 
     fn call_firmware(&mut self, site: &mut Site<'_>) -> Result<Handled, HostError> {
-        let departure = serve_call(site, &self.map, &mut Port)?;
+        let mut port = self.port();
+        let departure = serve_call(site, &self.map, &mut port)?;
+        self.tell_raised(site, &port)?;
         let reason = ExitReason::FirmwareCall;
         Ok(match self.life.depart(departure) {
             Phase::Wait if !self.life.awaits_kick() => self.wait(site, reason)?,
             Phase::Enter => Handled::Resume(reason),
             phase => Handled::Turn(reason, phase),
         })
+    }
+
+    pub(super) fn port(&self) -> Port {
+        Port { in_user_mode: self.in_user_mode(), raised: false }
+    }
+
+    /// Tells a kernel in user mode of a software interrupt.
+    pub(super) fn tell_raised(
+        &mut self,
+        site: &mut Site<'_>,
+        port: &Port,
+    ) -> Result<(), HostError> {
+        if !port.raised {
+            return Ok(());
+        }
+        self.life.guest.software_pending = true;
+        self.change_shared(site, shared::PENDING, |pending| pending | shared::HART_EVENT)
+    }
+
+    /// Does what other vCPUs asked for.
+    pub(super) fn take_letters(
+        &mut self,
+        site: &mut Site<'_>,
+        letters: &Letters,
+    ) -> Result<(), HostError> {
+        if letters.start.is_some() {
+            self.begin_anew(site)?;
+        }
+        let mut port = self.port();
+        receive(site, &self.map, &mut port, letters)?;
+        self.life.guest.software_pending |= letters.interrupt;
+        self.tell_raised(site, &port)
+    }
+
+    /// A hart that is started begins as the first one did.
+    fn begin_anew(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
+        self.life.guest.translation = 0;
+        self.agreement.translated = false;
+        let page = self.agreement.shared.take().and_then(|address| self.map.page_of(address));
+        let Some(page) = page else { return Ok(()) };
+        let released = self.with_tables(site, |tables| tables.release_page(page));
+        reply_of(released.map(|()| 0)).map(drop)
     }
 
     /// The state in which firmware enters a kernel, in the address space that it is in: what was
@@ -344,10 +401,12 @@ fn carry_out(tables: &mut Tables<'_, '_>, operation: Operation) -> Result<(), Re
         Operation::Unpin(root) => tables.unpin(root),
         Operation::FlushPage { address, asid } => {
             tables.meter.flush_tlb_page(address, asid);
+            tables.fences.add_page(address, Some(asid));
             Ok(())
         }
         Operation::FlushSpace(asid) => {
             tables.meter.flush_tlb_asid(asid);
+            tables.fences.add_space(asid);
             Ok(())
         }
         Operation::FlushAll => {

@@ -39,16 +39,18 @@ impl Paravirtual {
         let memory = site.memory.reborrow();
         let mut survey = Survey::new(&memory, &self.map);
         self.arriving.iter().for_each(|root| survey.look_at_tree(*root));
-        survey.look_at_page(self.agreement.shared.unwrap_or(0));
+        let shared = self.shared_pages();
+        for page in &shared {
+            survey.look_at_page(*page);
+        }
         let frames = survey.frames(&self.names);
         if site.allocator.reserve(frames).is_err() {
             return Ok(Step::Memory(frames));
         }
-        let shared = self.agreement.shared;
         let arriving = std::mem::take(&mut self.arriving);
         let mut roots = BTreeSet::new();
         let taken = self.with_tables(site, |tables| {
-            shared.map_or(Ok(()), |page| tables.hold(page).map(drop))?;
+            shared.into_iter().try_for_each(|page| tables.hold(page).map(drop))?;
             arriving.into_iter().try_for_each(|root| {
                 tables.pin(root, Content::Entries)?;
                 roots.insert(root);
@@ -105,6 +107,9 @@ impl Paravirtual {
     /// of supervisor mode.
     fn pass_events(&mut self, site: &mut Site<'_>) -> Result<(), HostError> {
         site.meter().load_state(1);
+        if std::mem::take(&mut self.owed_interrupt) && self.in_user_mode() {
+            self.change_shared(site, shared::PENDING, |pending| pending | shared::HART_EVENT)?;
+        }
         if self.agreement.shared.is_none() || !site.board.lines(site.vcpu).supervisor_external {
             return Ok(());
         }

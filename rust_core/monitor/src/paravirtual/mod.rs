@@ -15,7 +15,8 @@
 //!   two modes; `seal`: what the kernel has given up; `shared_page`: the page that both sides write;
 //! * `calls`: serving calls; `events`: interrupt lines as bits of a page; `upcall`: handing traps to
 //!   a kernel in user mode;
-//! * `tables`, `large`, `record`, `survey`: what may be in page tables;
+//! * `tables`, `large`, `record`, `survey`: what may be in page tables; `fences`: what other harts
+//!   have to forget of them;
 //! * `window`, `names`: how the guest sees its memory, and reads its page tables back;
 //! * `vcpu`, `entry`, `exits`: the vCPU, the way in and the way out.
 
@@ -26,6 +27,7 @@ mod calls;
 mod entry;
 mod events;
 mod exits;
+mod fences;
 #[cfg(test)]
 mod hostile_test;
 mod large;
@@ -52,7 +54,6 @@ use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::counters::VmCounters;
 use crate::cpu_state::CpuState;
 use crate::error::HostError;
-use crate::guest_firmware::receive;
 use crate::guest_pages::{GuestPages, PageMap};
 use crate::ids::VmId;
 use crate::ledger::Activity;
@@ -67,7 +68,7 @@ use crate::supervisor::{Inputs, Supervisor};
 use crate::technique::{Called, Phase, Site, Step, Technique};
 use dcsim_hart::csr::fields::{environment, interrupt};
 use dcsim_hart::{Exception, IsaProfile, Privilege, TrapRecord};
-use dcsim_machine::firmware::{FirmwareConfig, StartPoint, csr as machine};
+use dcsim_machine::firmware::{Fence, FirmwareConfig, StartPoint, csr as machine};
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::{Memory, PAGE_BYTES, PageId, PhysicalAddress};
 use exits::{ACCESS_FAULTS, machine_status};
@@ -153,7 +154,7 @@ impl Monitored for Paravirtual {
     }
 
     fn receive(&mut self, site: &mut Site<'_>, letters: &Letters) -> Result<(), HostError> {
-        receive(site, &self.map, &mut calls::Port, letters)
+        self.take_letters(site, letters)
     }
 
     fn is_woken_by(&self, inputs: Inputs) -> bool {
@@ -217,6 +218,18 @@ impl Technique for Paravirtual {
         hart.set_privilege(Privilege::Machine);
         self.empty_tlb(site);
         site.pcpu.play(MonitorLevel::Supervisor);
+    }
+
+    fn seat(&mut self, vcpu: usize) {
+        self.let_act(vcpu);
+    }
+
+    fn call(&mut self, site: &mut Site<'_>) {
+        self.answer_call(site);
+    }
+
+    fn take_fences(&mut self) -> Vec<Fence> {
+        self.fences.take()
     }
 
     fn step(&mut self, site: &mut Site<'_>, until_cycles: u64) -> Result<Step, HostError> {
@@ -293,7 +306,10 @@ impl Paravirtual {
     /// Translations of one guest are no other's: there is nothing in the TLB that tells them apart.
     fn empty_tlb(&mut self, site: &mut Site<'_>) {
         site.meter().flush_tlb_all();
-        self.epoch = self.epoch.wrapping_add(1);
+        if !self.seats.are_several() {
+            // Otherwise there are other TLBs.
+            self.epoch = self.epoch.wrapping_add(1);
+        }
         site.book(Activity::Handler(ExitReason::VcpuLoad));
     }
 }

@@ -11,6 +11,8 @@
 //! The guest speaks of guest-physical addresses; they become host addresses when an entry is
 //! written, and guest-physical ones again when its table is no table any more.
 
+use super::abi::KEEP_DIRTY;
+use super::fences::Fences;
 use super::large;
 use super::names::Names;
 use super::record::Record;
@@ -18,7 +20,7 @@ use super::window::{UPPER_BYTES, Window};
 use crate::error::HostError;
 use crate::guest_pages::{PageMap, provide};
 use crate::holes::Hole;
-use crate::shadow::entry::{self, VALID, WRITE};
+use crate::shadow::entry::{self, DIRTY, VALID, WRITE};
 use crate::shadow::tree::TableFrames;
 use dcsim_machine::Meter;
 use dcsim_machine::firmware::sbi::SbiError;
@@ -78,14 +80,18 @@ pub struct Tables<'a, 'm> {
     pub window: &'a Window,
     /// Which of the times between two flushes of the whole TLB this is.
     pub epoch: &'a mut u8,
-    /// The guest has no address space of its own yet.
+    /// A hart of the guest has no address space of its own yet, or may have none.
     pub untranslated: bool,
+    /// What other harts have to fence.
+    pub fences: &'a mut Fences,
 }
 
 /// Entries.
 impl Tables<'_, '_> {
     /// Writes an entry of a table.
     pub fn set(&mut self, place: u64, value: u64, content: Content) -> Result<(), Refusal> {
+        let keeps_dirty = value & KEEP_DIRTY != 0 && content == Content::Entries;
+        let value = if keeps_dirty { value & !KEEP_DIRTY } else { value };
         let page = self.map.page_of(place).ok_or(INVALID)?;
         let (_, record) = self.record(page)?;
         let level = record.level().ok_or(DENIED)?;
@@ -95,8 +101,11 @@ impl Tables<'_, '_> {
         }
         let frame = PageMap::decode(record.0).ok_or(INVALID)?;
         let entry = PhysicalAddress(frame.0 + index * 8);
-        let new = self.acquire(value, level, content)?;
+        let mut new = self.acquire(value, level, content)?;
         let old = self.meter.read_pte(entry)?;
+        if keeps_dirty {
+            new = new & !DIRTY | old & DIRTY;
+        }
         self.meter.write_pte(entry, new)?;
         self.release(old, level)?;
         if level > 0 && old & VALID != 0 && !entry::is_leaf(old) {
@@ -238,12 +247,14 @@ impl Tables<'_, '_> {
 
     fn guard(&mut self, page: u64, guarded: bool) -> Result<(), Refusal> {
         let address = self.address_of(page);
+        self.fences.add_shown(address, self.untranslated);
         Ok(self.window.guard(self.meter, address, guarded, self.untranslated)?)
     }
 
     /// Ends all cached translations, and with them an epoch.
     pub fn flush_all(&mut self) {
         self.meter.flush_tlb_all();
+        self.fences.add_all();
         *self.epoch = self.epoch.wrapping_add(1);
     }
 

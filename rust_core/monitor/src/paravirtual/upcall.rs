@@ -106,7 +106,7 @@ impl Paravirtual {
         }
         site.pcpu.bus.interrupted = false;
         site.meter().store_state(1);
-        Ok(Handled::Resume(ExitReason::ExternalInterrupt))
+        Ok(Handled::Resume(site.reason_of_interrupt()))
     }
 }
 

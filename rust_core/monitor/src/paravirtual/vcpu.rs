@@ -2,6 +2,7 @@
 
 use super::Offer;
 use super::agreement::Agreement;
+use super::fences::Fences;
 use super::layout::Layout;
 use super::names::Names;
 use super::tables::Tables;
@@ -9,6 +10,7 @@ use super::window::Window;
 use crate::cpu_state::CpuState;
 use crate::guest_pages::PageMap;
 use crate::life::Life;
+use crate::seats::Seats;
 use crate::shadow::tree::TableFrames;
 use crate::technique::Site;
 use dcsim_hart::csr::fields::satp;
@@ -29,7 +31,8 @@ pub struct Paravirtual {
     pub window: Window,
     /// What the guest calls frames.
     pub names: Names,
-    /// What was agreed on.
+    /// What was agreed on; the shared page in it, and whether there was a switch, are each hart's
+    /// own.
     pub agreement: Agreement,
     /// Roots that a saved guest brought and that are not checked yet.
     pub arriving: Vec<u64>,
@@ -43,6 +46,44 @@ pub struct Paravirtual {
     pub stopped_at: Option<u64>,
     /// Ticks that the guest has not been told of for which the vCPU had no pCPU.
     pub stolen: u64,
+    /// An interrupt from another hart was on its way when the guest was saved.
+    pub owed_interrupt: bool,
+    /// What other harts have to fence.
+    pub fences: Fences,
+    /// The other vCPUs.
+    pub seats: Seats<Seat>,
+}
+
+/// What is a vCPU's own while another one acts.
+#[derive(Debug)]
+pub struct Seat {
+    life: Life,
+    translated: bool,
+    shared: Option<u64>,
+    installed: Option<u64>,
+    stopped_at: Option<u64>,
+    stolen: u64,
+    owed_interrupt: bool,
+}
+
+impl Seat {
+    fn new(number: usize, state: CpuState) -> Self {
+        let agreement = state.agreement.clone().unwrap_or_default();
+        Self {
+            translated: agreement.translated,
+            shared: agreement.shared,
+            installed: None,
+            stopped_at: None,
+            stolen: 0,
+            owed_interrupt: state.supervisor.software_pending,
+            life: Life::new(state).numbered(number),
+        }
+    }
+
+    /// Whose it is, and the shared page.
+    pub(super) fn page(&self) -> (usize, Option<u64>) {
+        (self.life.number, self.shared)
+    }
 }
 
 impl Paravirtual {
@@ -72,7 +113,44 @@ impl Paravirtual {
             updates_marks: offer.firmware.updates_dirty_bits,
             stopped_at: None,
             stolen: 0,
+            owed_interrupt: false,
+            fences: Fences::default(),
+            seats: Seats::default(),
         }
+    }
+
+    /// The same with other vCPUs, which have these registers.
+    pub fn with_others(mut self, others: Vec<CpuState>) -> Self {
+        self.owed_interrupt = !others.is_empty() && self.life.guest.software_pending;
+        self.seats = Seats::beside_first(others, |(number, state)| Seat::new(number, state));
+        self
+    }
+
+    /// Lets another vCPU act.
+    pub(super) fn let_act(&mut self, vcpu: usize) {
+        let mut seats = std::mem::take(&mut self.seats);
+        seats.let_act(vcpu, |seat| {
+            std::mem::swap(&mut self.life, &mut seat.life);
+            std::mem::swap(&mut self.agreement.translated, &mut seat.translated);
+            std::mem::swap(&mut self.agreement.shared, &mut seat.shared);
+            std::mem::swap(&mut self.installed, &mut seat.installed);
+            std::mem::swap(&mut self.stopped_at, &mut seat.stopped_at);
+            std::mem::swap(&mut self.stolen, &mut seat.stolen);
+            std::mem::swap(&mut self.owed_interrupt, &mut seat.owed_interrupt);
+        });
+        self.seats = seats;
+    }
+
+    /// The shared pages of all harts.
+    pub(super) fn shared_pages(&self) -> Vec<u64> {
+        let others = self.seats.resting().filter_map(|seat| seat.shared);
+        self.agreement.shared.into_iter().chain(others).collect()
+    }
+
+    /// Whether a hart is in an address space.
+    pub(super) fn is_in_use(&self, root: u64) -> bool {
+        let others = self.seats.resting().filter_map(|seat| root_of(&seat.life));
+        self.root().into_iter().chain(others).any(|used| used == root)
     }
 
     /// The guest's page tables, and the meter of the pCPU that works on them.
@@ -89,7 +167,8 @@ impl Paravirtual {
             names: &mut self.names,
             window: &self.window,
             epoch: &mut self.epoch,
-            untranslated: !self.agreement.translated,
+            untranslated: !self.agreement.translated || self.seats.are_several(),
+            fences: &mut self.fences,
         })
     }
 
@@ -106,6 +185,10 @@ impl Paravirtual {
 
     /// The guest-physical address of the root that the guest is in.
     pub(super) fn root(&self) -> Option<u64> {
-        (self.life.guest.translation != 0).then(|| satp::root(self.life.guest.translation))
+        root_of(&self.life)
     }
+}
+
+fn root_of(life: &Life) -> Option<u64> {
+    (life.guest.translation != 0).then(|| satp::root(life.guest.translation))
 }
