@@ -17,73 +17,34 @@
 //!
 //! * [`tables`]: traced pages; [`code`]: translated code, which is mapped beside the guest's pages;
 //! * `node`: shadow tables and their links; `graph`: all of it together, with the entries that let
-//!   the guest write; `tlbs`: what TLBs may still hold; `records`: the frames that this takes.
+//!   the guest write; `tlbs`: what TLBs may still hold; `records`: the frames that this takes; `space`: address
+//!   spaces; `audit`: a look from outside.
 
+mod audit;
 mod code;
 mod graph;
 mod node;
 mod records;
+mod space;
 pub mod tables;
 mod tlbs;
 
-use super::asid::Asid;
-use super::audit;
 use super::entry::{self, DIRTY, READ, VALID, WRITE};
 use super::guest_walk::{GuestLeaf, levels};
 use super::spaces::{BARE_LEVELS, FenceScope, Mapping, Root, flush, key};
 use super::tree::{Removed, TableFrames};
 use super::view::View;
-use crate::allocator::{FrameAllocator, FrameOwner};
 use crate::assumed;
 use crate::error::HostError;
 use crate::overcommit::shared_frames::Departure;
 use dcsim_hart::csr::fields::satp;
 use dcsim_machine::Meter;
-use dcsim_machine::board::map::MEMORY_BASE;
-use dcsim_memory::{Memory, PAGE_BYTES, PhysicalAddress};
+use dcsim_memory::{PAGE_BYTES, PhysicalAddress};
 use graph::{Dropped, Graph};
-use node::{Entry, Key, NodeId, Source};
+use node::{Key, NodeId, Source};
 use records::Records;
+use space::{Space, SpaceRoot};
 use tables::{TracedTables, page_address};
-
-/// The root of a space in one view.
-#[derive(Debug)]
-struct SpaceRoot {
-    node: NodeId,
-    /// The identifier that each vCPU has for it.
-    asids: Vec<Option<Asid>>,
-}
-
-impl SpaceRoot {
-    fn new(node: NodeId) -> Self {
-        Self { node, asids: Vec::new() }
-    }
-
-    fn asid(&self, vcpu: usize) -> Option<Asid> {
-        self.asids.get(vcpu).copied().flatten()
-    }
-
-    fn asid_mut(&mut self, vcpu: usize) -> &mut Option<Asid> {
-        if self.asids.len() <= vcpu {
-            self.asids.resize(vcpu + 1, None);
-        }
-        &mut self.asids[vcpu]
-    }
-}
-
-#[derive(Debug)]
-struct Space {
-    translation: u64,
-    last_use: u64,
-    roots: [Option<SpaceRoot>; View::COUNT],
-}
-
-impl Space {
-    fn is_in(&self, asid: Option<u16>) -> bool {
-        let bare = satp::mode(self.translation) == satp::BARE;
-        !bare && asid.is_none_or(|wanted| wanted == satp::asid(self.translation))
-    }
-}
 
 /// The traced shadow of one VM.
 #[derive(Debug, Default)]
@@ -494,56 +455,6 @@ impl Traced {
                     self.graph.tlbs.lose_root(space.translation, view);
                 }
             }
-        }
-    }
-}
-
-/// A look from outside.
-impl Traced {
-    /// Checks that no entry lets the guest write to a protected page, and that the records are
-    /// those of the tables; says what is wrong.
-    pub fn audit(&self, memory: &Memory<'_>, owners: &FrameAllocator) -> Result<(), String> {
-        for (id, node) in self.graph.nodes.iter() {
-            let found: Vec<_> = audit::valid_entries(memory, node.frame).collect();
-            let is_set = |(index, entry): (&u64, &Entry)| {
-                !matches!(entry, Entry::Code(_)) || found.iter().any(|(at, _)| *at as u64 == *index)
-            };
-            let recorded = node.entries.iter().filter(|entry| is_set(*entry)).count();
-            if found.len() != recorded {
-                return Err(format!("{id:?} has {recorded} entries: {found:x?}"));
-            }
-            for (index, value) in found {
-                let recorded = node.entries.get(&(index as u64)).copied();
-                self.audit_entry(owners, value, recorded)
-                    .map_err(|what| format!("{id:?}, entry {index}, {value:#x}: {what}"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn audit_entry(
-        &self,
-        owners: &FrameAllocator,
-        value: u64,
-        recorded: Option<Entry>,
-    ) -> Result<(), &'static str> {
-        match recorded {
-            Some(Entry::Leaf | Entry::Code(_)) if value & WRITE == 0 => Ok(()),
-            Some(Entry::Table(child)) => match self.graph.frame(child) {
-                Ok(frame) if frame == entry::address(value) => Ok(()),
-                _ => Err("it points to another table than is recorded"),
-            },
-            Some(Entry::Writable(page)) if value & WRITE != 0 => {
-                if self.graph.tables.is_protected(page) {
-                    return Err("it lets the guest write to a traced page");
-                }
-                let number = page.wrapping_sub(MEMORY_BASE) / PAGE_BYTES as u64;
-                match owners.owner_of(entry::address(value)) {
-                    Some(FrameOwner::Guest { page, .. }) if page == number => Ok(()),
-                    _ => Err("it lets the guest write to another page than is recorded"),
-                }
-            }
-            _ => Err("it is not what is recorded"),
         }
     }
 }
