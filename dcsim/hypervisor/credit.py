@@ -41,7 +41,21 @@ BOOST, UNDER, OVER = 0, -1, -2
 
 
 class _Account:
-    """A vCPU's standing."""
+    """A vCPU's standing.
+
+    Attributes
+    ----------
+    credit_ns
+        Time on a processor that it has earned and not used; below zero, used and not earned.
+    priority
+        One of :data:`BOOST`, :data:`UNDER` and :data:`OVER`.
+    active
+        Whether it earns: it was seen running, and has not saved up a period's time since.
+    parked
+        Whether it has used up its cap.
+    started_ns
+        When its turn began.
+    """
 
     __slots__ = ("active", "credit_ns", "parked", "priority", "started_ns")
 

@@ -113,7 +113,7 @@ class EevdfScheduler(VirtualTimeScheduler):
     def _again_ns(self, processor: int, chosen: Schedulable, now_ns: int) -> int | None:
         """Return when the request of the chosen thread, or its bandwidth, is used up."""
         ends = [self._bandwidth.ends_ns(chosen, now_ns)]
-        if self._ready(processor, now_ns):
+        if self._waits(processor, now_ns)[0]:
             standing = self._standings[chosen]
             left = max(0, standing.deadline - standing.virtual) * standing.weight
             ends.append(now_ns + max(1, -(-left // _UNIT)))

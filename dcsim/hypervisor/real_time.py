@@ -157,8 +157,8 @@ class RealTimeScheduler(SharedQueue):
         if server is not None:
             server.note_end(now_ns)
             return None
-        waits = any(each in self._servers for each in self._ready(processor, now_ns))
-        return None if waits else self._ends_ns[processor]
+        ready, _ = self._waits(processor, now_ns)
+        return None if any(each in self._servers for each in ready) else self._ends_ns[processor]
 
     def _begin(self, processor: int, chosen: Schedulable, now_ns: int) -> None:
         del chosen

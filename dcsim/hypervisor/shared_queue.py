@@ -121,7 +121,9 @@ class SharedQueue(ABC):
             self._current[processor] = None
             self._waiting.append(current)
             self._put_back(current)
-        chosen = self._chosen(processor, heirs, now_ns)
+        ready, waking_ns = self._waits(processor, now_ns)
+        heir = next((each for each in heirs if each in ready), None)
+        chosen = heir or (self._first(ready, processor) if ready else None)
         self._current[processor] = chosen
         again_ns = None
         if chosen is not None:
@@ -129,8 +131,8 @@ class SharedQueue(ABC):
             self._begin(processor, chosen, now_ns)
             again_ns = self._again_ns(processor, chosen, now_ns)
         self._endless[processor] = chosen is not None and again_ns is None
-        ends = (again_ns, self._waking_ns(processor, now_ns))
-        return Choice(chosen, min((end for end in ends if end is not None), default=None))
+        ends = [end for end in (again_ns, waking_ns) if end is not None]
+        return Choice(chosen, min(ends, default=None))
 
     def _put_back(self, vcpu: Schedulable) -> None:
         """Note that a current one is queued again: its turn is over."""
@@ -140,26 +142,18 @@ class SharedQueue(ABC):
         """Note that a turn begins, or goes on."""
         del processor, chosen, now_ns
 
-    def _chosen(
-        self, processor: int, heirs: tuple[Schedulable, ...], now_ns: int
-    ) -> Schedulable | None:
-        ready = self._ready(processor, now_ns)
-        heir = next((each for each in heirs if each in ready), None)
-        if heir is not None or not ready:
-            return heir
-        return self._first(ready, processor)
-
-    def _ready(self, processor: int, now_ns: int) -> list[Schedulable]:
-        return [
-            each
-            for each in self._waiting
-            if may_run(each, processor) and self._ready_ns(each, now_ns) <= now_ns
-        ]
-
-    def _waking_ns(self, processor: int, now_ns: int) -> int | None:
-        """Return when the next of those that may not run yet may."""
-        times = (self._ready_ns(each, now_ns) for each in self._waiting if may_run(each, processor))
-        return min((at_ns for at_ns in times if at_ns > now_ns), default=None)
+    def _waits(self, processor: int, now_ns: int) -> tuple[list[Schedulable], int | None]:
+        """Return who may run on a processor now, and when the next of the others may."""
+        ready = []
+        waking_ns = None
+        for each in self._waiting:
+            if may_run(each, processor):
+                at_ns = self._ready_ns(each, now_ns)
+                if at_ns <= now_ns:
+                    ready.append(each)
+                elif waking_ns is None or at_ns < waking_ns:
+                    waking_ns = at_ns
+        return ready, waking_ns
 
     # Nothing here is periodic: every choice says when to ask again.
 

@@ -39,6 +39,10 @@ class Standing:
         Its virtual time.
     weight
         Its weight as far as it can use it.
+    deadline
+        The virtual time at which its request would be served at its own rate, where there are such.
+    lag
+        The virtual time that it was behind the mean when it last left, where that counts.
     """
 
     __slots__ = ("deadline", "lag", "virtual", "weight")
