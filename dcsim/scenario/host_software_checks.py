@@ -31,6 +31,7 @@ def check_host_software(scenario: Scenario) -> Iterator[Finding]:
         yield from _check_devices(host, location)
         yield from _check_processes(host, location)
     yield from _check_pass_through(scenario)
+    yield from _check_pinned(scenario)
 
 
 def _group_of(scenario: Scenario, name: str) -> int:
@@ -93,3 +94,23 @@ def _check_pass_through(scenario: Scenario) -> Iterator[Finding]:
     if hosts and scenario.consolidation is not None:
         message = f"VMs on `{min(hosts)}` cannot move: its devices are passed through to them"
         yield Finding(("consolidation",), message, "leave it out")
+
+
+def _check_pinned(scenario: Scenario) -> Iterator[Finding]:
+    """Keep memory where it is that a device may write to at any time, without asking anybody."""
+    for index, host in enumerate(scenario.hosts):
+        if host.io == "pass-through" and host.overcommit is not None:
+            message = (
+                "the devices are passed through, and may write to any page of their VMs: none can "
+                "be shared or taken"
+            )
+            yield Finding(("hosts", index, "overcommit"), message, "leave it out")
+    hosts = [each.name for each in scenario.each_host() if each.io == "pass-through"]
+    for index, vm in enumerate(scenario.vms):
+        if vm.balloon and hosts and (vm.host is None or vm.host in hosts):
+            message = (
+                f"the devices of `{vm.host or hosts[0]}` are passed through, and may write to "
+                "pages that the VM has given"
+            )
+            remedy = "leave the balloon out, or name a host that drives its devices itself"
+            yield Finding(("vms", index, "balloon"), message, remedy)

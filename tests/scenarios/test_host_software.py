@@ -71,3 +71,21 @@ def test_a_vm_with_a_device_of_its_own_does_not_move() -> None:
     text += "vms:\n  - {name: v, program: idle, memory: 8 MiB}\n"
     text += "migrations:\n  - {vm: v, to: box, at: 1 ms}\n"
     assert any("passed through" in problem for problem in problems_of(text))
+
+
+@pytest.mark.parametrize(
+    ("host", "vm", "message"),
+    [
+        ("overcommit: {}", "", "none can be shared or taken; leave it out"),
+        ("devices: []", ", balloon: true", "may write to pages that the VM has given"),
+        (
+            "devices: []",
+            ", balloon: true, host: box",
+            "the devices of `box` are passed through",
+        ),
+    ],
+)
+def test_memory_that_devices_write_to_is_pinned(host: str, vm: str, message: str) -> None:
+    text = HOST.format(hypervisor="type1", line=f"io: pass-through\n    {host}")
+    text += f"vms:\n  - {{name: v, program: idle, memory: 8 MiB{vm}}}\n"
+    assert any(message in problem for problem in problems_of(text))
