@@ -50,67 +50,74 @@ def constants(kind: str) -> Iterator[LedgerEntry]:
     )
 
 
-def _of_both(kind: str) -> Iterator[LedgerEntry]:
-    yield LedgerEntry(
-        f"{kind}.overhead_share",
+_OF_BOTH = (
+    LedgerEntry(
+        "overhead_share",
         tenancy.OVERHEAD_SHARE,
         "",
         "assumption",
         "one part in this many of a VM's memory is promised for shadow tables",
-    )
-    yield LedgerEntry(
-        f"{kind}.overhead_fixed",
+    ),
+    LedgerEntry(
+        "overhead_fixed",
         tenancy.OVERHEAD_FIXED_BYTES,
         "bytes",
         "assumption",
         "promised beside it for the monitor",
-    )
-    yield LedgerEntry(
-        f"{kind}.port_queue",
+    ),
+    LedgerEntry(
+        "port_queue",
         virtual_nic.QUEUE_FRAMES,
         "",
         "published",
         "default queue length of a Linux tap device, in frames",
-    )
-    yield LedgerEntry(
-        f"{kind}.balloon_poll",
+    ),
+    LedgerEntry(
+        "balloon_poll",
         balloon.POLL_NS,
         "ns",
         "published",
         "how often the driver of VMware ESX polled (Waldspurger, OSDI 2002, section 3)",
-    )
-    yield LedgerEntry(
-        f"{kind}.balloon_patience",
+    ),
+    LedgerEntry(
+        "balloon_patience",
         balloon.PATIENCE,
         "",
         "assumption",
         "polls without growth after which a balloon that should grow counts as refused",
-    )
-    yield LedgerEntry(
-        f"{kind}.port_retry",
+    ),
+    LedgerEntry(
+        "port_retry",
         virtual_nic.RETRY_NS,
         "ns",
         "assumption",
         "how often frames that wait for a guest's buffers are offered again",
-    )
-    yield LedgerEntry(
-        f"{kind}.watchdog_looks",
+    ),
+    LedgerEntry(
+        "watchdog_looks",
         watchdog.LOOKS,
         "",
         "assumption",
         "how often a watchdog looks in the time after which it bites",
-    )
-    yield LedgerEntry(
-        f"{kind}.merge_blocks",
+    ),
+    LedgerEntry(
+        "merge_blocks",
         snapshots.MERGE_BLOCKS,
         "",
         "assumption",
         "blocks that a merge of a snapshot reads before it writes them: 1 MiB",
-    )
-    yield LedgerEntry(
-        f"{kind}.memory_tries",
+    ),
+    LedgerEntry(
+        "memory_tries",
         hypervisor.MEMORY_TRIES,
         "",
         "assumption",
         "how often a VM asks for a frame at one and the same time before it is given up",
-    )
+    ),
+)
+"""Of either type of hypervisor, whose names come before theirs."""
+
+
+def _of_both(kind: str) -> Iterator[LedgerEntry]:
+    for entry in _OF_BOTH:
+        yield entry._replace(name=f"{kind}.{entry.name}")
