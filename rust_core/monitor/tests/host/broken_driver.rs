@@ -8,36 +8,35 @@ use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_monitor::TechniqueKind::{self, BareMetal, TrapAndEmulate};
 use dcsim_monitor::{ExitKind, HostError, VmId};
 
-const BASE: u64 = 0x8020_0000;
+/// Where the image lies.
+pub const BASE: u64 = 0x8020_0000;
 const MEMORY_BYTES: u64 = 4 * MIB;
 const END_NS: u64 = 1_000_000;
 
 /// Offsets in the image.
-const DESCRIPTORS: usize = 0x1000;
-const AVAILABLE: usize = 0x2000;
-const USED: usize = 0x3000;
+pub const DESCRIPTORS: usize = 0x1000;
+pub const AVAILABLE: usize = 0x2000;
+pub const USED: usize = 0x3000;
 const HEADER: usize = 0x4000;
 const DATA: usize = 0x5000;
 const STATUS: usize = 0x6000;
 const IMAGE_BYTES: usize = 0x7000;
 
 const REGISTERS: u64 = 0x1000_1000;
-const QUEUE_NOTIFY: u64 = 0x50;
+pub const QUEUE_NOTIFY: u64 = 0x50;
 
-fn store_word(code: &mut Assembler, address: u64, value: u64) {
+pub fn store_word(code: &mut Assembler, address: u64, value: u64) {
     code.constant(x(5), address);
     code.constant(x(6), value);
     code.store(Opcode::Sw, x(6), x(5), 0);
 }
 
-fn put(image: &mut [u8], at: usize, bytes: &[u8]) {
+pub fn put(image: &mut [u8], at: usize, bytes: &[u8]) {
     image[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// A guest that reads the first sector. `rings` tells what the index of the available ring is at
-/// each doorbell.
-fn guest(status_address: u64, rings: &[u64]) -> Vec<u8> {
-    let mut code = Assembler::default();
+/// Sets one queue of the device with these registers up.
+pub fn set_up(code: &mut Assembler, registers: u64, queue: u64) {
     let place = |offset: usize| BASE + offset as u64;
     let setup: [(u64, u64); 13] = [
         (0x70, 0),
@@ -46,7 +45,7 @@ fn guest(status_address: u64, rings: &[u64]) -> Vec<u8> {
         (0x24, 1),
         (0x20, 1), // VERSION_1, the lowest bit of the second word
         (0x70, 0xb),
-        (0x30, 0),
+        (0x30, queue),
         (0x38, 8),
         (0x80, place(DESCRIPTORS)),
         (0x90, place(AVAILABLE)),
@@ -55,8 +54,25 @@ fn guest(status_address: u64, rings: &[u64]) -> Vec<u8> {
         (0x70, 0xf),
     ];
     for (register, value) in setup {
-        store_word(&mut code, REGISTERS + register, value);
+        store_word(code, registers + register, value);
     }
+}
+
+/// A descriptor as it lies in memory.
+pub fn descriptor(address: u64, length: u32, flags: u16, next: u16) -> Vec<u8> {
+    let mut bytes = address.to_le_bytes().to_vec();
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(flags.to_le_bytes());
+    bytes.extend(next.to_le_bytes());
+    bytes
+}
+
+/// A guest that reads the first sector. `rings` tells what the index of the available ring is at
+/// each doorbell.
+fn guest(status_address: u64, rings: &[u64]) -> Vec<u8> {
+    let mut code = Assembler::default();
+    let place = |offset: usize| BASE + offset as u64;
+    set_up(&mut code, REGISTERS, 0);
     for index in rings {
         store_word(&mut code, place(AVAILABLE), index << 16);
         store_word(&mut code, REGISTERS + QUEUE_NOTIFY, 0);
@@ -67,11 +83,8 @@ fn guest(status_address: u64, rings: &[u64]) -> Vec<u8> {
     // Header, data and status; 1: another descriptor follows, 2: the device writes.
     let chain = [(place(HEADER), 16, 1u16), (place(DATA), 512, 3), (status_address, 1, 2)];
     for (index, (address, length, flags)) in chain.into_iter().enumerate() {
-        let at = DESCRIPTORS + 16 * index;
-        put(&mut image, at, &address.to_le_bytes());
-        put(&mut image, at + 8, &u32::to_le_bytes(length));
-        put(&mut image, at + 12, &flags.to_le_bytes());
-        put(&mut image, at + 14, &(index as u16 + 1).to_le_bytes());
+        let bytes = descriptor(address, length, flags, index as u16 + 1);
+        put(&mut image, DESCRIPTORS + 16 * index, &bytes);
     }
     image
 }

@@ -128,7 +128,8 @@ fn a_host_without_frames_says_so_and_goes_on_when_there_are_some() {
     assert_ne!(next.kind, ExitKind::Memory);
 }
 
-/// The model counts whenever VMs take turns; here it is seen what is counted, and that it would miss one.
+/// The model counts whenever VMs take turns; here it is seen what is counted, and that one that is
+/// lost would be missed.
 #[test]
 fn every_frame_is_somebodys() {
     for cell in monitored_cells().into_iter().chain([Cell::from(Paravirtual)]) {

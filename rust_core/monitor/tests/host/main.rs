@@ -4,6 +4,7 @@
 
 mod assembly;
 mod balloon;
+mod broken_balloon;
 mod broken_driver;
 mod cuts;
 mod fidelity;
