@@ -22,6 +22,7 @@ OPERATIONS = (
     "pagefault",
     "ptemod",
     "illegal",
+    "interrupt-completion",
 )
 NANO = re.compile(r"nano (\S+) rounds=(\d+) cycles=(\d+) empty=(\d+) each=(\d+\.\d{3})")
 

@@ -54,6 +54,8 @@ enum nano_loop {
     NANO_PAGE_TABLE,        // changes the page-table entry of `address`, and makes it known
     NANO_HYPERCALL,         // calls the firmware, which has nothing to do
     NANO_CONTROLLER,        // reads a register of the interrupt controller
+    NANO_COMPLETION,        // tells the interrupt controller that an interrupt has been served
+    NANO_INTERPROCESSOR,    // interrupts another hart, and waits until that has served it
     NANO_LOOPS,
 };
 

@@ -120,9 +120,23 @@ void harts_interrupt_others(void) {
         sbi_send_interrupt(ids);
 }
 
+bool hart_interrupt_and_wait(void) {
+    if (hart_count < 2)
+        return false;
+    const struct hart *other = &harts[this_hart == &harts[0]];
+    uint64_t before = other->interrupted;
+    sbi_send_interrupt(1ul << other->id);
+    kernel_lock_release();
+    while (__atomic_load_n(&other->interrupted, __ATOMIC_ACQUIRE) == before)
+        continue;
+    kernel_lock_take();
+    return true;
+}
+
 void hart_interrupted(void) {
     if (!hypervisor_present)
         CSR_CLEAR(sip, INTERRUPT_SOFTWARE);
+    __atomic_store_n(&this_hart->interrupted, this_hart->interrupted + 1, __ATOMIC_RELEASE);
     timer_look();
 }
 

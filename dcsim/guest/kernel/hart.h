@@ -50,6 +50,7 @@ struct hart {
     struct hart_timer timer;
     struct lock_statistics lock;
     uint64_t idle_ticks, idle_since;          // counted on request only; since: 0 when it does not sleep
+    uint64_t interrupted;                     // so often another hart, or itself, interrupted it
 };
 
 // The first is the one that booted.
@@ -78,6 +79,10 @@ void hart_wake_one(void);
 
 // Has the other harts look after their timers.
 void harts_interrupt_others(void);
+
+// Interrupts another hart and waits until it has served that; false if there is none. The kernel's lock
+// is somebody else's in between.
+bool hart_interrupt_and_wait(void);
 
 // An interrupt of this kind arrived.
 void hart_interrupted(void);

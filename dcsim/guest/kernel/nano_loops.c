@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "address_space.h"
+#include "hart.h"
 #include "machine.h"
 #include "plic.h"
 #include "privilege.h"
@@ -85,6 +86,21 @@ static int64_t loop_controller(uint64_t rounds, uint64_t address) {
     return (int64_t)rounds;
 }
 
+// Of no interrupt, which the controller passes over (PLIC specification, "Interrupt Completion").
+static int64_t loop_completion(uint64_t rounds, uint64_t address) {
+    volatile uint32_t *completion = plic_completion_register();
+    if (!completion)
+        return ERROR_NO_DEVICE;
+    REPEAT(rounds, *completion = 0);
+    return (int64_t)rounds;
+}
+
+static int64_t loop_interprocessor(uint64_t rounds, uint64_t address) {
+    int64_t done = 0;
+    REPEAT(rounds, done += hart_interrupt_and_wait());
+    return done;
+}
+
 static int64_t (*const loops[NANO_LOOPS])(uint64_t rounds, uint64_t address) = {
     [NANO_EMPTY] = loop_empty,
     [NANO_IO] = loop_io,
@@ -94,6 +110,8 @@ static int64_t (*const loops[NANO_LOOPS])(uint64_t rounds, uint64_t address) = {
     [NANO_PAGE_TABLE] = loop_page_table,
     [NANO_HYPERCALL] = loop_hypercall,
     [NANO_CONTROLLER] = loop_controller,
+    [NANO_COMPLETION] = loop_completion,
+    [NANO_INTERPROCESSOR] = loop_interprocessor,
 };
 
 int64_t call_nano_loop(const uint64_t *arguments) {

@@ -43,6 +43,10 @@ const volatile uint32_t *plic_threshold_register(void) {
     return machine.plic.address ? plic_register(THRESHOLD + context() * CONTEXT_STRIDE) : NULL;
 }
 
+volatile uint32_t *plic_completion_register(void) {
+    return machine.plic.address ? plic_register(CLAIM + context() * CONTEXT_STRIDE) : NULL;
+}
+
 static void set_threshold(uint32_t threshold) {
     *plic_register(THRESHOLD + context() * CONTEXT_STRIDE) = threshold;
 }

@@ -20,5 +20,8 @@ void plic_listen_at_first(void);
 // A register that holds which interrupts pass; NULL without a controller.
 const volatile uint32_t *plic_threshold_register(void);
 
+// A register that is told which interrupt has been served; NULL without a controller.
+volatile uint32_t *plic_completion_register(void);
+
 // Serves one raised interrupt, if any.
 void plic_serve(void);

@@ -52,6 +52,23 @@ static uint64_t interrupt_controller(uint64_t rounds) {
     return (uint64_t)nano_loop(NANO_CONTROLLER, rounds, NULL);
 }
 
+static uint64_t interrupt_completion(uint64_t rounds) {
+    return (uint64_t)nano_loop(NANO_COMPLETION, rounds, NULL);
+}
+
+// Another process has the other hart, which is on its processor when it is interrupted.
+static void occupy_other_hart(uint64_t rounds) {
+    if (fork() == 0) {
+        for (;;)
+            REPEAT(WARM_UP, (void)0);
+    }
+    sleep_ms(1);
+}
+
+static uint64_t interprocessor_interrupt(uint64_t rounds) {
+    return (uint64_t)nano_loop(NANO_INTERPROCESSOR, rounds, NULL);
+}
+
 static uint64_t privileged_write(uint64_t rounds) {
     return (uint64_t)nano_loop(NANO_PRIVILEGED_WRITE, rounds, NULL);
 }
@@ -135,7 +152,12 @@ static const struct operation {
     {"pagefault", map_fresh, page_fault, user_empty},
     {"ptemod", map_one, page_table_change, kernel_empty},
     {"illegal", skip_from_now_on, illegal, illegal_empty},
+    {"interrupt-completion", NULL, interrupt_completion, kernel_empty},
+    {"interprocessor-interrupt", occupy_other_hart, interprocessor_interrupt, kernel_empty},
 };
+
+// Of them, those that need more than one hart: they take place when they are asked for by name.
+#define OPERATIONS_OF_ONE (OPERATIONS - 1)
 
 #define OPERATIONS (sizeof operations / sizeof *operations)
 
@@ -167,7 +189,8 @@ static uint64_t run(const struct operation *operation, uint64_t rounds, bool rep
 }
 
 static bool is_wanted(const struct operation *operation, const char *name) {
-    return text_equal(name, operation->name) || text_equal(name, "all");
+    bool is_of_all = operation < operations + OPERATIONS_OF_ONE && text_equal(name, "all");
+    return is_of_all || text_equal(name, operation->name);
 }
 
 int main(int argc, char **argv) {
