@@ -165,7 +165,7 @@ class CreditScheduler:
                 return Choice(current, limit_ns if waits else account.started_ns + self.slice_ns)
             self._current[processor] = None
             self._enqueue(current, processor)
-        chosen = self._inherit(processor, heirs) or self._take(processor)
+        chosen = self._take(processor, heirs)
         self._current[processor] = chosen
         if chosen is None:
             return Choice(None, None)
@@ -175,13 +175,6 @@ class CreditScheduler:
     def hand_over(self, processor: int, to: Iterable[Schedulable]) -> None:
         """Have the first of these that can run on a processor be the next there."""
         self._heirs[processor] = tuple(to)
-
-    def _inherit(self, processor: int, heirs: Iterable[Schedulable]) -> Schedulable | None:
-        """Take the first heir that can run on a processor."""
-        heir = next((each for each in heirs if self._is_free(each, processor)), None)
-        if heir is not None:
-            self._dequeue(heir)
-        return heir
 
     def _is_free(self, vcpu: Schedulable, processor: int) -> bool:
         queued = any(vcpu in queue for queue in self._queues)
@@ -295,11 +288,19 @@ class CreditScheduler:
             None,
         )
 
-    def _take(self, processor: int) -> Schedulable | None:
-        """Take the best vCPU for a processor out of its queue, or out of another."""
+    def _take(self, processor: int, heirs: Iterable[Schedulable]) -> Schedulable | None:
+        """Take the best vCPU for a processor out of its queue, or out of another.
+
+        The first heir goes before others of its priority, and before none of a better one: else
+        who hands over its turns would have more than its share.
+        """
         best = self._best(processor)
         if best is None or self._accounts[best].priority == OVER:
             best = self._better_elsewhere(processor, best)
+        heir = next((each for each in heirs if self._is_free(each, processor)), None)
+        if heir is not None and best is not None:
+            behind = self._accounts[heir].priority < self._accounts[best].priority
+            best = best if behind else heir
         if best is not None:
             self._dequeue(best)
         return best

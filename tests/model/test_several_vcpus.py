@@ -201,3 +201,25 @@ def test_where_runs_are_cut_changes_no_byte(step_ns: int) -> None:
         return min(limit_ns, now_ns + 1 + now_ns * 7919 % step_ns)
 
     assert run_scenario(busy(), cut=cut) == whole_run()
+
+
+@pytest.mark.parametrize("scheduler", [{"policy": "credit", "slice": "6 ms"}, {"policy": "fair"}])
+def test_handing_turns_over_gives_nobody_more_than_its_share(scheduler: dict[str, str]) -> None:
+    """Four vCPUs that wait for each other all the time, of little weight, beside two heavy VMs."""
+    host = {"name": "h", "hypervisor": "type1", "pcpus": 2, "clock": "20 MHz", **HOST}
+    guest = {"host": "h", "memory": "8 MiB", "technique": "hardware-assisted"}
+    waiting = {"program": "locks workers=4 rounds=1000000 think=5000", "kernel": TELLS, "vcpus": 4}
+    vms = [{"name": "waiting", "weight": 64, **waiting, **guest}]
+    vms += [
+        {"name": name, "weight": 512, "program": "integer iterations=1000000", **guest}
+        for name in ("one", "two")
+    ]
+    scenario = {"dcsim": 1, "name": "shares", "duration": "1500 ms", "vms": vms}
+    result = run_scenario(
+        Scenario.model_validate({**scenario, "hosts": [{**host, "scheduler": scheduler}]})
+    )
+    waited, one, two = result.vms
+    assert waited.exits["spin_wait"] > 100
+    assert one.run_ns == pytest.approx(two.run_ns, rel=0.04)
+    share = waited.run_ns / (waited.run_ns + one.run_ns + two.run_ns)
+    assert share < 1.04 * (4 * 64) / (4 * 64 + 2 * 512)
