@@ -67,10 +67,11 @@ conformance: ## the hypervisor extension; with ISA_TESTS=<folder of ELF files>, 
 	$(if $(FP_VECTORS),cargo run --release --quiet --package dcsim-hart --example float_vectors -- $(FP_VECTORS))
 
 .PHONY: fuzz
-fuzz: ## random sequences against QEMU, translated code beside bare metal, 10^9 instructions of hostile guests
+fuzz: ## random sequences against QEMU, translated code beside bare metal, 10^9 instructions of hostile guests, 10^6 system calls
 	cargo test --release --package dcsim-fuzz -- --nocapture
 	DCSIM_TEST_LENGTH=20 cargo test --release --package dcsim-monitor --lib lockstep
 	cargo run --release --quiet --package dcsim-fuzz --bin hostile
+	DCSIM_TEST_CALLS=1000000 cargo test --release --package dcsim-linux --test random
 
 .PHONY: lifetimes
 lifetimes: $(STAMPS)/dev $(STAMPS)/core ## 10,000 VMs come and go on a host, and leave no frame, byte or block

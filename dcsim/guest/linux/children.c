@@ -34,6 +34,17 @@ int main(void) {
         printf("%d %d %d\n", WIFEXITED(status), WIFEXITED(status) ? WEXITSTATUS(status) : -1,
                WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     }
+    pid_t early = fork();
+    if (!early)
+        _exit(1);
+    pid_t late = fork();
+    if (!late) {
+        usleep(20000);
+        _exit(2);
+    }
+    int first, second;
+    printf("%d ", waitpid(late, &second, 0) == late);
+    printf("%d %d %d\n", waitpid(early, &first, 0) == early, WEXITSTATUS(first), WEXITSTATUS(second));
     int ends[2], sum = 0;
     pipe(ends);
     for (int i = 0; i < 8; i++)

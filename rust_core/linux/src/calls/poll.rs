@@ -48,7 +48,7 @@ fn look(caller: &mut Caller<'_>, number: u64, wanted: u16, interests: &mut Vec<I
     let Ok(descriptor) = caller.descriptor(number) else { return event::INVALID };
     let (open, files) = (descriptor.open, &caller.linux.open);
     let (read, write) = (wanted & event::IN != 0, wanted & event::OUT != 0);
-    interests.push(Interest { open, read, write });
+    interests.push(Interest { open, read, write, hang_up: true });
     let mut found = 0;
     if read && files.is_readable(open) {
         found |= event::IN;
@@ -166,7 +166,7 @@ fn look_into_sets(
         return Ok(0);
     }
     let open = caller.descriptor(number)?.open;
-    interests.push(Interest { open, read: wants[0], write: wants[1] });
+    interests.push(Interest { open, read: wants[0], write: wants[1], hang_up: false });
     let files = &caller.linux.open;
     let is_ready = [files.is_readable(open), files.is_writable(open), false];
     let mut count = 0;

@@ -4,7 +4,7 @@ use super::{Caller, Outcome};
 use crate::abi::Arguments;
 use crate::abi::layout::signal_info;
 use crate::errno::{Errno, Stop};
-use crate::process::{ExitStatus, Id, Wait};
+use crate::process::{Children, ExitStatus, Id, Wait};
 use crate::signal::{Info, Origin, code, number};
 
 /// `WNOHANG`: do not wait.
@@ -16,44 +16,25 @@ const LEAVE: u64 = 0x0100_0000;
 /// Bytes of `struct rusage`.
 const USAGE_BYTES: usize = 144;
 
-/// Which children are meant.
-#[derive(Copy, Clone)]
-enum Meant {
-    All,
-    One(Id),
-    Group(Id),
-}
-
 /// A child that is meant and has ended; refuses when there is no child that is meant at all.
-fn find(caller: &mut Caller<'_>, meant: Meant) -> Result<Option<(Id, ExitStatus)>, Errno> {
+fn find(caller: &mut Caller<'_>, meant: Children) -> Result<Option<(Id, ExitStatus)>, Errno> {
     let own = caller.process_id()?;
-    let children = || {
-        caller.linux.processes.iter().filter(|(id, child)| {
-            child.parent == Some(own)
-                && match meant {
-                    Meant::All => true,
-                    Meant::One(wanted) => **id == wanted,
-                    Meant::Group(group) => child.group == group,
-                }
-        })
-    };
-    if children().next().is_none() {
-        return Err(Errno::NoChild);
-    }
-    Ok(children().find_map(|(id, child)| Some((*id, child.ended?))))
+    let mut children = caller.linux.children(own, meant).peekable();
+    children.peek().ok_or(Errno::NoChild)?;
+    Ok(children.find_map(|(id, child)| Some((id, child.ended?))))
 }
 
 /// `wait4(child, status, options, usage)`.
 pub fn wait(caller: &mut Caller<'_>, arguments: &Arguments) -> Outcome {
     let [child, status_at, options, usage_at, ..] = *arguments;
     let meant = match child as i32 {
-        -1 => Meant::All,
-        0 => Meant::Group(caller.process()?.group),
-        id if id > 0 => Meant::One(Id(id as u32)),
-        group => Meant::Group(Id(group.unsigned_abs())),
+        -1 => Children::All,
+        0 => Children::Group(caller.process()?.group),
+        id if id > 0 => Children::One(Id(id as u32)),
+        group => Children::Group(Id(group.unsigned_abs())),
     };
     let Some((id, status)) = find(caller, meant)? else {
-        return if options & NO_HANG != 0 { Ok(0) } else { Err(Stop::Wait(Wait::Child)) };
+        return if options & NO_HANG != 0 { Ok(0) } else { Err(Stop::Wait(Wait::Child(meant))) };
     };
     let mut user = caller.user()?;
     if usage_at != 0 {
@@ -76,9 +57,9 @@ pub fn wait_id(caller: &mut Caller<'_>, arguments: &Arguments) -> Outcome {
     const GROUP: u64 = 2;
     let [kind, id, info_at, options, ..] = *arguments;
     let meant = match kind {
-        ALL => Meant::All,
-        ONE => Meant::One(Id(id as u32)),
-        GROUP => Meant::Group(Id(id as u32)),
+        ALL => Children::All,
+        ONE => Children::One(Id(id as u32)),
+        GROUP => Children::Group(Id(id as u32)),
         _ => return Err(Errno::Invalid.into()),
     };
     if options & EXITED == 0 {
@@ -88,7 +69,7 @@ pub fn wait_id(caller: &mut Caller<'_>, arguments: &Arguments) -> Outcome {
     let info = match found {
         Some((id, status)) => signal_info(number::CHLD, &info_of(id, status)),
         None if options & NO_HANG != 0 => vec![0; 128],
-        None => return Err(Stop::Wait(Wait::Child)),
+        None => return Err(Stop::Wait(Wait::Child(meant))),
     };
     if info_at != 0 {
         caller.user()?.write(info_at, &info)?;

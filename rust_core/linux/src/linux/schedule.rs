@@ -4,7 +4,7 @@ use super::{Linux, Next};
 use crate::abi::Registers;
 use crate::errno::Errno;
 use crate::hardware::{Hardware, Unavailable, Work};
-use crate::process::{Id, Interest, Process, State, Wait};
+use crate::process::{Children, Id, Interest, Process, State, Wait};
 use crate::signal::{Info, code, flag, number};
 
 impl Linux {
@@ -127,10 +127,10 @@ impl Linux {
         }
         match wait {
             Wait::Until(_) | Wait::Signal { .. } => false,
-            Wait::Child => {
-                let process = self.threads.get(&id).map(|thread| thread.process);
-                self.processes.values().any(|each| each.parent == process && each.ended.is_some())
-            }
+            Wait::Child(meant) => self.threads.get(&id).is_none_or(|thread| {
+                let mut children = self.children(thread.process, *meant).peekable();
+                children.peek().is_none() || children.any(|(_, child)| child.ended.is_some())
+            }),
             Wait::Readable(open) => self.open.is_readable(*open),
             Wait::Writable(open) => self.open.is_writable(*open),
             Wait::Files { interests, .. } => {
@@ -143,6 +143,16 @@ impl Linux {
                 .get(child)
                 .is_none_or(|child| child.ended.is_some() || !child.borrows_memory),
         }
+    }
+
+    /// The children of a process that are meant.
+    pub(crate) fn children(
+        &self,
+        parent: Id,
+        meant: Children,
+    ) -> impl Iterator<Item = (Id, &Process)> {
+        let own = self.processes.iter().filter(move |(_, child)| child.parent == Some(parent));
+        own.filter(move |(id, child)| meant.include(**id, child)).map(|(id, child)| (*id, child))
     }
 
     /// Whether a thread waits for what the console has.
@@ -160,7 +170,7 @@ impl Linux {
     pub(crate) fn is_interesting(&self, interest: Interest) -> bool {
         interest.read && self.open.is_readable(interest.open)
             || interest.write && self.open.is_writable(interest.open)
-            || self.open.is_hung_up(interest.open)
+            || interest.hang_up && self.open.is_hung_up(interest.open)
     }
 
     /// A signal ends the wait of a call: it fails, or is made again behind the handler.

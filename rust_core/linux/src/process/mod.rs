@@ -45,8 +45,8 @@ impl ExitStatus {
 pub enum Wait {
     /// A time.
     Until(u64),
-    /// A child that ends.
-    Child,
+    /// One of these children that ends; or none of them is left.
+    Child(Children),
     /// An open file that can be read.
     Readable(OpenId),
     /// An open file that can be written.
@@ -88,7 +88,7 @@ impl Wait {
             | Self::Futex { until_ns }
             | Self::Signal { until_ns }
             | Self::Accept { until_ns, .. } => *until_ns,
-            Self::Child | Self::Readable(_) | Self::Writable(_) | Self::Vfork(_) => None,
+            Self::Child(_) | Self::Readable(_) | Self::Writable(_) | Self::Vfork(_) => None,
         }
     }
 
@@ -96,11 +96,33 @@ impl Wait {
     /// (signal(7), "Interruption of system calls").
     pub fn restarts(&self) -> bool {
         match self {
-            Self::Child | Self::Readable(_) | Self::Writable(_) | Self::Vfork(_) => true,
+            Self::Child(_) | Self::Readable(_) | Self::Writable(_) | Self::Vfork(_) => true,
             Self::Futex { until_ns } => until_ns.is_none(),
             Self::Until(_) | Self::Files { .. } | Self::Signal { .. } | Self::Accept { .. } => {
                 false
             }
+        }
+    }
+}
+
+/// Which children are meant.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub enum Children {
+    /// All.
+    All,
+    /// One.
+    One(Id),
+    /// Those of a group.
+    Group(Id),
+}
+
+impl Children {
+    /// Whether a child is.
+    pub fn include(self, id: Id, child: &Process) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(wanted) => id == wanted,
+            Self::Group(group) => child.group == group,
         }
     }
 }
@@ -114,6 +136,8 @@ pub struct Interest {
     pub read: bool,
     /// Whether it can be written.
     pub write: bool,
+    /// Whether its other end is closed.
+    pub hang_up: bool,
 }
 
 /// Whether a thread can run.
