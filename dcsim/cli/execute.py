@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
@@ -15,13 +15,14 @@ from dcsim.cli.options import duration, memory_size
 from dcsim.cli.program_session import ProgramSession, StandardStreams
 from dcsim.errors import MachineError, UsageError
 from dcsim.guest import linux_folder
-from dcsim.hardware import load_profile
+from dcsim.hardware import MissingName, load_profile
 from dcsim.host.world import CoreWorld
 from dcsim.hypervisor import LinuxProgram, VmConfig
 from dcsim.units import DURATION
 
 if TYPE_CHECKING:
     from dcsim.cli.program_session import ProgramEnd
+    from dcsim.hardware import HardwareProfile
     from dcsim.host import Machine
 
 __all__ = ["execute"]
@@ -37,6 +38,14 @@ def _variable(text: str) -> str:
     if not text.partition("=")[0] or "=" not in text:
         raise click.BadParameter(f"`{text}` is not of the form NAME=value")
     return text
+
+
+def _extensions(text: str) -> tuple[MissingName, ...]:
+    known: tuple[MissingName, ...] = get_args(MissingName)
+    letters = tuple(sorted({each.strip() for each in text.lower().split(",")} - {""}))
+    if not set(letters) <= set(known):
+        raise click.BadParameter(f"`{text}` is no list of {', '.join(known)}")
+    return tuple(letter for letter in known if letter in letters)
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
@@ -67,6 +76,14 @@ def _variable(text: str) -> str:
 )
 @click.option("--memory", type=memory_size, metavar="SIZE", default="64 MiB", show_default=True)
 @click.option("--hardware", default="sifive-u54", show_default=True, help="A hardware profile.")
+@click.option(
+    "--lacks",
+    type=_extensions,
+    metavar="LIST",
+    default="",
+    help="Extensions that the processor does not have, such as `d,c`, of a, b, c, d and f: the"
+    " host carries out their instructions, each after a trap.",
+)
 @click.option("--for", "limit", type=duration, metavar="DURATION", help="Stop then, with 124.")
 @click.option(
     "--stats",
@@ -86,6 +103,7 @@ def execute(  # noqa: PLR0913 - one for each option
     environment: tuple[str, ...],
     memory: int,
     hardware: str,
+    lacks: tuple[MissingName, ...],
     limit: int | None,
     stats: str,
 ) -> int:
@@ -103,6 +121,7 @@ def execute(  # noqa: PLR0913 - one for each option
       dcsim exec --sample primes 100000
       echo "3 4" | dcsim exec --env COLOUR=blue --sample environment one
       dcsim exec --root build --files read-only --memory "16 MiB" bin/tool --fast
+      dcsim exec --lacks d,b --stats table --sample mathematics
       dcsim exec --env LANG=C --directory /data --stats json /bin/tool
     """
     words = ("/programs", program, *arguments) if sample else (program, *arguments)
@@ -115,7 +134,7 @@ def execute(  # noqa: PLR0913 - one for each option
         directory=directory,
         input_open=True,
     )
-    machine, vm = _created(linux_program, memory, hardware)
+    machine, vm = _created(linux_program, memory, load_profile(hardware).without(lacks))
     streams = StandardStreams()
     try:
         end = ProgramSession(machine, vm, streams, streams, until_ns=limit).run()
@@ -126,10 +145,10 @@ def execute(  # noqa: PLR0913 - one for each option
     return _status(end, program, root)
 
 
-def _created(program: LinuxProgram, memory: int, hardware: str) -> tuple[Machine, int]:
+def _created(program: LinuxProgram, memory: int, profile: HardwareProfile) -> tuple[Machine, int]:
     """Return a machine with one VM that executes the program, and the VM's number."""
     host_bytes = memory + memory // 8 + _HOST_BYTES
-    machine = CoreWorld(2 * host_bytes).machine(load_profile(hardware), 1, host_bytes)
+    machine = CoreWorld(2 * host_bytes).machine(profile, 1, host_bytes)
     config = VmConfig(
         name="program",
         program=program.program,

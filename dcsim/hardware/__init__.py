@@ -18,7 +18,7 @@ from dcsim.hardware.catalogue import (
 from dcsim.hardware.disk import FlashDiskProfile, Latency, RotatingDiskProfile
 from dcsim.hardware.figure import Figure, LedgerEntry
 from dcsim.hardware.power import PowerCurve
-from dcsim.hardware.profile import HardwareProfile, IsaName
+from dcsim.hardware.profile import HardwareProfile, IsaName, MissingName
 
 __all__ = [
     "Figure",
@@ -27,6 +27,7 @@ __all__ = [
     "IsaName",
     "Latency",
     "LedgerEntry",
+    "MissingName",
     "PowerCurve",
     "RotatingDiskProfile",
     "disk_profile_names",

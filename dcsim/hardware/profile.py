@@ -19,11 +19,16 @@ __all__ = [
     "HardwareProfile",
     "IsaName",
     "MachineTiming",
+    "MissingName",
     "TlbShape",
 ]
 
 IsaName = Literal["rv64gch", "rv64gc", "rv64gc-legacy-silent", "rv64gc-legacy"]
 """From the richest to the poorest: a processor may always do without what it has."""
+
+MissingName = Literal["a", "b", "c", "d", "f"]
+"""Extensions that a processor can be without: atomics, bits, short instructions, and double or all
+floating point."""
 
 Count = Annotated[int, Field(ge=1, le=1 << 40)]
 Hertz = Annotated[int, Field(ge=1_000_000, le=100_000_000_000)]
@@ -115,6 +120,8 @@ class MachineTiming(Closed):
     data_cache: DataCacheShape | None
     numa: NumaShape | None = None
     isa: Figure[IsaName]
+    lacks: tuple[MissingName, ...] = ()
+    """Extensions of `isa` that it does not have."""
     second_stage: Figure[bool]
     """Whether `hgatp` takes other modes than Bare."""
 
@@ -150,6 +157,10 @@ class HardwareProfile(Closed):
         if isa not in self.permitted_isas:
             raise UnknownNameError(f"instruction set of {self.name}", isa, self.permitted_isas)
         return self._with(isa=Figure[IsaName](value=isa, **_ASKED))
+
+    def without(self, extensions: tuple[MissingName, ...]) -> HardwareProfile:
+        """Return the same processor, on which the instructions of some extensions are illegal."""
+        return self._with(lacks=extensions)
 
     def with_exit_cycles(self, cycles: int | None) -> HardwareProfile:
         """Return the same processor with another round trip of exit and entry; the same for None.

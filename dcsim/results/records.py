@@ -135,6 +135,10 @@ class VmRecord:
     ``handler_walk``, ``host:<path>``; their sum is `total_cycles`."""
     exits: Mapping[str, int]
     """Exits by reason."""
+    emulated: Mapping[str, int]
+    """How often each instruction was carried out that its host's processor lacks."""
+    emulated_cycles: Mapping[str, int]
+    """The cycles of these, from trap to return."""
     pages_touched: int
     """Distinct guest pages that were ever mapped for it."""
     dirty: tuple[DirtySample, ...]

@@ -127,6 +127,12 @@ def _exit_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
             yield vm.name, reason, count
 
 
+def _emulated_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        for instruction, count in sorted(vm.emulated.items()):
+            yield vm.name, instruction, count, vm.emulated_cycles[instruction]
+
+
 def _printed_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value, ...]]:
     for vm in result.vms:
         for kind in KINDS:
@@ -279,6 +285,17 @@ TABLES: tuple[Table, ...] = (
         "Exits of each VM to the monitor by reason",
         (_VM, _text("reason", "why it left"), _integer("count", "count", "how often")),
         _exit_rows,
+    ),
+    Table(
+        "emulated",
+        "Instructions of each process-level VM that its host's processor lacks",
+        (
+            _VM,
+            _text("instruction", "its name in assembly"),
+            _integer("count", "count", "how often it was carried out"),
+            _integer("cycles", "cycles", "what that took in all, from trap to return"),
+        ),
+        _emulated_rows,
     ),
     Table(
         "printed",

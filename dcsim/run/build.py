@@ -189,7 +189,7 @@ def _hypervisor(
 def _profile(host: scenarios.Host) -> HardwareProfile:
     """Return a host's processors as the scenario has them."""
     profile = load_profile(host.hardware).with_isa(host.isa).with_exit_cycles(host.exit_cycles)
-    profile = profile.with_hz(host.clock_hz)
+    profile = profile.with_hz(host.clock_hz).without(tuple(host.lacks))
     cache = host.data_cache
     if cache is not None:
         profile = profile.with_data_cache(

@@ -103,6 +103,8 @@ def _vm(
         total_cycles=counters.get("total_cycles", 0),
         cycles=counters.get("cycles_by_cause", {}),
         exits=counters.get("exits", {}),
+        emulated=counters.get("emulated", {}),
+        emulated_cycles=counters.get("emulated_cycles", {}),
         pages_touched=counters.get("pages_touched", 0),
         dirty=dirty,
         run_ns=vm.time_ns("running", over_ns),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from dcsim.hardware import IsaName, load_disk_profile
+from dcsim.hardware import IsaName, MissingName, load_disk_profile
 from dcsim.host import DISK_BYTES, PartitionUse, ServiceOrder
 from dcsim.hypervisor import IoName, default_scheduler
 from dcsim.scenario.host_software import DriverDomain, HostDevice, HostProcess, NetworkPath
@@ -69,6 +69,10 @@ class Host(Model):
     """The instruction set of its processors, the profile's own when left out. The same processor
     may do without: `rv64gch` without the hypervisor extension, and each with the holes of
     `rv64gc-legacy-silent` or `rv64gc-legacy`."""
+    lacks: list[MissingName] = Field(default_factory=list)
+    """Extensions that its processors do not have: `a` atomics, `b` bit manipulation, `c` short
+    instructions, `d` double precision, `f` all floating point. The host carries their instructions
+    out for process-level VMs; full VMs cannot run there."""
     exit_cycles: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
     """Cycles of a world switch and its return together, for studies of what an exit costs: split in
     the profile's ratio, which stands when left out. Only with `rv64gch`."""

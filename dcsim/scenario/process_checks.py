@@ -34,12 +34,17 @@ def check_processes(
 ) -> Iterator[Finding]:
     """Hold processes to what a process has, and to hosts with an operating system."""
     hypervisors = {host.name: host.hypervisor for host in scenario.each_host()}
+    poor = {host.name: host.lacks for host in scenario.each_host() if host.lacks}
     for index, group in enumerate(scenario.vms):
         location = ("vms", index)
         if group.kind == "machine":
             if group.folder is not None:
                 remedy = "write `kind: process`, or leave it out"
                 yield Finding((*location, "folder"), "a machine has disks, not a folder", remedy)
+            for host in filter(poor.__contains__, reachable(scenario, group)):
+                letters = ", ".join(f"`{letter}`" for letter in poor[host])
+                message = f"host `{host}`, on which it may run, lacks {letters}, which kernels have"
+                yield Finding(location, message, "write `host:` with another, or `kind: process`")
             continue
         for key, reason in _OF_MACHINES.items():
             if key in group.model_fields_set:

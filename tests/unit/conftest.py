@@ -62,6 +62,8 @@ WEB = VmRecord(
     total_cycles=2_000,
     cycles={"guest": 1_000, "transition": 300, "handler:csr": 500, "host:exit": 200},
     exits={"csr": 90, "page_fault": 10},
+    emulated={"fadd.d": 4},
+    emulated_cycles={"fadd.d": 1000},
     pages_touched=40,
     dirty=(DirtySample(time_ns=500_000_000, pages=20), DirtySample(time_ns=10**9, pages=5)),
     run_ns=2_000,

@@ -32,7 +32,7 @@ def test_every_profile_gives_the_machine_all_it_needs(name: str) -> None:
         "hz", "timebase_hz", "class_cycles", "trap_cycles", "return_cycles",
         "world_switch_cycles", "world_return_cycles", "second_stage",
         "walk_reference_cycles", "itlb", "dtlb", "device_access_cycles", "misaligned_cycles",
-        "ipi_cycles", "data_cache", "numa", "isa",
+        "ipi_cycles", "data_cache", "numa", "isa", "lacks",
     }  # fmt: skip
     assert machine["itlb"].keys() == {"entries", "ways"}
 

@@ -13,8 +13,10 @@ use crate::cache::{DataCache, OwnLines};
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::csr::Csrs;
+use crate::csr::fields::status;
 use crate::float_status::FloatStatus;
 use crate::interrupt::TimerCycles;
+use crate::missing::Missing;
 use crate::mmu::{Mmu, Reservation};
 use crate::mode::Mode;
 use crate::profile::{IsaProfile, SecondStage};
@@ -104,6 +106,7 @@ pub struct Hart {
     pub(crate) has_begun: bool,
     pub(crate) float_status: FloatStatus,
     pub(crate) profile: IsaProfile,
+    pub(crate) missing: Missing,
     pub(crate) second_stage: SecondStage,
     pub(crate) timing: Timing,
     pub(crate) lines: InterruptLines,
@@ -133,6 +136,7 @@ impl Hart {
             has_begun: false,
             float_status: FloatStatus::default(),
             profile,
+            missing: Missing::NONE,
             second_stage: SecondStage::Full,
             lines: InterruptLines::default(),
             timer_cycles: TimerCycles::default(),
@@ -149,6 +153,14 @@ impl Hart {
     #[must_use]
     pub fn with_second_stage(self, second_stage: SecondStage) -> Self {
         Self { second_stage, ..self }
+    }
+
+    /// The hart without some extensions, in its reset state.
+    #[must_use]
+    pub fn with_missing(mut self, missing: Missing) -> Self {
+        self.missing = missing;
+        self.csrs.misa &= !missing.letters();
+        self
     }
 
     /// The hart as part of a node whose memory has these addresses: what is elsewhere costs more.
@@ -173,6 +185,7 @@ impl Hart {
     /// go on: they are the simulator's, not the program's.
     pub fn reset(&mut self, pc: u64) {
         let fresh = Self::new(self.id, self.profile, self.timing.clone());
+        let fresh = fresh.with_missing(self.missing);
         let (clock, counters, hosted) = (self.clock, self.counters, self.hosted);
         let second_stage = self.second_stage;
         let local_memory = self.local_memory.take();
@@ -187,6 +200,23 @@ impl Hart {
     /// The instruction set of this hart.
     pub fn profile(&self) -> IsaProfile {
         self.profile
+    }
+
+    /// The extensions of its instruction set that this hart lacks.
+    pub fn missing(&self) -> Missing {
+        self.missing
+    }
+
+    /// Lets `act` use the hart as one that lacks nothing and whose floating-point unit is on: for an
+    /// emulator of what it lacks, which has an interpreter of its own.
+    pub fn as_whole<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let missing = std::mem::replace(&mut self.missing, Missing::NONE);
+        let unit = self.csrs.mstatus & status::FS;
+        self.csrs.mstatus |= status::FS;
+        let result = act(self);
+        self.csrs.mstatus = self.csrs.mstatus & !status::FS | unit;
+        self.missing = missing;
+        result
     }
 
     /// What the second stage of translation can do.

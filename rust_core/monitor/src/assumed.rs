@@ -50,6 +50,24 @@ dcsim_machine::assumptions! {
          as Linux's zram has it).";
     PROCESS_SLICE: "process.slice" = 4_000_000 ns,
         "How long a thread of a process-level machine runs before another one may.";
+    DECODE_MISSING: "missing.decode" = 30 instructions,
+        "Take an instruction apart that the processor lacks, find who carries it out.";
+    CARRY_OUT: "missing.carry_out" = 6 instructions,
+        "A load, store, move, jump or operation on integers with operands at hand; what it accesses \
+         is charged where it is.";
+    SOFT_ADD: "missing.soft_add" = 88 instructions,
+        "An addition, subtraction or comparison of floating point in integers: what the compiler's \
+         library (Zig 0.17, `__adddf3`, for RV64IMAC) executed on average over sixteen pairs.";
+    SOFT_MULTIPLY: "missing.soft_multiply" = 88 instructions,
+        "The same of `__muldf3`.";
+    SOFT_DIVIDE: "missing.soft_divide" = 121 instructions,
+        "The same of `__divdf3`.";
+    SOFT_SQUARE_ROOT: "missing.soft_square_root" = 188 instructions,
+        "The same of `sqrt`.";
+    SOFT_FUSED: "missing.soft_fused" = 176 instructions,
+        "A multiplication and an addition.";
+    SOFT_CONVERT: "missing.soft_convert" = 44 instructions,
+        "The mean of `__fixdfdi` (26), `__floatdidf` (77), `__truncdfsf2` and `__extendsfdf2` (28).";
     PAGE_NUMBER: "migration.page_number" = 8 bytes,
         "What a page of memory takes on a link beside its content.";
 }

@@ -5,7 +5,7 @@
 
 use crate::nodes::Numa;
 use dcsim_hart::isa::InstructionClass;
-use dcsim_hart::{DataCacheShape, IsaProfile, SecondStage, Timing, TlbShape};
+use dcsim_hart::{DataCacheShape, IsaProfile, Missing, SecondStage, Timing, TlbShape};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -30,6 +30,8 @@ pub enum ProfileError {
 pub struct HardwareProfile {
     /// The instruction set.
     pub isa: IsaProfile,
+    /// The extensions that it lacks of those.
+    pub missing: Missing,
     /// What the second stage of translation can do, where the instruction set has one.
     pub second_stage: SecondStage,
     /// The costs.
@@ -57,6 +59,8 @@ struct ProfileText {
     data_cache: Option<DataCacheText>,
     numa: Option<NumaText>,
     isa: String,
+    #[serde(default)]
+    lacks: Vec<String>,
     second_stage: bool,
 }
 
@@ -97,6 +101,8 @@ impl HardwareProfile {
     pub fn from_json(text: &str) -> Result<Self, ProfileError> {
         let text: ProfileText = serde_json::from_str(text)?;
         let isa = IsaProfile::from_name(&text.isa).ok_or(value("isa", "no such profile"))?;
+        let missing = Missing::from_letters(text.lacks.iter().map(String::as_str))
+            .ok_or(value("lacks", "what can be missing is a, b, c, d or f"))?;
         positive("hz", text.hz)?;
         positive("timebase_hz", text.timebase_hz)?;
         positive("ipi_cycles", text.ipi_cycles)?;
@@ -120,7 +126,7 @@ impl HardwareProfile {
         let numa = text.numa.as_ref().map(numa).transpose()?;
         let second_stage =
             if text.second_stage { SecondStage::Full } else { SecondStage::BareOnly };
-        Ok(Self { isa, second_stage, timing, numa })
+        Ok(Self { isa, missing, second_stage, timing, numa })
     }
 }
 
@@ -235,6 +241,7 @@ mod tests {
         assert!(error(|json| json["hz"] = 0.into()).contains("`hz`"));
         assert!(error(|json| json["speed"] = 1.into()).contains("speed"));
         assert!(error(|json| json["isa"] = "rv32".into()).contains("`isa`"));
+        assert!(error(|json| json["lacks"] = vec!["m"].into()).contains("`lacks`"));
         assert!(error(|json| json["dtlb"]["ways"] = 5.into()).contains("`dtlb.ways`"));
         assert!(error(|json| json["class_cycles"]["alu"] = 0.into()).contains("class_cycles.alu"));
         assert!(

@@ -41,6 +41,8 @@ reasons! {
     SystemCall = "system_call",
     /// The program of a process-level machine was loaded.
     ProgramStart = "program_start",
+    /// A program's instruction that the host's processor lacks.
+    MissingInstruction = "missing_instruction",
     /// The guest kernel called its firmware.
     FirmwareCall = "firmware_call",
     /// A page fault that the guest itself has to see.

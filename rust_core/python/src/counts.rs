@@ -2,6 +2,7 @@
 
 use crate::errors::Failure;
 use dcsim_monitor::host::Census;
+use dcsim_monitor::process::ProcessMachine;
 use dcsim_monitor::{Balloon, Host, Ledger, VmCounters, VmId};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -78,6 +79,20 @@ pub fn counters<'py>(py: Python<'py>, host: &Host, vm: VmId) -> PyResult<Bound<'
     all.set_item("shadow_frames", usage.shadow)?;
     all.set_item("monitor_frames", usage.monitor)?;
     Ok(all)
+}
+
+/// Adds what was carried out because the processor lacks it, if anything was.
+pub fn emulated(all: &Bound<'_, PyDict>, process: &ProcessMachine) -> PyResult<()> {
+    let (counts, cycles) = (PyDict::new(all.py()), PyDict::new(all.py()));
+    for (name, each) in process.emulated() {
+        counts.set_item(name, each.count)?;
+        cycles.set_item(name, each.cycles)?;
+    }
+    if !counts.is_empty() {
+        all.set_item("emulated", counts)?;
+        all.set_item("emulated_cycles", cycles)?;
+    }
+    Ok(())
 }
 
 /// What was counted for a vCPU, or for all of a VM's.

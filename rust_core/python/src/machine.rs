@@ -277,8 +277,12 @@ impl PyMachine {
     }
 
     fn counters<'py>(&self, py: Python<'py>, vm: u32) -> PyResult<Bound<'py, PyDict>> {
-        let inner = lock(&self.inner)?;
-        counts::counters(py, &inner.host, VmId(vm))
+        let mut inner = lock(&self.inner)?;
+        let all = counts::counters(py, &inner.host, VmId(vm))?;
+        if let Ok(process) = inner.host.process(VmId(vm)) {
+            counts::emulated(&all, process)?;
+        }
+        Ok(all)
     }
 
     fn vcpu_counters<'py>(

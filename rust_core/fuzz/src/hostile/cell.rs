@@ -1,7 +1,7 @@
 //! Under what a hostile kernel runs: every technique that has a monitor, with every way of paging on
 //! every hardware that it works on, taken from the monitor's own tables.
 
-use dcsim_hart::{IsaProfile, SecondStage};
+use dcsim_hart::{IsaProfile, Missing, SecondStage};
 use dcsim_machine::test_utils::telling_costs;
 use dcsim_monitor::{ExitReason, HardwareProfile, PagingKind, TechniqueKind};
 use std::fmt;
@@ -51,6 +51,7 @@ impl Cell {
     pub fn hardware(self) -> HardwareProfile {
         HardwareProfile {
             isa: self.isa,
+            missing: Missing::NONE,
             second_stage: SecondStage::Full,
             timing: telling_costs(),
             numa: None,

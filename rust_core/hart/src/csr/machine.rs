@@ -5,6 +5,7 @@
 use super::CsrEffect;
 use super::fields::{environment, status};
 use crate::hart::{Hart, Privilege};
+use crate::isa::Extension;
 use crate::mode::Mode;
 use crate::profile::IsaProfile;
 
@@ -60,7 +61,7 @@ pub(super) fn read_misa(hart: &Hart, _: u16) -> u64 {
 /// registers of the extension is gone.
 pub(super) fn write_misa(hart: &mut Hart, _: u16, value: u64) -> CsrEffect {
     let before = hart.csrs.misa;
-    hart.csrs.misa = misa(hart.profile) & (MISA | value & HYPERVISOR);
+    hart.csrs.misa = misa(hart.profile) & (MISA | value & HYPERVISOR) & !hart.missing.letters();
     if hart.csrs.misa != before {
         hart.reset_hypervisor();
     }
@@ -103,6 +104,9 @@ const TRANSLATION: u64 = status::MPRV | status::MPV | status::MPP | status::SUM 
 /// the floating-point unit went on or off.
 pub(super) fn set_status(hart: &mut Hart, value: u64, writable: u64) -> CsrEffect {
     let before = hart.csrs.mstatus;
+    // Without floating point its state is read-only 0.
+    let unit = if hart.missing.contains(Extension::F) { status::FS } else { 0 };
+    let writable = writable & !unit;
     let mut after = before & !writable | value & writable;
     if Privilege::from_code((after & status::MPP) >> status::MPP_SHIFT).is_none() {
         after = after & !status::MPP | before & status::MPP;

@@ -168,7 +168,8 @@ fn bits_at(bytes: &[u8], offset: usize) -> Option<u32> {
 
 fn make_step(bits: u32, offset: usize, costs: &Costs) -> (Step, Charge, Flow) {
     let place = Place::new(offset as u16, instruction_length(bits as u16) as u16);
-    match decode(bits).filter(|op| costs.includes(op.opcode.row().extension)) {
+    let is_there = |op: &Op| costs.allows(place) && costs.includes(op.opcode.row().extension);
+    match decode(bits).filter(is_there) {
         Some(op) => {
             let row = op.opcode.row();
             (Step::lower(&Op { place, ..op }), costs.of(row.class), row.flow)

@@ -3,6 +3,8 @@
 
 use crate::hart::Hart;
 use crate::isa::{Extension, InstructionClass};
+use crate::missing::Missing;
+use crate::op::Place;
 use crate::profile::IsaProfile;
 use crate::timing::Timing;
 use std::ops::{Add, Sub};
@@ -24,13 +26,14 @@ const MOST_ACCESS_CYCLES: u64 = 1 << 48;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Costs {
     profile: IsaProfile,
+    missing: Missing,
     class_cycles: [u32; InstructionClass::COUNT],
     /// The most that a memory access can add to its class cycles.
     access_cycles: u64,
 }
 
 impl Costs {
-    pub(super) fn new(timing: &Timing, profile: IsaProfile) -> Self {
+    pub(super) fn new(timing: &Timing, profile: IsaProfile, missing: Missing) -> Self {
         let walk = if profile.has_hypervisor() { DEEPEST_WALK_OF_GUEST } else { DEEPEST_WALK };
         let walks = (PAGES_OF_ACCESS * walk).saturating_mul(timing.walk_reference_cycles);
         let cache = timing.data_cache.map_or(0, |shape| {
@@ -42,12 +45,19 @@ impl Costs {
         let access_cycles = walks.saturating_add(cache).saturating_add(others);
         // No instruction is free: otherwise a loop could keep a run from its end.
         let class_cycles = timing.class_cycles.map(|cycles| cycles.max(1));
-        Self { profile, class_cycles, access_cycles: access_cycles.min(MOST_ACCESS_CYCLES) }
+        let access_cycles = access_cycles.min(MOST_ACCESS_CYCLES);
+        Self { profile, missing, class_cycles, access_cycles }
     }
 
     /// Whether the instructions of an extension are there.
     pub(super) fn includes(&self, extension: Extension) -> bool {
-        self.profile.includes(extension)
+        self.profile.includes(extension) && !self.missing.contains(extension)
+    }
+
+    /// Whether an instruction of this length can be at this place.
+    pub(super) fn allows(&self, place: Place) -> bool {
+        let is_word = place.length() == 4 && place.offset().is_multiple_of(4);
+        is_word || !self.missing.contains(Extension::C)
     }
 
     /// The charge of one instruction.

@@ -112,7 +112,7 @@ impl Interpreter {
     fn begin(&mut self, hart: &mut Hart, ports: &Ports<'_>) {
         hart.begin_run(ports);
         hart.begin_float_status();
-        let costs = Costs::new(hart.timing(), hart.profile());
+        let costs = Costs::new(hart.timing(), hart.profile(), hart.missing());
         if self.costs != costs {
             self.costs = costs;
             self.cache.clear();

@@ -148,6 +148,11 @@ impl Host {
         config.check_balloon().map_err(HostError::Refused)?;
         config.technique.check_isa(self.profile.isa).map_err(HostError::Refused)?;
         config.paging.check_second_stage(self.profile.second_stage).map_err(HostError::Refused)?;
+        if !self.profile.missing.is_empty() && config.technique != TechniqueKind::Process {
+            let needs = "a machine's kernel has all extensions; only a process-level machine can be \
+                         on a host that lacks some";
+            return Err(HostError::Refused(needs.to_owned()));
+        }
         let bytes = config.memory_bytes;
         if bytes == 0 || !bytes.is_multiple_of(PAGE) || bytes / PAGE > MOST_GUEST_PAGES {
             return Err(HostError::Refused(format!(

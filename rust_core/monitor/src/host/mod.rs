@@ -122,7 +122,8 @@ impl Host {
         }
         let hart = |id| {
             let hart = Hart::new(id, profile.isa, profile.timing.clone())
-                .with_second_stage(profile.second_stage);
+                .with_second_stage(profile.second_stage)
+                .with_missing(profile.missing);
             match profile.numa {
                 Some(numa) => {
                     let node = numa.node_of_pcpu(id, pcpus);

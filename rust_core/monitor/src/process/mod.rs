@@ -7,12 +7,14 @@
 //!
 //! * `trees` has the page tables, `below` what the system-call interface finds below it;
 //! * `config` says what is executed;
+//! * `missing` carries out instructions that the host's processor lacks;
 //! * this file: the steps of the vCPU, which the program's threads take turns to use.
 //!
 //! The program is loaded by the first step, so starting it takes the time that it takes.
 
 mod below;
 pub mod config;
+mod missing;
 mod trees;
 
 use crate::allocator::FrameAllocator;
@@ -40,6 +42,9 @@ use dcsim_linux::signal::number;
 use dcsim_linux::{Fault, FirstProgram, Linux, Next, PageNumber, Rights, Stop, Unavailable};
 use dcsim_machine::{GuestMemory, Meter};
 use dcsim_memory::{Memory, PhysicalAddress};
+pub use missing::Emulated;
+use missing::{Carried, Emulator, Wanted};
+use std::collections::BTreeMap;
 use trees::Trees;
 
 /// What comes next.
@@ -71,6 +76,7 @@ pub struct ProcessMachine {
     reason: ExitReason,
     map: PageMap,
     trees: Trees,
+    emulator: Emulator,
     /// When the thread that runs has had its turn.
     slice_end: u64,
     last_pcpu: Option<usize>,
@@ -89,6 +95,7 @@ impl ProcessMachine {
             reason: ExitReason::VcpuLoad,
             map,
             trees: Trees::default(),
+            emulator: Emulator::default(),
             slice_end: 0,
             last_pcpu: None,
             installed: (None, None),
@@ -98,6 +105,11 @@ impl ProcessMachine {
     /// The operating system that the program finds.
     pub fn linux(&self) -> &Linux {
         &self.linux
+    }
+
+    /// The instructions that were carried out because the host's processor lacks them.
+    pub fn emulated(&self) -> &BTreeMap<&'static str, Emulated> {
+        self.emulator.table()
     }
 
     /// Takes what the program wrote to its console, in order.
@@ -161,6 +173,7 @@ impl ProcessMachine {
             self.linux.preempt(&self.registers);
         }
         let before = self.linux.thread();
+        self.emulator.forget_reservation();
         let began = site.now_cycles();
         let next = match self.act(site, |linux, below, registers| linux.resume(below, registers)) {
             Ok(next) => next,
@@ -199,6 +212,7 @@ impl ProcessMachine {
         if site.allocator.reserve(Trees::MOST_FRAMES).is_err() {
             return Ok(Step::Memory(Trees::MOST_FRAMES));
         }
+        let began = site.now_cycles();
         let (mut meter, mut frames) = site.tables();
         let tree = self.trees.enter(&mut meter, &mut frames, space)?;
         let asid = current_asid(&mut tree.asid, site.asids);
@@ -215,6 +229,7 @@ impl ProcessMachine {
         meter.write_csr(csr::SEPC, self.registers.pc);
         meter.leave();
         put(&mut site.pcpu.hart, &self.registers);
+        self.emulator.note_return(site.now_cycles() - began);
         site.book(Activity::Handler(self.reason));
         self.phase = Phase::Program;
         Ok(Step::Done)
@@ -260,9 +275,33 @@ impl ProcessMachine {
             site.pcpu.bus.interrupted = false;
             return Ok(self.end_handler(site, ExitReason::Timer, Phase::Choose));
         }
+        let is_illegal = record.cause == Exception::IllegalInstruction.code();
+        let wanted = Emulator::wanted(&site.pcpu.hart, record).filter(|_| is_illegal);
+        if let Some(wanted) = wanted {
+            return self.carry_out(site, wanted, began);
+        }
         let (signal, code) = signal_of(record.cause);
         self.linux.raise(signal, code, record.value);
         Ok(self.end_handler(site, ExitReason::OtherException, Phase::Choose))
+    }
+
+    /// Carries out an instruction that the processor lacks, whose handler began at a cycle.
+    fn carry_out(
+        &mut self,
+        site: &mut Site<'_>,
+        wanted: Wanted,
+        began: u64,
+    ) -> Result<Step, HostError> {
+        put(&mut site.pcpu.hart, &self.registers);
+        let carried = self.emulator.carry_out(site, wanted)?;
+        if let Carried::Trapped(record) = carried {
+            self.end_handler(site, ExitReason::MissingInstruction, Phase::Trapped(record));
+            return Ok(Step::Done);
+        }
+        take(&site.pcpu.hart, &mut self.registers);
+        let trap_cycles = site.pcpu.hart.timing().trap_cycles;
+        self.emulator.note(wanted, site.now_cycles() - began + trap_cycles);
+        Ok(self.end_handler(site, ExitReason::MissingInstruction, Phase::Enter))
     }
 
     fn handle_page_fault(
@@ -382,6 +421,7 @@ fn take(hart: &Hart, registers: &mut Registers) {
 fn put(hart: &mut Hart, registers: &Registers) {
     hart.x = registers.x;
     hart.f = registers.f;
+    hart.pc = registers.pc;
     hart.csrs.fflags = registers.fcsr as u8 & 0x1f;
     hart.csrs.frm = (registers.fcsr >> 5) as u8 & 7;
 }

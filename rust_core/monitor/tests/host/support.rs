@@ -1,7 +1,7 @@
 //! A small model of a data centre with one host: it serves exits after fixed latencies and lets
 //! VMs take turns on pCPUs. Whatever it does depends on simulated time alone.
 
-use dcsim_hart::{IsaProfile, SecondStage};
+use dcsim_hart::{IsaProfile, Missing, SecondStage};
 use dcsim_machine::test_utils::telling_costs;
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::PageStore;
@@ -22,6 +22,7 @@ pub const MIB: u64 = 1 << 20;
 pub fn profile() -> HardwareProfile {
     HardwareProfile {
         isa: IsaProfile::Rv64gc,
+        missing: Missing::NONE,
         second_stage: SecondStage::Full,
         timing: telling_costs(),
         numa: None,

@@ -14,7 +14,7 @@ use crate::resident::{Bank, extract_supervisor, extract_user};
 use crate::shadow::entry::VALID;
 use crate::shadow::view::View;
 use crate::technique::{Site, Step, Technique};
-use dcsim_hart::{Hart, IsaProfile, Privilege, SecondStage, Timing};
+use dcsim_hart::{Hart, IsaProfile, Missing, Privilege, SecondStage, Timing};
 use dcsim_machine::{DiskImage, IoStatus, RequestTag};
 use dcsim_memory::{PageStore, PhysicalAddress};
 use std::any::Any;
@@ -73,7 +73,8 @@ fn profile(isa: IsaProfile) -> HardwareProfile {
     timing.return_cycles = 15;
     timing.walk_reference_cycles = 8;
     timing.device_access_cycles = 40;
-    HardwareProfile { isa, second_stage: SecondStage::BareOnly, timing, numa: None }
+    let missing = Missing::NONE;
+    HardwareProfile { isa, missing, second_stage: SecondStage::BareOnly, timing, numa: None }
 }
 
 /// A machine.
