@@ -101,7 +101,7 @@ class Scheduler(Protocol):
             Where it ran.
         to
             Those that it waits for, best first: of them the first that is queued and may run there
-            is the next to be chosen, once.
+            is the next to be chosen, once. A scheduler with priorities keeps to them all the same.
         """
 
     def next_tick_ns(self, now_ns: int) -> int | None:
