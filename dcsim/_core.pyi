@@ -145,9 +145,14 @@ class Exit:
     ``wait``       the guest waits for an interrupt                 wake_ns
     ``shutdown``   the guest powered itself off                     code
     ``fault``      the guest did what no machine survives           message
-    ``memory``     too few free frames; the next run tries again
+    ``memory``     too few free frames; the next run tries again;
+                   pcpu and vcpu are None if a device needs them
+                   and its VM is on no pCPU
     ``swap_in``    a page is needed that is swapped out; vcpu is    page
-                   None if a device needs it
+                   None if a device needs it, and so is pcpu if
+                   its VM is on none
+    ``scarce``     fewer frames are free than the watermark; the
+                   guest goes on
     ``wake``       a vCPU on no pCPU has something to do             vcpu
     ``spin``       the guest spins for a lock until it is kicked     holder
     =============  ===============================================  ==============================
@@ -166,13 +171,14 @@ class Exit:
         "fault",
         "memory",
         "swap_in",
+        "scarce",
         "wake",
         "spin",
     ]:
         """What happened."""
     @property
     def pcpu(self) -> int | None:
-        """The pCPU that the vCPU was on; None for ``until``."""
+        """The pCPU that the vCPU was on; None for ``until``, and if no pCPU had to do with it."""
     @property
     def vm(self) -> int | None:
         """The VM that it concerns; None for ``until``."""
@@ -533,6 +539,13 @@ class Machine:
         ``swap_in_bytes``, ``swap_out_bytes``, ``major_faults``, ``minor_faults``, ``free_bytes``,
         ``total_bytes`` and other names those that it tells.
         """
+    def resume_devices(self) -> None:
+        """Let devices go on that found too few free frames, or a page that was swapped out.
+
+        A run does so, too; this is for VMs that are on no pCPU.
+        """
+    def devices_wait(self, vm: int) -> bool:
+        """Tell whether devices of a VM wait for frames, or for pages that are swapped out."""
     def take_dirty_pages(self, vm: int) -> int:
         """Return the number of guest pages written since the last call and begin a new log."""
     def scan_pages(
@@ -632,6 +645,8 @@ class Machine:
 
         An exit ``memory`` tells when there are no others.
         """
+    def set_frame_watermark(self, frames: int) -> None:
+        """Have the next vCPU that leaves fewer free frames exit once with ``scarce``; 0: none."""
     def sample_pages(self, vm: int, pages: list[int], pcpu: int | None = None) -> None:
         """Take the translations of pages away, so that the next access to each is noticed.
 

@@ -51,8 +51,8 @@ class Supervisor(Protocol):
     def dispatch(self) -> None:
         """Load and unload vCPUs; called when all events of a time are done."""
 
-    def on_exit(self, processor: Processor, exit_: Exit) -> None:
-        """Handle an exit at its own time."""
+    def on_exit(self, processor: Processor | None, exit_: Exit) -> None:
+        """Handle an exit at its own time; that of a device may have no processor."""
 
 
 @dataclass(eq=False, slots=True)
@@ -108,6 +108,8 @@ class Conductor:
     cut
         Given now and a limit, returns an earlier limit; for tests, which show that it changes
         nothing.
+    ahead_ns
+        By how much a processor may be ahead of another one that exits.
     """
 
     def __init__(
@@ -118,12 +120,14 @@ class Conductor:
         pcpus: int,
         on_busy: Callable[[int, int], None],
         cut: Callable[[int, int], int] | None = None,
+        ahead_ns: int = 0,
     ) -> None:
         self._environment = environment
         self._scope = scope
         self._machine = machine
         self._on_busy = on_busy
         self._cut = cut
+        self._ahead_ns = ahead_ns
         self.processors = [Processor(index) for index in range(pcpus)]
         self.runs = 0
         self._rank = environment.new_rank()
@@ -214,7 +218,7 @@ class Conductor:
         work
             Does it, given the processor's number.
         """
-        if processor.vm is not None:
+        if processor.vm is not None or processor.occupied:
             return work(processor.index)
         begin_ns = self.local_ns(processor)
         self._machine.let_pass(processor.index, begin_ns)
@@ -254,8 +258,9 @@ class Conductor:
         while True:
             supervisor.dispatch()
             if all(processor.vm is None for processor in self.processors):
-                self._idle = self._environment.event()
-                yield self._idle
+                if not self._look_at_devices(supervisor):
+                    self._idle = self._environment.event()
+                    yield self._idle
             else:
                 self._next_ns = self._advance()
                 yield self._environment.sleep_until(
@@ -280,19 +285,38 @@ class Conductor:
         while True:
             self.runs += 1
             exit_ = self._machine.run(limit_ns)
-            if exit_.pcpu is None:  # the time was reached
+            if exit_.vm is None:  # the time was reached
                 return limit_ns
-            at_ns = max(exit_.time_ns, self._environment.now)
-            processor = self.processors[exit_.pcpu]
-            processor.exiting = True
-            processor.reached_ns = at_ns
-            handle = partial(self._handle, processor, exit_)
-            self._environment.at(at_ns, handle, reach=self._scope, rank=self._rank)
-            limit_ns = min(limit_ns, at_ns)
-            if not any(each.vm is not None and not each.exiting for each in self.processors):
+            limit_ns = min(limit_ns, self._announce(exit_))
+            # A device on its own says the same again until it is helped.
+            alone = exit_.pcpu is None
+            if alone or all(each.vm is None or each.exiting for each in self.processors):
                 return limit_ns
 
-    def _handle(self, processor: Processor, exit_: Exit) -> None:
-        processor.exiting = False
+    def _announce(self, exit_: Exit) -> int:
+        """Have an exit handled at its own time; return that."""
+        at_ns = self._environment.now
+        processor = None
+        if exit_.pcpu is not None:  # otherwise a device of a VM that is on none has something, now
+            at_ns = max(exit_.time_ns, at_ns)
+            processor = self.processors[exit_.pcpu]
+            processor.exiting = True
+            processor.reached_ns = min(processor.reached_ns, at_ns)
+        for each in self.processors:
+            each.reached_ns = min(each.reached_ns, at_ns + self._ahead_ns)
+        handle = partial(self._handle, processor, exit_)
+        self._environment.at(at_ns, handle, reach=self._scope, rank=self._rank)
+        return at_ns
+
+    def _look_at_devices(self, supervisor: Supervisor) -> bool:
+        """Handle what a device lacks while all VMs are off the processors; False if none does."""
+        exit_ = self._machine.run(self._environment.now)
+        if exit_.vm is not None:
+            supervisor.on_exit(None, exit_)
+        return exit_.vm is not None
+
+    def _handle(self, processor: Processor | None, exit_: Exit) -> None:
+        if processor is not None:
+            processor.exiting = False
         if self._supervisor is not None:
             self._supervisor.on_exit(processor, exit_)

@@ -110,7 +110,13 @@ class Host:
         self.scope = Scope(config.name)
         self.power = PowerMeter(config.curve, config.pcpus, config.power_window_ns)
         self.conductor = Conductor(
-            environment, self.scope, machine, config.pcpus, self.power.add_busy, cut
+            environment,
+            self.scope,
+            machine,
+            config.pcpus,
+            self.power.add_busy,
+            cut,
+            config.profile.ipi_ns(),
         )
         self.disk = _disk(environment, config)
         self.partitions = divide(config.disk_capacity_bytes, config.partitions)

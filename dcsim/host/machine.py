@@ -297,6 +297,12 @@ class Machine(Protocol):
     def balloon(self, vm: int) -> dict[str, Any] | None:
         """Return what is known of a VM's balloon; None without one."""
 
+    def resume_devices(self) -> None:
+        """Let devices go on that lacked frames, or a page that was swapped out."""
+
+    def devices_wait(self, vm: int) -> bool:
+        """Tell whether devices of a VM wait for frames, or for pages that are swapped out."""
+
     def take_dirty_pages(self, vm: int) -> int:
         """Return how many guest pages were written since the last call."""
 
@@ -346,6 +352,9 @@ class Machine(Protocol):
     def set_frame_reserve(self, frames: int) -> None:
         """Keep free frames for pages that come back and VMs that arrive."""
 
+    def set_frame_watermark(self, frames: int) -> None:
+        """Have the next vCPU that leaves fewer free frames exit once with ``scarce``; 0: none."""
+
     def sample_pages(self, vm: int, pages: list[int], pcpu: int | None = None) -> None:
         """Notice the next access to each of these pages, and no longer to others."""
 
@@ -363,6 +372,9 @@ class Machine(Protocol):
 
     def sharing(self) -> dict[str, int]:
         """Return frames that are shared, the pages in them, and the frames reclaimed by that."""
+
+    def count_identical_frames(self) -> tuple[int, int]:
+        """Count pages whose content another page has, too, and these contents, from the bytes."""
 
     def save_vm(self, vm: int) -> Any:  # noqa: ANN401
         """Copy a stopped VM out of the machine."""

@@ -97,6 +97,9 @@ pub enum ExitKind {
     /// An operation needs frames that are not free. Nothing was changed; the next run tries it
     /// again.
     Memory,
+    /// There are fewer free frames than whoever decides about memory wanted to know of. The guest
+    /// goes on.
+    Scarce,
     /// A vCPU that is on no pCPU and waits has something to do: another vCPU of its VM interrupted
     /// or started it. It happened on the pCPU of the one that did.
     Wake {
@@ -123,6 +126,7 @@ impl ExitKind {
             Self::Fault { .. } => "fault",
             Self::SwapIn { .. } => "swap_in",
             Self::Memory => "memory",
+            Self::Scarce => "scarce",
             Self::Wake { .. } => "wake",
             Self::Spin { .. } => "spin",
         }

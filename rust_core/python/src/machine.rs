@@ -312,6 +312,14 @@ impl PyMachine {
         balloon.map(|balloon| counts::balloon(py, &balloon)).transpose()
     }
 
+    fn resume_devices(&self) -> Outcome<()> {
+        self.with(Host::resume_devices)
+    }
+
+    fn devices_wait(&self, vm: u32) -> Outcome<bool> {
+        Ok(lock(&self.inner)?.host.devices_wait(VmId(vm))?)
+    }
+
     fn take_dirty_pages(&self, vm: u32) -> Outcome<usize> {
         Ok(lock(&self.inner)?.host.take_dirty_pages(VmId(vm))?.len())
     }
@@ -377,6 +385,11 @@ impl PyMachine {
 
     fn give_back(&self, vm: u32, page: u64) -> Outcome<bool> {
         self.with(|host, store| host.give_back_page(store, VmId(vm), page))
+    }
+
+    fn set_frame_watermark(&self, frames: u64) -> Outcome<()> {
+        lock(&self.inner)?.host.set_frame_watermark(frames);
+        Ok(())
     }
 
     fn set_frame_reserve(&self, frames: u64) -> Outcome<()> {

@@ -380,6 +380,7 @@ impl<'a> Play<'a> {
             }
             ExitKind::Balloon { .. }
             | ExitKind::Wait { .. }
+            | ExitKind::Scarce
             | ExitKind::Wake { .. }
             | ExitKind::Spin { .. }
             | ExitKind::Until => {}

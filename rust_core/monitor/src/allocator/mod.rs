@@ -133,6 +133,8 @@ pub struct FrameAllocator {
     samples: Samples,
     /// Free frames that are not for everybody.
     kept_back: u64,
+    /// Fewer free frames than this are to be reported.
+    watermark: u64,
     injection: Option<Injection>,
     guard: Option<Arc<Guard>>,
     homes: Option<Homes>,
@@ -165,6 +167,7 @@ impl FrameAllocator {
             emptied: Vec::new(),
             samples: Samples::default(),
             kept_back: 0,
+            watermark: 0,
             injection: None,
             guard: None,
             homes: None,
@@ -288,6 +291,16 @@ impl FrameAllocator {
     /// Keeps free frames back from reservations: they are for those who do not reserve.
     pub fn keep_back(&mut self, frames: u64) {
         self.kept_back = frames;
+    }
+
+    /// Sets below which number of free frames memory is scarce; 0: it never is.
+    pub fn set_watermark(&mut self, frames: u64) {
+        self.watermark = frames;
+    }
+
+    /// Whether there are fewer free frames than the watermark.
+    pub fn is_scarce(&self) -> bool {
+        self.free_count < self.watermark
     }
 
     /// Gives the lowest free frame to `owner`, or `None` if there is no free frame. On a machine with

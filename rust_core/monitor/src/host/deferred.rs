@@ -29,6 +29,15 @@ pub(super) struct Deferred {
     pub(super) work: Work,
 }
 
+/// What devices of a VM wait for, as the model was told.
+#[derive(Copy, Clone, Debug)]
+pub(super) enum Awaited {
+    /// A page that is swapped out.
+    Page(u64),
+    /// More free frames than there were.
+    MoreFramesThan(u64),
+}
+
 /// What somebody has to do before a VM's devices can go on.
 pub(super) type Lack = (VmId, ExitKind);
 
@@ -68,6 +77,17 @@ impl Host {
             }
             Err(unavailable) => self.lack(store, vm, unavailable).map(Some),
         }
+    }
+
+    /// Lets everything that waits try again, as a run would: for a VM on no pCPU, whose devices
+    /// found what they lacked.
+    pub fn resume_devices(&mut self, store: &mut PageStore) -> Result<(), HostError> {
+        self.retry_devices(store).map(|_| ())
+    }
+
+    /// Whether devices of a VM wait for frames, or for pages that are swapped out.
+    pub fn devices_wait(&self, vm: VmId) -> Result<bool, HostError> {
+        Ok(self.vm(vm)?.board.needs_memory() || self.has_deferred(vm))
     }
 
     /// Completes what can be completed, each VM's in order.
@@ -119,21 +139,29 @@ impl Host {
         self.deferred.iter().any(|deferred| deferred.vm == vm)
     }
 
-    /// Whether the devices of a VM wait for a page that the model knows of.
+    /// Whether the devices of a VM wait for something that the model knows of.
     fn waits(&mut self, store: &mut PageStore, vm: VmId) -> bool {
-        let Some(page) = self.awaited.get(&vm).copied() else { return false };
-        let waits = self.is_swapped(store, vm, page);
+        let waits = match self.awaited.get(&vm).copied() {
+            None => return false,
+            Some(Awaited::Page(page)) => self.is_swapped(store, vm, page),
+            Some(Awaited::MoreFramesThan(few)) => self.allocator.free_count() <= few,
+        };
         if !waits {
             self.awaited.remove(&vm);
         }
         waits
     }
 
-    /// The model is told what the devices of a VM wait for: once of a page that is swapped out.
+    /// The model is told what the devices of a VM wait for: once of a page that is swapped out, and
+    /// of frames if no vCPU is there to ask again.
     pub(super) fn note_told(&mut self, vm: VmId, kind: &ExitKind) {
-        if let ExitKind::SwapIn { page } = kind {
-            self.awaited.insert(vm, *page);
-        }
+        let is_off = self.vms.get(&vm).is_some_and(|vm| vm.on_pcpu().is_none());
+        let awaited = match kind {
+            ExitKind::SwapIn { page } => Awaited::Page(*page),
+            ExitKind::Memory if is_off => Awaited::MoreFramesThan(self.allocator.free_count()),
+            _ => return,
+        };
+        self.awaited.insert(vm, awaited);
     }
 
     fn is_swapped(&mut self, store: &mut PageStore, vm: VmId, page: u64) -> bool {

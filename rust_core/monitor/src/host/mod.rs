@@ -50,7 +50,7 @@ use dcsim_hart::engine::Interpreter;
 use dcsim_machine::Board;
 use dcsim_machine::board::map::MEMORY_BASE;
 use dcsim_memory::{Frames, Memory, PAGE_BYTES, PageStore, PhysicalAddress};
-use deferred::Deferred;
+use deferred::{Awaited, Deferred};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub use sharing::{Scan, ScanReport, Sharing};
@@ -89,8 +89,8 @@ pub struct Host {
     index: Index,
     /// Pages without a frame whose content is kept.
     swap: SwapSpace,
-    /// A page that each VM's devices wait for, as the model knows.
-    awaited: BTreeMap<VmId, u64>,
+    /// What the devices of VMs wait for, as the model knows.
+    awaited: BTreeMap<VmId, Awaited>,
     /// What VMs reach is compared with who holds the frames after each step.
     audited: bool,
 }

@@ -131,6 +131,12 @@ impl Host {
         self.allocator.keep_back(frames);
     }
 
+    /// Has the next vCPU that leaves fewer free frames than this exit once with
+    /// [`ExitKind::Scarce`](crate::exit::ExitKind::Scarce); 0: none does.
+    pub fn set_frame_watermark(&mut self, frames: u64) {
+        self.allocator.set_watermark(frames);
+    }
+
     /// Takes the translations of pages away, so that the next access to each of them is noticed, and
     /// that of pages sampled before no more. The pCPU does the work.
     pub fn sample_pages(

@@ -180,6 +180,7 @@ impl Host {
             && site.mail.count() == 1
             && site.now_cycles() < horizon.steps
             && !site.board.wants_attention()
+            && !site.allocator.is_scarce()
         {
             step = site.step(technique, horizon.guest)?;
         }
@@ -229,7 +230,14 @@ impl Host {
     ) -> Result<Option<ExitKind>, HostError> {
         let clock = self.pcpus[pcpu].hart.clock;
         self.collect_events(store, vcpu.vm, Some(vcpu.vcpu))?;
+        let is_scarce = self.allocator.is_scarce();
+        if is_scarce {
+            self.allocator.set_watermark(0);
+        }
         let machine = self.vm_mut(vcpu.vm)?;
+        if is_scarce {
+            machine.vcpus[vcpu.vcpu].events.push_back(ExitKind::Scarce);
+        }
         match step {
             Step::Done => {}
             Step::Memory(_) => return Ok(Some(ExitKind::Memory)),

@@ -137,6 +137,7 @@ fn run(host: &mut Host, store: &mut PageStore, vm: VmId, end_ns: u64) {
             ExitKind::Io { .. } | ExitKind::Packet { .. } | ExitKind::Wait { .. } => {}
             ExitKind::Memory
             | ExitKind::Balloon { .. }
+            | ExitKind::Scarce
             | ExitKind::Wake { .. }
             | ExitKind::Spin { .. }
             | ExitKind::SwapIn { .. } => panic!("{exit:?}"),

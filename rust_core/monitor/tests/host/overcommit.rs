@@ -398,3 +398,16 @@ fn what_is_kept_back_is_for_pages_that_come_back() {
     let exit = model.host.run(&mut model.store, 1_000_000).unwrap();
     assert_eq!(exit.kind.name(), "shutdown");
 }
+
+#[test]
+fn that_frames_are_scarce_is_told_once() {
+    let (mut model, _) = loaded();
+    let free = model.host.free_frame_count();
+    model.host.set_frame_watermark(free);
+    model.take_turns();
+    let exit = model.host.run(&mut model.store, 1_000_000).unwrap();
+    assert_eq!(exit.kind.name(), "scarce");
+    assert!(model.host.free_frame_count() < free);
+    let exit = model.host.run(&mut model.store, 1_000_000).unwrap();
+    assert_eq!(exit.kind.name(), "shutdown");
+}
