@@ -13,7 +13,7 @@ from dcsim.hypervisor.host_devices import DeviceKind, device_misfit
 from dcsim.hypervisor.host_thread import NICE_WEIGHTS, HostProcess, ServiceThread
 from dcsim.hypervisor.hosted_network import NetworkPath
 from dcsim.hypervisor.hypervisor import Hypervisor
-from dcsim.hypervisor.paths import RING, TYPE1, TYPE2, HostPaths
+from dcsim.hypervisor.paths import RING, SWAP, TYPE1, TYPE2, HostPaths
 from dcsim.hypervisor.process import LinuxProgram
 from dcsim.hypervisor.real_time import RealTimeScheduler, demand
 from dcsim.hypervisor.recursion import demonstrate_recursion
@@ -50,6 +50,7 @@ __all__ = [
     "NICE_WEIGHTS",
     "PAGINGS",
     "RING",
+    "SWAP",
     "TECHNIQUES",
     "TYPE1",
     "TYPE2",

@@ -131,6 +131,8 @@ class Dispatcher(ABC):
         slot.look = False
         if slot.vcpu is not None and slot.vcpu.vm.pausing is not None:
             self._lay_down(slot, "paused")
+        if slot.vcpu is not None and slot.vcpu.stalls:
+            self._lay_down(slot, "stalled")
         now_ns = self._conductor.local_ns(slot.processor)
         self._account(slot, now_ns)
         self._account_all(self.environment.now)
@@ -257,11 +259,21 @@ class Dispatcher(ABC):
         self.charge(slot, name, path)
         return self._conductor.vacate(slot.processor)
 
+    def _running(self, vm: VirtualMachine) -> Slot | None:
+        """Return the processor of the first vCPU of a VM that is on one."""
+        running = next((vcpu for vcpu in vm.vcpus if vcpu.state == "running"), None)
+        return None if running is None else self._slot_of(running)
+
+    def processor_of(self, vm: VirtualMachine) -> Processor | None:
+        """Return a processor that a VM is on; None when it is on none."""
+        slot = self._running(vm)
+        return None if slot is None else slot.processor
+
     def charge_vm(self, vm: VirtualMachine, name: str, path: Path) -> int:
         """Execute a path where a VM runs, or ran last; return the processor's time afterwards."""
-        running = next((vcpu for vcpu in vm.vcpus if vcpu.state == "running"), None)
-        if running is not None:
-            return self.charge(self._slot_of(running), name, path)
+        slot = self._running(vm)
+        if slot is not None:
+            return self.charge(slot, name, path)
         return self.host_interrupt(vm.vcpus[0].processor, name, path)
 
     def charge(self, slot: Slot, name: str, path: Path) -> int:
@@ -327,6 +339,9 @@ class Dispatcher(ABC):
 
     def _want(self, entity: VirtualCpu | HostThread) -> None:
         now_ns = self.environment.now
+        if isinstance(entity, VirtualCpu) and entity.stalls:
+            entity.enter("stalled", now_ns)
+            return
         entity.enter("runnable", now_ns)
         self._account_all(now_ns)
         self._look(self._scheduler.wake(entity, now_ns))
@@ -334,6 +349,22 @@ class Dispatcher(ABC):
     def _wake(self, vcpu: VirtualCpu) -> None:
         if vcpu.state == "blocked":
             vcpu.cancel_wake()
+            self._queue(vcpu)
+
+    def stall(self, vcpu: VirtualCpu) -> None:
+        """Keep a vCPU from executing until :meth:`go_on` has been called as often."""
+        vcpu.stalls += 1
+        if vcpu.state == "running":
+            self._slot_of(vcpu).look = True
+            self._conductor.kick()
+        elif vcpu.state == "runnable":
+            self._scheduler.leave(vcpu)
+            vcpu.enter("stalled", self.environment.now)
+
+    def go_on(self, vcpu: VirtualCpu) -> None:
+        """Undo :meth:`stall`."""
+        vcpu.stalls -= 1
+        if not vcpu.stalls and vcpu.state == "stalled":
             self._queue(vcpu)
 
     def wake_if_runnable(self, vm: VirtualMachine) -> None:
@@ -363,9 +394,9 @@ class Dispatcher(ABC):
         target of its devices' interrupts unless it spreads them.
         """
         owed = OwedPath(name, path, trail)
-        running = next((vcpu for vcpu in vm.vcpus if vcpu.state == "running"), None)
-        if running is not None:
-            self._take(self._slot_of(running), owed)
+        slot = self._running(vm)
+        if slot is not None:
+            self._take(slot, owed)
         elif path or trail is not None:
             vm.vcpus[0].owed_paths.append(owed)
 

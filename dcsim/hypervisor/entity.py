@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Entity", "EntityState"]
 
-EntityState = Literal["running", "runnable", "blocked", "paused"]
+EntityState = Literal["running", "runnable", "blocked", "stalled", "paused"]
 """``running``: on a processor; ``runnable``: wants one; ``blocked``: waits for an interrupt or for
-work; ``paused``: not started, moving, or over."""
+work; ``stalled``: waits for memory of its host; ``paused``: not started, moving, or over."""
 
 
 class Entity:
@@ -60,6 +60,7 @@ class Entity:
             "running": 0,
             "runnable": 0,
             "blocked": 0,
+            "stalled": 0,
             "paused": 0,
         }
         self.since_ns = 0

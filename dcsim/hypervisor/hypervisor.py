@@ -78,9 +78,9 @@ class Hypervisor(Tenancy):
             "wait": self._on_wait,
             "shutdown": self._on_shutdown,
             "fault": self._on_fault,
-            "memory": self._on_memory,
             "wake": self._on_wake,
             "spin": self._on_spin,
+            "scarce": self._on_scarce,
         }
         host.conductor.attach(self)
 
@@ -134,19 +134,22 @@ class Hypervisor(Tenancy):
 
     # Exits.
 
-    def on_exit(self, processor: Processor, exit_: Exit) -> None:
-        """Handle an exit at its own time."""
+    def on_exit(self, processor: Processor | None, exit_: Exit) -> None:
+        """Handle an exit at its own time; that of a device may have no processor."""
         vm = self.vms.get(field(exit_.vm))
         if vm is None:  # another vCPU ended it meanwhile
-            self._slots[processor.index].look = True
+            if processor is not None:
+                self._slots[processor.index].look = True
             return
-        if exit_.kind != "memory":  # one that is refused must leave no trace
-            self._note_memory()
+        if processor is None or exit_.kind in _LACKS:
+            self._on_lack(vm, exit_)
+            return
+        self._note_memory()
         handler = self._handlers.get(exit_.kind)
         if handler is None:
             raise MachineError(f"{self.host.name}: unknown exit `{exit_.kind}` of {vm.name}")
         handler(self._slots[processor.index], vm, exit_)
-        if vm.hypervisor is self and exit_.kind != "memory":
+        if vm.hypervisor is self:
             vm.nic.offer()
 
     def _on_wait(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
@@ -191,6 +194,12 @@ class Hypervisor(Tenancy):
         if vm.balloon is not None:
             vm.balloon.exits += 1
 
+    def _on_scarce(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+        """Note that the host has fewer free frames than it wanted to know of."""
+        del slot, vm, exit_
+        if self.memory is not None:
+            self.memory.on_scarce()
+
     def _on_shutdown(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
         del slot
         vm.exit_status = exit_.code
@@ -200,9 +209,18 @@ class Hypervisor(Tenancy):
         del slot
         self._end(vm, "failed", exit_.message or "")
 
-    def _on_memory(self, slot: Slot, vm: VirtualMachine, exit_: Exit) -> None:
+    def _on_lack(self, vm: VirtualMachine, exit_: Exit) -> None:
+        """Have a vCPU, or a device, get the frame or the page that it lacks; it leaves no trace."""
+        vcpu = None if exit_.vcpu is None else vm.vcpus[exit_.vcpu]
+        if self.memory is None:
+            self._try_again(vm, exit_)
+        elif exit_.kind == "memory":
+            self.memory.on_memory(vm, vcpu)
+        else:
+            self.memory.on_swap_in(vm, vcpu, field(exit_.page))
+
+    def _try_again(self, vm: VirtualMachine, exit_: Exit) -> None:
         """Let the next run try again; nothing has changed, and no time has passed."""
-        del slot
         vm.short_of_memory = vm.short_of_memory + 1 if exit_.time_ns == vm.short_ns else 1
         vm.short_ns = exit_.time_ns
         if vm.short_of_memory > MEMORY_TRIES:
@@ -223,8 +241,12 @@ class Hypervisor(Tenancy):
         self.route_of(vm).adopt(vm)
         if vm.balloon is not None:
             vm.balloon.arrive(self)
+        if self.memory is not None:
+            self.memory.take_in(vm)
 
     def _release(self, vm: VirtualMachine) -> None:
+        if self.memory is not None:
+            self.memory.leave(vm)
         self.route_of(vm).release(vm)
         if vm.balloon is not None:
             vm.balloon.leave(self)
@@ -289,6 +311,7 @@ class Hypervisor(Tenancy):
         self.note_lateness(vm)
         if not self._machine.deliver_packet(vm.number, frame, self.environment.now):
             return False
+        self._have_lacks_told(vm)
         self.route_of(vm).deliver(vm, len(frame), trail)
         self.settle(vm)
         return True
@@ -312,11 +335,28 @@ class Hypervisor(Tenancy):
             return False
         self.note_lateness(vm)
         self._machine.complete_io(vm.number, request.tag, self.environment.now, status)
+        self._have_lacks_told(vm)
         vm.outstanding -= 1
         vm.disk_counts.add("ended")
         if status:
             vm.disk_counts.add("errors")
         return True
+
+    def _have_lacks_told(self, vm: VirtualMachine) -> None:
+        """Have the machine say at once what memory a VM's devices wait for, if they do."""
+        if self._devices_wait(vm):
+            self._conductor.kick()
+
+    def _devices_wait(self, vm: VirtualMachine) -> bool:
+        return self.memory is not None and self._machine.devices_wait(vm.number)
+
+    def resume_devices(self) -> None:
+        """Let devices go on that lacked memory, and the VMs that wait for them."""
+        waiting = [vm for vm in self.vms.values() if self._devices_wait(vm)]
+        self._machine.resume_devices()
+        for vm in waiting:
+            self.settle(vm)
+            self._have_lacks_told(vm)
 
     def settle(self, vm: VirtualMachine) -> None:
         """Let an interrupted VM go on, or stop if it is to stop and nothing is under way."""
@@ -329,9 +369,12 @@ class Hypervisor(Tenancy):
         pausing = vm.pausing
         if pausing is None or pausing.triggered or not vm.is_off or vm.outstanding:
             return
-        if self._flush(vm):
+        if not self._devices_wait(vm) and self._flush(vm):
             pausing.succeed()
 
+
+_LACKS = frozenset({"memory", "swap_in"})
+"""Exits of which a vCPU or a device lacks memory: it tries again."""
 
 _COUNTED = {"read": "reads", "write": "writes", "flush": "flushes", "discard": "discards"}
 

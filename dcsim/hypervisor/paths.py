@@ -40,11 +40,13 @@ __all__ = [
     "PASS_THROUGH",
     "PROCESS",
     "RING",
+    "SWAP",
     "TYPE1",
     "TYPE2",
     "HostPaths",
     "HostedSteps",
     "RingPaths",
+    "SwapPaths",
     "exit_paths",
 ]
 
@@ -210,6 +212,23 @@ _NAMES = (
     *("interrupt", "complete", "inject", "entry"),
     *("disk_submit_fixed", "packet_send_fixed", "packet_receive_fixed"),
 )
+
+
+class SwapPaths:
+    """What a host does that moves pages of guests to its disk and back, all inside its kernel."""
+
+    submit: Path = (_TRANSLATE, _DRIVER_SUBMIT)
+    """The place of the page on the disk is found, and the disk is asked."""
+    interrupt: Path = (_INTERRUPT, _TRANSLATE, _INTERRUPT_RETURN)
+    """The disk has moved the page; whoever waits for it is found."""
+
+    def declared(self) -> Iterable[tuple[str, PathStep]]:
+        """Yield every primitive with the name of its path, for the ledger."""
+        for name, path in (("submit", self.submit), ("interrupt", self.interrupt)):
+            yield from ((name, step) for part in path for step in part.primitives)
+
+
+SWAP = SwapPaths()
 
 NO_HOST = HostPaths(hosted=False)
 """A guest on bare metal: its own drivers reach the devices, and nothing lies between."""

@@ -139,6 +139,7 @@ class Tenancy(Dispatcher):
         vm.begin_life()
         vm.virtual_disk = self.shelf.open(vm)
         settings = config.machine_json(self._settle_down(vm))
+        self._make_room(vm, len(config.kernel))
         number = self._machine.create_vm(settings, config.kernel, vm.disk)
         vm.state = "running"
         self._take_in(vm, number)
@@ -236,7 +237,14 @@ class Tenancy(Dispatcher):
         """Take in a VM that was expected, stopped as it is."""
         vm.virtual_disk = self.shelf.open(vm)
         settings = vm.config.machine_json(self._settle_down(vm))
+        self._make_room(vm, state.transfer_bytes)
         self._take_in(vm, self._machine.restore_vm(settings, state, vm.disk))
+
+    def _make_room(self, vm: VirtualMachine, content_bytes: int) -> None:
+        """Have frames for what a VM brings along, and for the tables that lead to its memory."""
+        if self.memory is not None:
+            tables_bytes = vm.config.memory_bytes // OVERHEAD_SHARE + OVERHEAD_FIXED_BYTES
+            self.memory.make_room(content_bytes + tables_bytes)
 
     def _settle_down(self, vm: VirtualMachine) -> int | None:
         """Give a VM a home here; return the node of its memory."""

@@ -47,6 +47,8 @@ class VirtualCpu(Entity):
     ----------
     gang
         The same for all of its VM's.
+    stalls
+        How many reasons keep it from executing, whatever it wants.
     waiting
         Whether it is in wait-for-interrupt, or its guest has not started it.
     wake_timer
@@ -66,6 +68,7 @@ class VirtualCpu(Entity):
         self.vm = vm
         self.number = number
         self.gang = index - number
+        self.stalls = 0
         self.waiting = number > 0
         self.wake_timer: Timer | None = None
         self.owed_paths: list[OwedPath] = []

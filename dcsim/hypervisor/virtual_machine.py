@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from dcsim.host import DiskContent, Run
     from dcsim.hypervisor.hypervisor import Hypervisor
+    from dcsim.hypervisor.memory.record import VmSample
     from dcsim.hypervisor.process import LinuxProgram
     from dcsim.hypervisor.scheduler import Reservation
     from dcsim.hypervisor.technique import PagingName, TechniqueName
@@ -262,6 +263,7 @@ class VirtualMachine:
         self.link_wait_ns = 0
         self.totals = Totals()
         self.console = ConsoleLog()
+        self.memory_samples: list[VmSample] = []
         self.on_packet: Callable[[bytes, int], None] | None = None
 
     @property
@@ -314,6 +316,11 @@ class VirtualMachine:
     def time_ns(self, state: VcpuState, at_ns: int) -> int:
         """Return the time that its vCPUs spent in a state up to now, added over them."""
         return sum(vcpu.time_ns(state, at_ns) for vcpu in self.vcpus)
+
+    def guest_ns(self, at_ns: int) -> int:
+        """Return its own time: how long a vCPU of it executed or had nothing to do, on average."""
+        own_ns = sum(self.time_ns(state, at_ns) for state in ("running", "blocked"))
+        return own_ns // len(self.vcpus)
 
     def check(self) -> None:
         """Hold the VM's devices to their invariant: what goes in comes out, or is under way.

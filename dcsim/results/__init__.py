@@ -11,7 +11,7 @@ from dcsim.results.directory import (
 from dcsim.results.dump import write_dump
 from dcsim.results.expectations import Outcome, check_expectations
 from dcsim.results.manifest import image_digests
-from dcsim.results.memory import HostMemory, HostMemorySample
+from dcsim.results.memory import HostMemory, HostMemorySample, VmMemorySample
 from dcsim.results.metrics import Summary, summarise
 from dcsim.results.records import (
     BalloonRecord,
@@ -52,6 +52,7 @@ __all__ = [
     "RunResult",
     "Summary",
     "ThreadRecord",
+    "VmMemorySample",
     "VmRecord",
     "check_expectations",
     "check_free",

@@ -14,7 +14,9 @@ __all__ = [
     "STATES",
     "HostMemory",
     "HostMemorySample",
+    "VmMemorySample",
     "host_memory_metrics",
+    "vm_memory_metrics",
 ]
 
 Value = int | float | str | None
@@ -23,6 +25,13 @@ STATES = ("high", "clear", "soft", "hard", "low")
 """Free-memory states, from the highest down."""
 
 COUNTED = (
+    "shortages",
+    "swapped_out",
+    "swapped_in",
+    "swap_shared",
+    "swap_compressed",
+    "double_paged",
+    "held",
     "pages_scanned",
     "pages_merged",
     "scanner_ns",
@@ -45,6 +54,24 @@ class HostMemorySample:
     """What sharing saves."""
     zero_bytes: int
     """Of the shared memory, what is all zero."""
+    swapped_bytes: int
+    ballooned_bytes: int
+    compressed_bytes: int
+    """What holds compressed pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmMemorySample:
+    """A VM's memory from one moment to the next sample."""
+
+    time_ns: int
+    resident_bytes: int
+    target_bytes: int
+    active_share: float
+    sampled_share: float | None
+    accessed_share: float | None
+    swapped_bytes: int
+    ballooned_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +81,13 @@ class HostMemory:
     samples: tuple[HostMemorySample, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     """By the names of `COUNTED`."""
+    identical_bytes: int = 0
+    """Guest memory with a content that other guest memory has, too, at the end."""
+    duplicate_bytes: int = 0
+    """Of this, what would be saved if each content was there once."""
 
 
-_LEVELS = ("resident", "shared", "reclaimed", "zero")
+_LEVELS = ("resident", "shared", "reclaimed", "zero", "swapped", "ballooned", "compressed")
 
 
 def host_memory_metrics(memory: HostMemory | None, ended_ns: int) -> dict[str, Value]:
@@ -70,6 +101,8 @@ def host_memory_metrics(memory: HostMemory | None, ended_ns: int) -> dict[str, V
         values = [getattr(sample, f"{level}_bytes") for sample in samples] or [0]
         metrics[f"memory_{level}_bytes"] = values[-1]
         metrics[f"memory_{level}_peak_bytes"] = max(values)
+    metrics["memory_identical_bytes"] = 0 if memory is None else memory.identical_bytes
+    metrics["memory_duplicate_bytes"] = 0 if memory is None else memory.duplicate_bytes
     counts = {} if memory is None else memory.counts
     return {**metrics, **{f"memory_{name}": counts.get(name, 0) for name in COUNTED}}
 
@@ -83,6 +116,28 @@ def _share_of(samples: Sequence[HostMemorySample], state: str, ended_ns: int) ->
     return spent / (ended_ns - samples[0].time_ns)
 
 
+def vm_memory_metrics(samples: Sequence[VmMemorySample]) -> dict[str, Value]:
+    """Compute the metrics of a VM's memory; no values for one whose host does not overcommit."""
+    if not samples:
+        return {
+            "memory_resident_bytes": None,
+            "memory_target_bytes": None,
+            "memory_active_share": None,
+            "memory_sampled_share": None,
+            "memory_accessed_share": None,
+            "memory_swapped_bytes": 0,
+        }
+    last = samples[-1]
+    return {
+        "memory_resident_bytes": last.resident_bytes,
+        "memory_target_bytes": last.target_bytes,
+        "memory_active_share": last.active_share,
+        "memory_sampled_share": last.sampled_share,
+        "memory_accessed_share": last.accessed_share,
+        "memory_swapped_bytes": last.swapped_bytes,
+    }
+
+
 def host_sample_row(sample: HostMemorySample) -> Iterator[Value]:
     """Yield a host's sample as a row of its table, without the host."""
     yield sample.time_ns
@@ -90,3 +145,15 @@ def host_sample_row(sample: HostMemorySample) -> Iterator[Value]:
     yield sample.free_bytes
     for level in _LEVELS:
         yield getattr(sample, f"{level}_bytes")
+
+
+def vm_sample_row(sample: VmMemorySample) -> Iterator[Value]:
+    """Yield a VM's sample as a row of its table, without the VM."""
+    yield sample.time_ns
+    yield sample.resident_bytes
+    yield sample.target_bytes
+    yield sample.active_share
+    yield sample.sampled_share
+    yield sample.accessed_share
+    yield sample.swapped_bytes
+    yield sample.ballooned_bytes

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dcsim.errors import UnknownNameError
 from dcsim.results.checks import check_result
-from dcsim.results.memory import host_memory_metrics
+from dcsim.results.memory import host_memory_metrics, vm_memory_metrics
 from dcsim.results.printed import printed_figures
 
 if TYPE_CHECKING:
@@ -180,6 +180,8 @@ def _vm_metrics(vm: VmRecord, result: RunResult) -> dict[str, Value]:
         "data_cache_refills": vm.data_cache_refills,
         "data_cache_cycles": vm.data_cache_cycles,
         "remote_misses": vm.remote_misses,
+        "stalled_ns": vm.stalled_ns,
+        **vm_memory_metrics(vm.memory),
         "disk_reads": vm.disk_reads,
         "disk_writes": vm.disk_writes,
         "disk_bytes": vm.disk_bytes,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dcsim.results.memory import HostMemory
+    from dcsim.results.memory import HostMemory, VmMemorySample
     from dcsim.scenario import Scenario
 
 __all__ = [
@@ -163,6 +163,8 @@ class VmRecord:
     """Cycles of these misses; part of the cycles of ``guest``."""
     remote_misses: int = 0
     """Misses that went to another node's memory."""
+    stalled_ns: int = 0
+    """Time in which its host's memory kept it from executing."""
     lateness_ns: int
     """The latest that anything arrived in its past; 0 unless dcsim is wrong."""
     restarts: int = 0
@@ -186,6 +188,8 @@ class VmRecord:
     balloon: BalloonRecord | None = None
     """Its balloon; None without one."""
     requests: tuple[RequestRecord, ...] = ()
+    memory: tuple[VmMemorySample, ...] = ()
+    """Its memory over time, on hosts that overcommit."""
     console: bytes = b""
     """What it wrote to its console; of very much, the newest."""
     console_bytes: int = 0

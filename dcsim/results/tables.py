@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from dcsim.results.memory import host_sample_row
+from dcsim.results.memory import host_sample_row, vm_sample_row
 from dcsim.results.printed import KINDS
 from dcsim.scenario.metrics import CLUSTER_METRICS, HOST_FAMILIES, HOST_METRICS, VM_METRICS
 
@@ -236,6 +236,12 @@ def _software_rows(result: RunResult, summary: Summary) -> Iterator[tuple[Value,
                 yield host.name, kind, name, value
 
 
+def _vm_memory_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
+    for vm in result.vms:
+        for sample in vm.memory:
+            yield vm.name, *vm_sample_row(sample)
+
+
 def _event_rows(result: RunResult, _: Summary) -> Iterator[tuple[Value, ...]]:
     for event in result.events:
         yield event.time_ns, event.kind, event.subject, event.detail
@@ -399,6 +405,9 @@ TABLES: tuple[Table, ...] = (
             _integer("shared_bytes", "bytes", "of this, what shares its frame"),
             _integer("reclaimed_bytes", "bytes", "what sharing saves"),
             _integer("zero_bytes", "bytes", "of the shared memory, what is all zero"),
+            _integer("swapped_bytes", "bytes", "guest memory that the host swapped out"),
+            _integer("ballooned_bytes", "bytes", "guest memory in balloons"),
+            _integer("compressed_bytes", "bytes", "memory that holds compressed pages"),
         ),
         _host_memory_rows,
     ),
@@ -453,6 +462,34 @@ TABLES: tuple[Table, ...] = (
             Column("value", "number", "", "in the metric's unit"),
         ),
         _software_rows,
+    ),
+    Table(
+        "vm_memory",
+        "The memory of each VM on a host that overcommits, from each moment to the next row's",
+        (
+            _VM,
+            _TIME,
+            _integer("resident_bytes", "bytes", "its memory that has content in frames"),
+            _integer("target_bytes", "bytes", "what it would have, were all shared out anew"),
+            Column("active_share", "number", "share", "estimated part that it uses"),
+            Column(
+                "sampled_share",
+                "number",
+                "share",
+                "part of the sample of the last period",
+                optional=True,
+            ),
+            Column(
+                "accessed_share",
+                "number",
+                "share",
+                "part that the MMU saw accessed in it",
+                optional=True,
+            ),
+            _integer("swapped_bytes", "bytes", "its memory that the host swapped out"),
+            _integer("ballooned_bytes", "bytes", "its memory in its balloon"),
+        ),
+        _vm_memory_rows,
     ),
     Table(
         "events",

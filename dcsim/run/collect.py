@@ -21,7 +21,7 @@ from dcsim.results import (
 from dcsim.run.collect_disks import disk_bytes_of, disk_layers, host_disk
 from dcsim.run.collect_software import software_of
 from dcsim.run.ledger import ledger
-from dcsim.run.memory import host_memory
+from dcsim.run.memory import host_memory, vm_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +117,8 @@ def _vm(
         data_cache_refills=counters.get("data_cache_refills", 0),
         data_cache_cycles=counters.get("data_cache_cycles", 0),
         remote_misses=counters.get("remote_misses", 0),
+        stalled_ns=vm.time_ns("stalled", over_ns),
+        memory=vm_memory(vm.memory_samples),
         lateness_ns=max(vm.lateness_ns, counters.get("lateness_ns", 0)),
         disk_reads=vm.disk_counts["reads"],
         disk_writes=vm.disk_counts["writes"],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dcsim.datacentre import NUMBER_BYTES
 from dcsim.hardware import LedgerEntry, load_disk_profile, load_power_curve, load_profile
 from dcsim.host.constants import constants as constants_of_hosts
-from dcsim.hypervisor import RING, TYPE1, TYPE2, constants, scheduler_kind
+from dcsim.hypervisor import RING, SWAP, TYPE1, TYPE2, constants, scheduler_kind
 from dcsim.results import Constant
 from dcsim.run.memory import memory_ledger
 from dcsim.run.sampler import DIRTY_INTERVAL_NS
@@ -42,6 +42,8 @@ def ledger(scenario: Scenario) -> Iterator[Constant]:
     yield from (_constant(entry) for entry in constants_of_hosts())
     yield from (_constant(entry) for entry in _of_every_run())
     yield from memory_ledger(hosts)
+    if any(host.overcommit is not None for host in hosts):
+        yield from _declared("swap", SWAP.declared())
     yield from _of_the_scenario(scenario)
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from dcsim.hypervisor.memory.constants import DEFAULT_SOURCES, memory_constants
 from dcsim.hypervisor.memory.settings import MemoryClaim, MemorySettings, SharingSettings
-from dcsim.results import Constant, HostMemory, HostMemorySample
+from dcsim.results import Constant, HostMemory, HostMemorySample, VmMemorySample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from dcsim.hypervisor.memory.manager import MemoryManager
-    from dcsim.hypervisor.memory.record import HostSample
+    from dcsim.hypervisor.memory.record import HostSample, VmSample
     from dcsim.scenario.hosts import Host
     from dcsim.scenario.memory import Overcommit
     from dcsim.scenario.vms import Vm
 
-__all__ = ["host_memory", "memory_claim", "memory_ledger", "memory_settings"]
+__all__ = ["host_memory", "memory_claim", "memory_ledger", "memory_settings", "vm_memory"]
 
 _PAGE_BYTES = 4096
 
@@ -30,7 +31,12 @@ def memory_settings(overcommit: Overcommit) -> MemorySettings:
     sharing = overcommit.sharing
     return MemorySettings(
         states=overcommit.states,
+        tax=Fraction(str(overcommit.tax)),
         interval_ns=overcommit.interval_ns,
+        sample_pages=overcommit.sample_pages,
+        sample_period_ns=overcommit.sample_period_ns,
+        swap_bytes=overcommit.swap_bytes,
+        compressed_bytes=overcommit.compressed_bytes,
         sharing=None if sharing is None else SharingSettings(**dict(sharing)),
     )
 
@@ -38,7 +44,9 @@ def memory_settings(overcommit: Overcommit) -> MemorySettings:
 def memory_claim(vm: Vm) -> MemoryClaim:
     """Return what a VM may ask of its host's memory."""
     return MemoryClaim(
+        shares=vm.memory_shares,
         reservation_bytes=vm.memory_reservation_bytes,
+        limit_bytes=vm.memory_limit_bytes,
     )
 
 
@@ -77,7 +85,13 @@ def _of_host(prefix: str, overcommit: Overcommit) -> Iterator[Constant]:
 
 def _settable(overcommit: Overcommit) -> Iterator[tuple[str, int, str, bool]]:
     given = overcommit.model_fields_set
+    per_mille = int(Fraction(str(overcommit.tax)) * 1000)
+    yield "tax", per_mille, "1/1000", "tax" in given
     yield "interval", overcommit.interval_ns, "ns", "interval_ns" in given
+    yield "sample_pages", overcommit.sample_pages, "pages", "sample_pages" in given
+    yield "sample_period", overcommit.sample_period_ns, "ns", "sample_period_ns" in given
+    yield "swap", overcommit.swap_bytes, "bytes", True
+    yield "compressed", overcommit.compressed_bytes, "bytes", True
     sharing = overcommit.sharing
     if sharing is None:
         return
@@ -99,9 +113,12 @@ def host_memory(manager: MemoryManager | None) -> HostMemory | None:
     if manager is None:
         return None
     manager.note()
+    identical, duplicate = manager.identical()
     return HostMemory(
         samples=tuple(_host_sample(sample) for sample in manager.samples),
         counts=manager.counted(),
+        identical_bytes=identical * _PAGE_BYTES,
+        duplicate_bytes=duplicate * _PAGE_BYTES,
     )
 
 
@@ -114,4 +131,24 @@ def _host_sample(sample: HostSample) -> HostMemorySample:
         shared_bytes=sample.shared * _PAGE_BYTES,
         reclaimed_bytes=sample.reclaimed * _PAGE_BYTES,
         zero_bytes=sample.zero * _PAGE_BYTES,
+        swapped_bytes=sample.swapped * _PAGE_BYTES,
+        ballooned_bytes=sample.ballooned * _PAGE_BYTES,
+        compressed_bytes=sample.compressed * _PAGE_BYTES,
+    )
+
+
+def vm_memory(samples: Iterable[VmSample]) -> tuple[VmMemorySample, ...]:
+    """Return what became of a VM's memory."""
+    return tuple(
+        VmMemorySample(
+            time_ns=sample.time_ns,
+            resident_bytes=sample.resident * _PAGE_BYTES,
+            target_bytes=sample.target * _PAGE_BYTES,
+            active_share=float(sample.active),
+            sampled_share=None if sample.sampled is None else float(sample.sampled),
+            accessed_share=None if sample.accessed is None else float(sample.accessed),
+            swapped_bytes=sample.swapped * _PAGE_BYTES,
+            ballooned_bytes=sample.ballooned * _PAGE_BYTES,
+        )
+        for sample in samples
     )

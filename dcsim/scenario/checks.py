@@ -244,6 +244,7 @@ def _moves(scenario: Scenario, group: Vm) -> list[str]:
 
 def _check_vms(scenario: Scenario) -> Iterator[Finding]:
     largest = max(host.memory_bytes for host in scenario.hosts)
+    overcommits = any(host.overcommit is not None for host in scenario.hosts)
     hosts = [host.name for host in scenario.each_host()]
     for index, vm in enumerate(scenario.vms):
         location = ("vms", index)
@@ -257,7 +258,7 @@ def _check_vms(scenario: Scenario) -> Iterator[Finding]:
             message = f"a VM cannot have {BYTES.format(vm.memory_bytes)}"
             remedy = f"write at most `{BYTES.format(MOST_VM_BYTES)}`"
             yield Finding((*location, "memory"), message, remedy)
-        elif vm.memory_bytes > largest:
+        elif vm.memory_bytes > largest and not overcommits:
             message = f"no host has {BYTES.format(vm.memory_bytes)}"
             remedy = f"the largest host has {BYTES.format(largest)}"
             yield Finding((*location, "memory"), message, remedy)

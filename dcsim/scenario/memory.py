@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dcsim.hypervisor.memory.settings import MemorySettings, SharingSettings
 from dcsim.scenario.model import Model
-from dcsim.units import Duration
+from dcsim.units import Bytes, Duration
 
 __all__ = ["Overcommit", "Sharing"]
 
@@ -33,7 +33,7 @@ class Sharing(Model):
 
 
 class Overcommit(Model):
-    """How a host promises its VMs more memory than it has.
+    """How a host promises its VMs more memory than it has, and what it does when that runs short.
 
     With it a VM is promised its reservation, not its size.
     """
@@ -41,7 +41,17 @@ class Overcommit(Model):
     states: Literal["classic", "sliding", "bsd"] = _SETTINGS.states
     """When memory counts as scarce: `classic`, at 6, 4, 2 and 1 % free; `sliding`, the same of a
     part that shrinks as memory grows; `bsd`, paging from 5 % until 7 %."""
+    tax: Annotated[float, Field(ge=0.0, le=0.99, allow_inf_nan=False)] = float(_SETTINGS.tax)
+    """Tax rate on idle memory: 0 lets shares alone decide."""
     interval_ns: Duration = Field(default=_SETTINGS.interval_ns, alias="interval")
-    """How often the host looks at its memory."""
+    """How often the host looks at its memory and decides."""
+    sample_pages: Annotated[int, Field(ge=1, le=100_000)] = _SETTINGS.sample_pages
+    """Random pages of each VM whose use is watched, to estimate how much it uses."""
+    sample_period_ns: Duration = Field(default=_SETTINGS.sample_period_ns, alias="sample_period")
+    """For how long, in the VM's own time."""
+    swap_bytes: Bytes = Field(default=_SETTINGS.swap_bytes, alias="swap")
+    """Space for pages of VMs on the host's disk; without it the host does not swap."""
+    compressed_bytes: Bytes = Field(default=_SETTINGS.compressed_bytes, alias="compressed")
+    """Memory that may hold compressed pages of VMs, before any goes to the disk."""
     sharing: Sharing | None = None
     """How pages with the same content are found; none are shared when left out."""

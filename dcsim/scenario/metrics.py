@@ -75,6 +75,27 @@ _MIGRATIONS = (
     _time("downtime_ns", "time during which a move kept the VM from executing, all moves added"),
 )
 
+_VM_MEMORY = (
+    _size("memory_resident_bytes", "its memory in frames at the end", optional=True),
+    _size(
+        "memory_target_bytes",
+        "what it would have then, were all memory shared out anew",
+        optional=True,
+    ),
+    _share("memory_active_share", "estimated part of its memory that it uses", optional=True),
+    _share(
+        "memory_sampled_share",
+        "accessed in the last sampling period, of the pages in the sample",
+        optional=True,
+    ),
+    _share(
+        "memory_accessed_share",
+        "accessed in the same period, of all its pages, as the MMU saw it",
+        optional=True,
+    ),
+    _size("memory_swapped_bytes", "its memory that its host swapped out, at the end"),
+)
+
 
 def _level(name: str, meaning: str) -> tuple[Metric, Metric]:
     return (
@@ -94,6 +115,22 @@ _HOST_MEMORY = (
     *_level("shared", "guest memory that lies in a frame with other guest memory"),
     *_level("reclaimed", "what sharing saves"),
     *_level("zero", "of the shared memory, what is all zero"),
+    *_level("swapped", "guest memory that the host swapped out"),
+    *_level("ballooned", "guest memory in balloons"),
+    *_level("compressed", "memory that holds compressed pages"),
+    _size(
+        "memory_identical_bytes",
+        "guest memory whose content other guest memory has, too, counted from all frames' bytes at"
+        " the end, whatever is shared",
+    ),
+    _size("memory_duplicate_bytes", "of this, what would be saved if each content was there once"),
+    _count("memory_shortages", "times a vCPU needed a frame and there was none"),
+    _count("memory_swapped_out", "pages that the host wrote to its swap space"),
+    _count("memory_swapped_in", "pages that it read back"),
+    _count("memory_swap_shared", "pages that were to be written and found to be shared"),
+    _count("memory_swap_compressed", "pages that were compressed instead of written"),
+    _count("memory_double_paged", "swapped pages that a device of a VM needed, such as its disk"),
+    _count("memory_held", "times a VM had to stand still for having more than its target"),
     _count("memory_pages_scanned", "pages that were looked at for sharing"),
     _count("memory_pages_merged", "of these, those that went into the frame of another"),
     _time("memory_scanner_ns", "processor time that it took"),
@@ -175,6 +212,8 @@ VM_METRICS: tuple[Metric, ...] = (
     ),
     _cycles("data_cache_cycles", "cycles of these misses, which are part of `guest_cycles`"),
     _count("remote_misses", "data-cache misses that went to another node's memory"),
+    _time("stalled_ns", "time in which its host's memory kept it from executing"),
+    *_VM_MEMORY,
     _count("disk_reads", "requests to its disk that read"),
     _count("disk_writes", "requests to its disk that wrote"),
     _size("disk_bytes", "bytes that moved to and from its disk"),

@@ -127,8 +127,13 @@ class Vm(Model):
     """The only processors of its host on which it may run, such as `[0, 1]`; any when left out."""
     reservation: VmReservation | None = None
     """Processor time that it is guaranteed; only on hosts with the scheduler `real-time`."""
+    memory_shares: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """On a host that overcommits: its share of memory that is scarce, in proportion to the others';
+    10 for each MiB of its memory when left out."""
     memory_reservation_bytes: Bytes = Field(default=0, alias="memory_reservation")
-    """On a host that overcommits: what it is promised."""
+    """On a host that overcommits: what is never taken from it."""
+    memory_limit_bytes: Bytes | None = Field(default=None, alias="memory_limit")
+    """On a host that overcommits: what it never has more of; its memory when left out."""
     host: Name | None = None
     """The host on which it starts; the placement policy decides when left out."""
     start_ns: Duration = Field(default=0, alias="start")

@@ -136,7 +136,7 @@ class DoubleMachine:
         self._tags = 0
 
     def count_frames(self) -> dict[str, int]:
-        return {"free": self.frames}
+        return {"free": self.free_frames, "guest": self.frames - self.free_frames}
 
     def create_vm(self, config: str, kernel: bytes, disk: Any = None) -> int:
         del kernel, disk

@@ -48,6 +48,27 @@ def scanned_machine(double_machine: type) -> type:
         def counters(self, vm: int) -> dict[str, Any]:
             return {**super().counters(vm), "pages_shared": 0}
 
+        def set_frame_watermark(self, frames: int) -> None:
+            assert frames > 0
+
+        def set_frame_reserve(self, frames: int) -> None:
+            assert frames > 0
+
+        def resident_pages(self, vm: int) -> int:
+            return 0
+
+        def swapped_pages(self, vm: int) -> int:
+            return 0
+
+        def clear_accessed(self, vm: int) -> None:
+            assert vm in self.vms
+
+        def sample_pages(self, vm: int, chosen: list[int], pcpu: int) -> None:
+            assert not chosen
+
+        def compression(self) -> dict[str, int]:
+            return {"pages": 0, "frames": 0, "bytes": 0}
+
         def sharing(self) -> dict[str, int]:
             return dict.fromkeys(("pages", "reclaimed", "zero_pages"), 0)
 

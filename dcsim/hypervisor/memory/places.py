@@ -29,7 +29,7 @@ class Places:
     def choose(self) -> Processor:
         """Return the processor for the next piece of work."""
         for processor in self._processors:
-            if processor.vm is None:
+            if processor.vm is None and not processor.occupied:
                 return processor
         self._turn = (self._turn + 1) % len(self._processors)
         return self._processors[self._turn]

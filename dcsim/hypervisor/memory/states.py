@@ -140,6 +140,17 @@ class FreeMemoryStates:
         return tuple(state for state, _ in self._thresholds)
 
     @property
+    def next_lower(self) -> int:
+        """Below how many free frames the next lower state begins; 0 in the lowest."""
+        lower = self._thresholds[self._place + 1 :]
+        return lower[0][1] if lower else 0
+
+    @property
+    def lowest(self) -> int:
+        """The threshold of the lowest state, in frames."""
+        return self._thresholds[-1][1]
+
+    @property
     def goal(self) -> int:
         """How many frames must be free for a host that reclaims to stop."""
         return self._thresholds[0][1] + self._margin
