@@ -130,6 +130,20 @@ def test_the_estimate_is_what_the_mmu_saw() -> None:
     assert max(abs(error) for error in errors) < 4 * deviation
 
 
+def test_a_state_begins_with_the_allocation_that_crosses_its_threshold() -> None:
+    """4 % of 1024 frames are 41, and 2 % are 21; nobody looks before a second is over."""
+    given = scenario("4 MiB", "swapper size=4194304 passes=1", interval="1 s", swap="16 MiB")
+    result = run_scenario(given.model_copy(update={"duration_ns": 30 * MS}))
+    samples = result.hosts[0].memory.samples
+    entered = {}
+    for sample in samples:
+        entered.setdefault(sample.state, sample.free_bytes // 4096)
+
+    # A step takes a few frames at once: a page and the tables that lead to it.
+    assert 41 - 8 <= entered["soft"] < 41
+    assert entered["high"] == 1024
+
+
 def test_memory_is_due_by_the_published_price() -> None:
     """No VM would pay less for one page more than another pays: rho = S / (P (f + k (1 - f)))."""
     given = scenario("6 MiB", "lookups size=4259840 steps=1000000000", pcpus=2, swap="16 MiB")

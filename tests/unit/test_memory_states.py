@@ -133,3 +133,12 @@ def test_random_walks(seed: int) -> None:
         free = min(frames // 8, max(0, free))
         place = by_the_text(thresholds, margin, place, free)
         assert states.observe(free) is states.states[place]
+
+
+def test_a_host_knows_below_what_the_next_state_begins() -> None:
+    states, found = classic(), []
+    for free in (10_000, 399, 199, 99):
+        states.observe(free)
+        found.append(states.next_lower)
+
+    assert found == [400, 200, 100, 0]
