@@ -25,6 +25,13 @@ pub fn start(kernel: &mut Kernel) {
     call(kernel, HART_STATE, 0, [hart, at]);
 }
 
+/// Starts all other harts that there may be.
+pub fn start_all(kernel: &mut Kernel) {
+    for hart in 1..HARTS {
+        call(kernel, HART_STATE, 0, [hart, IMAGE]);
+    }
+}
+
 /// Interrupts harts, some of which may not be there.
 pub fn interrupt(kernel: &mut Kernel) {
     let mask = mask(kernel);

@@ -8,6 +8,7 @@ use super::calls;
 use super::cell::Cell;
 use super::entries;
 use super::gadgets;
+use super::harts;
 use super::layout::{
     BODY, BODY_END, DATA, DATA_PAGES, HANDLER, IMAGE, IMAGE_BYTES, LIST_PAGES, LISTS, PAGE, QUEUES,
     SHARED, USER, WINDOW, virtual_address,
@@ -89,12 +90,19 @@ pub struct Style {
     pub noise: bool,
     /// Its handler switches translation off.
     pub untranslates: bool,
+    /// All harts that there are execute from the beginning.
+    pub starts_all: bool,
 }
 
 impl Style {
     fn choose(random: &mut Random, cell: Cell) -> Self {
         let interface = Interface::of(cell);
-        Self { interface, noise: random.once_in(16), untranslates: random.once_in(2) }
+        Self {
+            interface,
+            noise: random.once_in(16),
+            untranslates: random.once_in(2),
+            starts_all: !random.once_in(4),
+        }
     }
 
     /// Whether it knows the paravirtual interface.
@@ -183,6 +191,9 @@ impl Kernel {
         // Each hart, whose number this is, draws numbers of its own.
         self.code.op(register(Opcode::Add, STATE, STATE, x(10)));
         self.install_handler();
+        if self.style.starts_all {
+            harts::start_all(self);
+        }
         if !self.style.in_user_mode() {
             let status = 0x6000 | self.random.bits() & 0xc_0000;
             self.set(x(5), status);
