@@ -1,8 +1,8 @@
 //! A hostile driver: registers of devices, and virtqueues of all kinds of them.
 
 use super::kernel::{BASE, Kernel, numbers, x};
-use super::layout::{IMAGE, QUEUES, WINDOW, boundary, device};
-use super::lists::{AVAILABLE, DESCRIPTORS, QUEUE_SIZE, USED, buffer};
+use super::layout::{IMAGE, MEMORY, MEMORY_BYTES, PAGE, QUEUES, WINDOW, boundary, device};
+use super::lists::{AVAILABLE, BUFFERS, DESCRIPTORS, QUEUE_SIZE, USED, buffer, page_number};
 use crate::assembler::{csr, immediate, register, store};
 use dcsim_hart::isa::Opcode;
 use dcsim_machine::board::map;
@@ -117,6 +117,36 @@ pub fn drive_queue(kernel: &mut Kernel) {
         set_up(kernel, queue);
     }
     make_available(kernel, begins);
+    write(kernel, registers::NOTIFY, queue);
+}
+
+/// Gives the balloon pages, or takes some: own ones, the same ones again, and such as are not the
+/// guest's.
+pub fn drive_balloon(kernel: &mut Kernel) {
+    const MOST_NUMBERS: u64 = 6;
+    let base = reach(kernel, map::virtio_slot(map::BALLOON_SLOT).base);
+    kernel.set(x(5), base);
+    let queue = kernel.random.pick(&[0, 0, 0, 1, 1, 4]);
+    set_up(kernel, queue);
+    kernel.point(x(6), QUEUES + BUFFERS);
+    for place in 0..MOST_NUMBERS {
+        let number = page_number(&mut kernel.random);
+        kernel.set(x(7), u64::from(number));
+        kernel.code.op(store(Opcode::Sw, x(7), x(6), 4 * place as i64));
+    }
+    // The first descriptor: the list, which is read; or what covers whole pages, which is written.
+    let (address, length, flags) = match queue {
+        4 => (MEMORY + MEMORY_BYTES - 8 * PAGE, 2 * PAGE as u32, 2),
+        _ => (IMAGE + QUEUES + BUFFERS, 4 * MOST_NUMBERS as u32, 0),
+    };
+    kernel.point(x(6), QUEUES + DESCRIPTORS);
+    kernel.set(x(7), address);
+    kernel.code.op(store(Opcode::Sd, x(7), x(6), 0));
+    kernel.set(x(7), u64::from(length) | flags << 32);
+    kernel.code.op(store(Opcode::Sd, x(7), x(6), 8));
+    kernel.point(x(6), QUEUES + AVAILABLE);
+    kernel.set(x(7), 1 << 16);
+    kernel.code.op(store(Opcode::Sd, x(7), x(6), 0));
     write(kernel, registers::NOTIFY, queue);
 }
 

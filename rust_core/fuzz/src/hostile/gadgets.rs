@@ -20,7 +20,7 @@ type Gadget = fn(&mut Kernel);
 pub const PARAVIRTUAL_START: Gadget = calls::build_address_space;
 
 /// Gadgets, with how often each comes.
-const GADGETS: [(u64, Gadget); 26] = [
+const GADGETS: [(u64, Gadget); 27] = [
     (6, access_register),
     (3, privileged),
     (3, return_anywhere),
@@ -31,6 +31,7 @@ const GADGETS: [(u64, Gadget); 26] = [
     (2, jump_anywhere),
     (4, devices::touch_register),
     (6, devices::drive_queue),
+    (2, devices::drive_balloon),
     (2, devices::enable_interrupts),
     (3, devices::acknowledge_interrupts),
     (1, devices::use_console),

@@ -16,7 +16,7 @@ pub const AVAILABLE: u64 = 0x400;
 /// The ring of used buffers.
 pub const USED: u64 = 0x800;
 /// Buffers.
-const BUFFERS: u64 = 0x1000;
+pub const BUFFERS: u64 = 0x1000;
 
 /// An address for a device to move data at: often one where it may.
 pub fn buffer(random: &mut Random) -> u64 {
@@ -27,6 +27,18 @@ pub fn buffer(random: &mut Random) -> u64 {
         4 => u64::MAX - random.below(64),
         _ => IMAGE + QUEUES + BUFFERS + random.below(2 * PAGE),
     }
+}
+
+/// A page number for a balloon: of the guest's own, near the last one; of a host's frame; or any.
+pub fn page_number(random: &mut Random) -> u32 {
+    let address = match random.below(8) {
+        0 => physical(random),
+        1 => host_page(random),
+        2 => MEMORY + MEMORY_BYTES + PAGE * random.below(4),
+        3 => random.bits(),
+        _ => MEMORY + MEMORY_BYTES - PAGE * (1 + random.below(32)),
+    };
+    (address / PAGE) as u32
 }
 
 fn length(random: &mut Random) -> u32 {
