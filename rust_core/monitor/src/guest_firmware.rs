@@ -194,13 +194,20 @@ impl VirtualMachine<'_> {
         let extension = if is_probe { call.arguments[0] } else { call.extension };
         match extension {
             locks::EXTENSION if !is_probe => locks::serve(self, call),
-            steal_time::EXTENSION if !is_probe && self.port.takes_writes() => {
-                steal_time::serve(self, call)
-            }
             locks::EXTENSION => Ok(1),
-            steal_time::EXTENSION if self.port.takes_writes() => Ok(1),
+            steal_time::EXTENSION if self.offers_steal_time() => {
+                if is_probe {
+                    Ok(1)
+                } else {
+                    steal_time::serve(self, call)
+                }
+            }
             _ => sbi::serve(self, call),
         }
+    }
+
+    fn offers_steal_time(&self) -> bool {
+        self.mail.offers_steal_time() && self.port.takes_writes()
     }
 
     /// Rings at the pCPU of a vCPU that has a letter, if it is on one. Returns when it hears that.

@@ -79,6 +79,7 @@ impl Mailbox {
 #[derive(Debug)]
 pub struct Mail {
     boxes: Vec<Mailbox>,
+    withholds_steal_time: bool,
 }
 
 impl Mail {
@@ -97,7 +98,7 @@ impl Mail {
             tells_stolen: false,
             is_announced: false,
         });
-        Self { boxes: boxes.collect() }
+        Self { boxes: boxes.collect(), withholds_steal_time: false }
     }
 
     /// The number of vCPUs.
@@ -157,6 +158,17 @@ impl Mail {
     /// Has a vCPU do a fence before it executes anything of the guest.
     pub fn fence(&mut self, vcpu: usize, fence: Fence) {
         self.with(vcpu, |each| each.fences.push(fence));
+    }
+
+    /// Whether vCPUs can keep a record of stolen time.
+    pub fn offers_steal_time(&self) -> bool {
+        !self.withholds_steal_time
+    }
+
+    /// Lets the guest find nothing that bare metal has not.
+    #[cfg(test)]
+    pub fn withhold_steal_time(&mut self) {
+        self.withholds_steal_time = true;
     }
 
     /// Has a vCPU keep a record of stolen time from now on, or none any more.
