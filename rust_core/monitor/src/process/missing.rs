@@ -12,7 +12,6 @@ use dcsim_hart::isa::{Extension, Row, decode, decode_compressed, instruction_len
 use dcsim_hart::{
     Hart, InstructionClass, Interpreter, Op, Ports, Privilege, Reservation, Stop, TrapRecord,
 };
-use dcsim_machine::Assumption;
 use dcsim_memory::StoreFull;
 use std::collections::BTreeMap;
 
@@ -142,14 +141,7 @@ fn names_float_register(op: &Op, row: &Row) -> bool {
 /// operation, the result back.
 fn charge(site: &mut Site<'_>, class: InstructionClass) {
     const OPERANDS: u64 = 2;
-    let mut meter = site.meter();
-    meter.load_state(OPERANDS);
-    meter.assume(work_of(class));
-    meter.store_state(1);
-}
-
-fn work_of(class: InstructionClass) -> Assumption {
-    match class {
+    let work = match class {
         InstructionClass::FloatAdd => assumed::SOFT_ADD,
         InstructionClass::FloatMultiply => assumed::SOFT_MULTIPLY,
         InstructionClass::FloatDivide => assumed::SOFT_DIVIDE,
@@ -157,5 +149,9 @@ fn work_of(class: InstructionClass) -> Assumption {
         InstructionClass::FloatFma => assumed::SOFT_FUSED,
         InstructionClass::FloatConvert => assumed::SOFT_CONVERT,
         _ => assumed::CARRY_OUT,
-    }
+    };
+    let mut meter = site.meter();
+    meter.load_state(OPERANDS);
+    meter.assume(work);
+    meter.store_state(1);
 }
