@@ -165,8 +165,7 @@ impl Mail {
         !self.withholds_steal_time
     }
 
-    /// Lets the guest find nothing that bare metal has not.
-    #[cfg(test)]
+    /// Lets vCPUs find that they cannot.
     pub fn withhold_steal_time(&mut self) {
         self.withholds_steal_time = true;
     }

@@ -220,6 +220,14 @@ impl Host {
         self.allocator.fail_every(every);
     }
 
+    /// Lets a VM find no more than bare metal has, where nobody records stolen time. For tests, which
+    /// compare the two instruction by instruction.
+    pub fn withhold_steal_time(&mut self, vm: VmId) {
+        if let Some(vm) = self.vms.get_mut(&vm) {
+            vm.mail.withhold_steal_time();
+        }
+    }
+
     /// What all vCPUs of a VM counted.
     pub fn counters(&self, vm: VmId) -> Result<VmCounters, HostError> {
         Ok(self.vm(vm)?.counters())

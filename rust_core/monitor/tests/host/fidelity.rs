@@ -131,7 +131,12 @@ fn harts_that_do_not_mark_page_table_entries() {
 #[test]
 fn instructions_are_counted_alike() {
     let run = |cell: Cell| {
-        run_alone(config(cell, 16 * MIB, "kernel.tick_ms=100000 init=chase steps=5000"), None)
+        let mut model = Model::of(cell.technique, 1, 64 * MIB);
+        let bootargs = "kernel.tick_ms=100000 init=chase steps=5000";
+        let vm = model.add(config(cell, 16 * MIB, bootargs), None);
+        model.host.withhold_steal_time(vm);
+        model.play();
+        model.outcomes().remove(0)
     };
     let bare = run(BareMetal.into());
     assert_eq!(bare.counters.emulated_instructions, 0);

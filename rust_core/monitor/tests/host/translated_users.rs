@@ -36,7 +36,8 @@ fn outcome_with_turns(
 ) -> (String, Option<u32>, VmCounters) {
     let mut model = Model::with_profile(HardwareProfile { isa, ..profile() }, 1, 64 * MIB);
     model.turn_ns = turn_ns;
-    model.add(config, Some(DiskImage::new(4 * MIB)));
+    let vm = model.add(config, Some(DiskImage::new(4 * MIB)));
+    model.host.withhold_steal_time(vm);
     model.play();
     let outcome = model.outcomes().remove(0);
     (outcome.console, outcome.code, outcome.counters)

@@ -29,6 +29,7 @@ impl Stepper {
         let mut host = Host::new(profile(), 1, 64 * MIB).unwrap();
         let config = config(BinaryTranslation, 16 * MIB, bootargs);
         let vm = host.create_vm(&mut store, config, &kernel(), None).unwrap();
+        host.withhold_steal_time(vm);
         host.load(&mut store, 0, vm, 0).unwrap();
         Self { store, host, vm, is_over: false }
     }

@@ -120,7 +120,7 @@ impl Machine {
         let disk = guest.disk.clone();
         let vm = host.create_vm(&mut store, config, &guest.image, disk).unwrap();
         host.load(&mut store, 0, vm, 0).unwrap();
-        host.parts(&mut store, vm).0.mail.withhold_steal_time();
+        host.withhold_steal_time(vm);
         host.fail_frame_allocations(guest.failures);
         let (requests, disk_delay) = (VecDeque::new(), guest.disk_delay);
         Self { store, host, vm, status: None, requests, disk_delay, fails: guest.failures > 0 }
