@@ -464,6 +464,11 @@ impl PyMachine {
         Ok(())
     }
 
+    fn withhold_steal_time(&self, vm: u32) -> Outcome<()> {
+        lock(&self.inner)?.host.withhold_steal_time(VmId(vm));
+        Ok(())
+    }
+
     fn fail_frame_allocations(&self, every: u64) -> Outcome<()> {
         lock(&self.inner)?.host.fail_frame_allocations(every);
         Ok(())
