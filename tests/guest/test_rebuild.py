@@ -14,6 +14,7 @@ LINUX = [f"linux/{name}" for name in ("programs", "programs-of-c++")]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # The first time on a machine the compiler builds its C++ library.
 @pytest.mark.parametrize("folder", ["a", "elsewhere/with a space"])
 def test_image_is_rebuilt_to_the_same_bytes_from_any_folder(
     folder: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
