@@ -708,6 +708,6 @@ class Machine:
     def lose_frame(self, vm: int) -> None:
         """Take a frame for a VM that nobody knows of then; for tests, which see it missed."""
     def withhold_steal_time(self, vm: int) -> None:
-        """Let a VM find nobody that records stolen time, as on bare metal; for tests of the seam."""
+        """Let a VM find no record of stolen time, as on bare metal; for tests of the seam."""
     def fail_frame_allocations(self, every: int) -> None:
         """Make every `every`-th frame reservation fail once; 0 ends that. For tests of the seam."""
