@@ -3,14 +3,12 @@
 //! The main invariant is held here: a call that lacks a page changes nothing, so a run in which
 //! provisions are refused again and again ends as one in which none is.
 
+mod memory;
+
 use dcsim_linux::abi::{Registers, register};
 use dcsim_linux::files::open::Stream;
-use dcsim_linux::hardware::Work;
-use dcsim_linux::{
-    Access, Errno, Fault, Hardware, Limits, Linux, Next, PageNumber, Rights, SpaceId, Start,
-    Unavailable,
-};
-use std::collections::{BTreeMap, BTreeSet};
+use dcsim_linux::{Access, Errno, Fault, Hardware, Limits, Linux, Next, PageNumber, Rights, Start};
+use memory::Memory;
 
 const GETCWD: u64 = 17;
 const CLOSE: u64 = 57;
@@ -22,54 +20,6 @@ const MMAP: u64 = 222;
 
 const FROM_DIRECTORY: u64 = -100i64 as u64;
 const CREATE_READ_WRITE: u64 = 0o102;
-
-/// Memory in pages, of which every `refuse_every`-th provision fails; a page that was refused is
-/// brought meanwhile, and stays.
-#[derive(Debug, Default)]
-struct Memory {
-    pages: BTreeMap<PageNumber, Vec<u8>>,
-    refuse_every: u32,
-    provisions: u32,
-    brought: BTreeSet<PageNumber>,
-}
-
-impl Hardware for Memory {
-    fn provide(&mut self, page: PageNumber, _: Access) -> Result<(), Unavailable> {
-        self.provisions += 1;
-        let refuse = self.refuse_every > 0 && self.provisions.is_multiple_of(self.refuse_every);
-        if refuse && self.brought.insert(page) {
-            return Err(Unavailable(page));
-        }
-        self.pages.entry(page).or_insert_with(|| vec![0; 4096]);
-        Ok(())
-    }
-
-    fn read(&mut self, page: PageNumber, offset: usize, buffer: &mut [u8]) {
-        match self.pages.get(&page) {
-            Some(bytes) => buffer.copy_from_slice(&bytes[offset..offset + buffer.len()]),
-            None => buffer.fill(0),
-        }
-    }
-
-    fn write(&mut self, page: PageNumber, offset: usize, bytes: &[u8]) {
-        let target = self.pages.get_mut(&page).expect("a page that was provided");
-        target[offset..offset + bytes.len()].copy_from_slice(bytes);
-    }
-
-    fn discard(&mut self, page: PageNumber) {
-        self.pages.remove(&page);
-    }
-
-    fn forget(&mut self, _: SpaceId, _: u64, _: u64) {}
-
-    fn drop_space(&mut self, _: SpaceId) {}
-
-    fn account(&mut self, _: Work) {}
-
-    fn now_ns(&self) -> u64 {
-        0
-    }
-}
 
 /// A process and what lies below it.
 struct World {

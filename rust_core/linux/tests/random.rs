@@ -3,14 +3,13 @@
 //!
 //! `DCSIM_TEST_CALLS` makes the sequence longer.
 
+mod memory;
+
 use dcsim_linux::abi::{Registers, numbers, register};
 use dcsim_linux::files::folder::Folder;
-use dcsim_linux::hardware::Work;
 use dcsim_linux::image::Program;
-use dcsim_linux::{
-    Access, Fault, FirstProgram, Hardware, Limits, Linux, Next, PageNumber, SpaceId, Start,
-    Unavailable,
-};
+use dcsim_linux::{Access, Fault, FirstProgram, Hardware, Limits, Linux, Next, Start};
+use memory::Memory;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -69,46 +68,6 @@ impl Numbers {
 
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
-    }
-}
-
-/// Memory whose pages are there, and time that passes when everybody waits.
-#[derive(Debug, Default)]
-struct Memory {
-    pages: BTreeMap<PageNumber, Vec<u8>>,
-    now_ns: u64,
-}
-
-impl Hardware for Memory {
-    fn provide(&mut self, page: PageNumber, _: Access) -> Result<(), Unavailable> {
-        self.pages.entry(page).or_insert_with(|| vec![0; 4096]);
-        Ok(())
-    }
-
-    fn read(&mut self, page: PageNumber, offset: usize, buffer: &mut [u8]) {
-        match self.pages.get(&page) {
-            Some(bytes) => buffer.copy_from_slice(&bytes[offset..offset + buffer.len()]),
-            None => buffer.fill(0),
-        }
-    }
-
-    fn write(&mut self, page: PageNumber, offset: usize, bytes: &[u8]) {
-        let target = self.pages.get_mut(&page).expect("a page that was provided");
-        target[offset..offset + bytes.len()].copy_from_slice(bytes);
-    }
-
-    fn discard(&mut self, page: PageNumber) {
-        self.pages.remove(&page);
-    }
-
-    fn forget(&mut self, _: SpaceId, _: u64, _: u64) {}
-
-    fn drop_space(&mut self, _: SpaceId) {}
-
-    fn account(&mut self, _: Work) {}
-
-    fn now_ns(&self) -> u64 {
-        self.now_ns
     }
 }
 
